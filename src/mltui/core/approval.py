@@ -1,0 +1,98 @@
+"""Questions that only a person, or a policy that a person wrote, may answer."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, Protocol
+
+from pydantic import Field
+
+from mltui.core.data import Data
+from mltui.core.effects import Effect
+from mltui.core.experiment import Experiment, Proposal
+from mltui.core.messages import ToolCall
+
+
+class PermissionRequest(Data):
+    """May this call run?
+
+    Attributes:
+        diff: the unified diff of what would be written, or empty.
+        rule: a permission rule that would allow this and the like of it, or None where none fits.
+    """
+
+    kind: Literal["permission"] = "permission"
+    id: str
+    call: ToolCall
+    effects: tuple[Effect, ...]
+    reason: str
+    diff: str = ""
+    rule: str | None = None
+
+
+class ExperimentRequest(Data):
+    """May this proposal run?"""
+
+    kind: Literal["experiment"] = "experiment"
+    id: str
+    call: ToolCall
+    proposal: Proposal
+
+
+class KeepRequest(Data):
+    """The experiment is over: does its change become the tree (`approve`), or go (`reject`)?"""
+
+    kind: Literal["keep"] = "keep"
+    id: str
+    call: ToolCall
+    experiment: Experiment
+
+
+class Option(Data):
+    label: str
+    description: str = ""
+
+
+class Question(Data):
+    question: str
+    header: str = ""
+    options: tuple[Option, ...] = ()
+    multi_select: bool = False
+
+
+class QuestionRequest(Data):
+    """What the agent would rather ask than guess. The answers come back in `Decision.answers`."""
+
+    kind: Literal["question"] = "question"
+    id: str
+    call: ToolCall
+    questions: tuple[Question, ...]
+
+
+ApprovalRequest = Annotated[PermissionRequest | ExperimentRequest | KeepRequest | QuestionRequest, Field(discriminator="kind")]
+
+
+class Decision(Data):
+    """An answer.
+
+    Attributes:
+        answer: `hold` leaves the matter open (an experiment waits in the log); `stop` refuses and ends the turn.
+        by: who decided: a person's name, `policy:FILE`, or `headless`.
+        remember: add `PermissionRequest.rule` to this session's allowed rules.
+        answers: question text to answer, for a `QuestionRequest`.
+    """
+
+    answer: Literal["approve", "reject", "hold", "stop"]
+    by: str
+    reason: str = ""
+    remember: bool = False
+    answers: dict[str, str] = Field(default_factory=dict)
+
+    @property
+    def approved(self) -> bool:
+        return self.answer == "approve"
+
+
+class Approver(Protocol):
+    """The one authority that answers. It is a required argument everywhere and has no default."""
+
+    async def decide(self, request: ApprovalRequest) -> Decision: ...

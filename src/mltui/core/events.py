@@ -1,0 +1,295 @@
+"""What happens in a session, as data: one closed union, the same live, on disk, replayed and tested.
+
+A turn is `turn.started … turn.completed`. Each tool call gets exactly one `tool.completed`.
+`tool.started` follows only an allowing decision of the gate. Deltas are shown and forgotten;
+everything else is durable.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Awaitable, Callable
+from typing import Annotated, Literal
+
+from pydantic import Field, TypeAdapter
+
+from mltui.core.approval import ApprovalRequest
+from mltui.core.data import Data, JsonObject
+from mltui.core.experiment import Arm, Comparison, Conclusion, Proposal
+from mltui.core.messages import AssistantMessage, StopReason, ToolSpec, Usage
+
+FORMAT_VERSION = 1
+"""Version of the session file's events; a reader refuses a higher one."""
+
+
+class EventBase(Data):
+    """Attributes: at: seconds since the epoch."""
+
+    at: float = Field(default_factory=time.time)
+
+
+class SessionStarted(EventBase):
+    """The head of every session file. `system` and `tools` are kept so that a resumed session's requests only append."""
+
+    type: Literal["session.started"] = "session.started"
+    format: int = FORMAT_VERSION
+    session_id: str
+    cwd: str
+    model: str
+    persona: str
+    mode: str
+    version: str
+    system: str
+    tools: tuple[ToolSpec, ...]
+    forked_from: str | None = None
+
+
+class ModelChanged(EventBase):
+    type: Literal["model.changed"] = "model.changed"
+    model: str
+    reason: str = ""
+
+
+class ModeChanged(EventBase):
+    type: Literal["mode.changed"] = "mode.changed"
+    mode: str
+
+
+class TurnStarted(EventBase):
+    type: Literal["turn.started"] = "turn.started"
+    turn: int
+    text: str
+
+
+class TextDelta(EventBase):
+    type: Literal["text.delta"] = "text.delta"
+    text: str
+
+
+class ReasoningDelta(EventBase):
+    type: Literal["reasoning.delta"] = "reasoning.delta"
+    text: str
+
+
+class MessageCompleted(EventBase):
+    """Attributes: seconds: time from request to the last byte."""
+
+    type: Literal["message.completed"] = "message.completed"
+    message: AssistantMessage
+    usage: Usage
+    stop_reason: StopReason
+    model: str
+    seconds: float = 0.0
+
+
+class ModelRetrying(EventBase):
+    """A try failed and another follows in `delay` seconds; text shown since the request started is void."""
+
+    type: Literal["model.retrying"] = "model.retrying"
+    attempt: int
+    delay: float
+    error: str
+
+
+class ApprovalRequested(EventBase):
+    type: Literal["approval.requested"] = "approval.requested"
+    request: ApprovalRequest
+
+
+class ApprovalResolved(EventBase):
+    """Attributes: answer: as in `Decision`; calls that no one had to be asked about have no such event."""
+
+    type: Literal["approval.resolved"] = "approval.resolved"
+    request_id: str
+    call_id: str
+    answer: Literal["approve", "reject", "hold", "stop"]
+    by: str
+    reason: str = ""
+
+
+class CheckpointCreated(EventBase):
+    type: Literal["checkpoint.created"] = "checkpoint.created"
+    call_id: str
+    commit: str
+
+
+class ToolStarted(EventBase):
+    type: Literal["tool.started"] = "tool.started"
+    call_id: str
+    name: str
+    arguments: JsonObject
+
+
+class ToolOutput(EventBase):
+    type: Literal["tool.output"] = "tool.output"
+    call_id: str
+    text: str
+
+
+class ToolCompleted(EventBase):
+    """Attributes: denied: a rule, a person or a policy said no, and the tool did not run."""
+
+    type: Literal["tool.completed"] = "tool.completed"
+    call_id: str
+    name: str
+    content: str
+    is_error: bool = False
+    denied: bool = False
+    details: JsonObject = Field(default_factory=dict)
+    seconds: float = 0.0
+
+
+class ExperimentProposed(EventBase):
+    type: Literal["experiment.proposed"] = "experiment.proposed"
+    proposal: Proposal
+
+
+class ExperimentDecided(EventBase):
+    type: Literal["experiment.decided"] = "experiment.decided"
+    proposal_id: str
+    answer: Literal["approve", "reject", "hold"]
+    by: str
+    reason: str = ""
+
+
+class ExperimentStarted(EventBase):
+    type: Literal["experiment.started"] = "experiment.started"
+    proposal_id: str
+    job: str
+    runs: int
+
+
+class ExperimentProgressed(EventBase):
+    """One run of the plan ended (or, with `metrics` empty, began)."""
+
+    type: Literal["experiment.progressed"] = "experiment.progressed"
+    proposal_id: str
+    arm: Arm
+    seed: int
+    done: int
+    total: int
+    metrics: dict[str, float] = Field(default_factory=dict)
+    message: str = ""
+
+
+class ExperimentFinished(EventBase):
+    """The runs are over: compared, or failed with a `message`."""
+
+    type: Literal["experiment.finished"] = "experiment.finished"
+    proposal_id: str
+    comparison: Comparison | None = None
+    message: str = ""
+
+
+class ExperimentConcluded(EventBase):
+    """An interpretation was recorded; `outcome` says what became of the change, if that is settled."""
+
+    type: Literal["experiment.concluded"] = "experiment.concluded"
+    proposal_id: str
+    conclusion: Conclusion
+    outcome: Literal["accepted", "discarded"] | None = None
+
+
+class JobStarted(EventBase):
+    type: Literal["job.started"] = "job.started"
+    job: str
+    command: str
+
+
+class JobFinished(EventBase):
+    type: Literal["job.finished"] = "job.finished"
+    job: str
+    exit_code: int | None
+    message: str = ""
+
+
+class ContextCompacted(EventBase):
+    """Messages before this event are replaced by `summary` in requests from now on."""
+
+    type: Literal["context.compacted"] = "context.compacted"
+    summary: str
+    tokens_before: int
+    tokens_after: int
+
+
+class Subagent(EventBase):
+    type: Literal["subagent"] = "subagent"
+    call_id: str
+    event: Event
+
+
+class Notice(EventBase):
+    """A line for the person that is no part of the conversation."""
+
+    type: Literal["notice"] = "notice"
+    level: Literal["info", "warning", "error"]
+    text: str
+
+
+TurnOutcome = Literal[
+    "completed",
+    "interrupted",
+    "denied",
+    "approval_pending",
+    "max_turns",
+    "max_budget_usd",
+    "max_tokens",
+    "timeout",
+    "model_error",
+    "auth",
+    "unavailable",
+    "error",
+]
+
+
+class TurnCompleted(EventBase):
+    """Attributes: usage: of this turn's requests; steps: requests made."""
+
+    type: Literal["turn.completed"] = "turn.completed"
+    turn: int
+    outcome: TurnOutcome
+    usage: Usage
+    steps: int
+    seconds: float
+    error: str = ""
+
+
+Event = Annotated[
+    SessionStarted
+    | ModelChanged
+    | ModeChanged
+    | TurnStarted
+    | TextDelta
+    | ReasoningDelta
+    | MessageCompleted
+    | ModelRetrying
+    | ApprovalRequested
+    | ApprovalResolved
+    | CheckpointCreated
+    | ToolStarted
+    | ToolOutput
+    | ToolCompleted
+    | ExperimentProposed
+    | ExperimentDecided
+    | ExperimentStarted
+    | ExperimentProgressed
+    | ExperimentFinished
+    | ExperimentConcluded
+    | JobStarted
+    | JobFinished
+    | ContextCompacted
+    | Subagent
+    | Notice
+    | TurnCompleted,
+    Field(discriminator="type"),
+]
+Subagent.model_rebuild()
+
+event_adapter: TypeAdapter[Event] = TypeAdapter(Event)
+"""Reads and writes any event: `event_adapter.validate_json(line)`."""
+
+DELTAS = (TextDelta, ReasoningDelta, ToolOutput)
+"""Events that are shown and not kept."""
+
+Emit = Callable[[Event], Awaitable[None]]
+"""Awaited for each event: gives order, back-pressure and cancellation without a queue."""

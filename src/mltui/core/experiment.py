@@ -1,0 +1,214 @@
+"""Proposals, runs, comparisons and verdicts: the data of experiments."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from mltui.core.data import Data, JsonObject, JsonValue
+
+ExperimentKind = Literal["train", "hparam", "prompt", "data", "eval", "infra"]
+Direction = Literal["maximize", "minimize"]
+ExperimentState = Literal[
+    "proposed", "held", "rejected", "approved", "running", "failed", "stopped", "compared", "interpreted", "accepted", "discarded"
+]
+Verdict = Literal["better", "worse", "equivalent", "inconclusive"]
+Recommendation = Literal["accept", "discard", "inconclusive"]
+Arm = Literal["baseline", "candidate"]
+
+
+class Metric(Data):
+    """A number to decide by.
+
+    Attributes:
+        min_effect: the smallest difference worth having, in the metric's own unit.
+    """
+
+    name: str
+    direction: Direction = "maximize"
+    unit: str = ""
+    min_effect: float = 0.0
+
+
+class Guardrail(Data):
+    """A metric that must not get worse by more than `margin`: a number, or a share such as `5%`."""
+
+    name: str
+    direction: Direction = "minimize"
+    margin: str
+
+
+class ParameterChange(Data):
+    """One hyperparameter moved: where it stands, from what, to what."""
+
+    name: str
+    key: str
+    before: JsonValue = None
+    after: JsonValue = None
+
+
+class Budget(Data):
+    """What one approval may spend. `minutes` is wall time of all runs together."""
+
+    minutes: float = 60.0
+    runs: int = 64
+
+
+class DataVersion(Data):
+    """A data file as it was approved; `digest` is the SHA-256 in hexadecimal."""
+
+    name: str
+    digest: str
+    size: int
+
+
+class ControlledChange(Data):
+    """A file under experiment that a proposal changes, and why it is under experiment."""
+
+    path: str
+    kind: ExperimentKind
+    reason: str
+    change: Literal["added", "modified", "deleted"] = "modified"
+
+
+class ProposalRequest(Data):
+    """What the agent asks for; the rest of a proposal is found out, not asked."""
+
+    title: str
+    hypothesis: str
+    methodology: str = ""
+    changes: dict[str, JsonValue] = Field(default_factory=dict)
+    entrypoint: str | None = None
+    seeds: tuple[int, ...] | None = None
+    minutes: float | None = None
+
+
+class Proposal(Data):
+    """A plan that a person decides on, complete enough to be run and judged without asking again.
+
+    Attributes:
+        base_commit: the commit of the tree that the change starts from (the baseline's code).
+        commit: the commit with the change, whose tree is `tree`.
+        patch: the unified diff from base to proposal.
+        command: the training command, with `{seed}` where the seed goes.
+        data: the declared data files, digested.
+        hash: SHA-256 over everything that an approval covers (see `experiments.proposals`).
+    """
+
+    id: str
+    title: str
+    kind: ExperimentKind
+    hypothesis: str
+    methodology: str
+    metric: Metric
+    guardrails: tuple[Guardrail, ...] = ()
+    files: tuple[ControlledChange, ...] = ()
+    parameters: tuple[ParameterChange, ...] = ()
+    base_commit: str
+    base_tree: str
+    commit: str
+    tree: str
+    patch: str
+    command: str
+    seeds: tuple[int, ...]
+    budget: Budget
+    data: tuple[DataVersion, ...] = ()
+    author: str
+    session_id: str | None = None
+    created: float
+    hash: str
+
+
+class Approval(Data):
+    """A decision about a proposal, bound to its hash."""
+
+    proposal_id: str
+    proposal_hash: str
+    answer: Literal["approve", "reject", "hold"]
+    by: str
+    at: float
+    reason: str = ""
+
+
+class Run(Data):
+    """One run of one arm with one seed.
+
+    Attributes:
+        metrics: what the run reported of itself, last value of each.
+        message: what went wrong, for people, when it did not finish.
+        reused: the run was made for an earlier proposal and stands for this one too (same tree,
+            command, seed and data).
+    """
+
+    arm: Arm
+    seed: int
+    status: Literal["finished", "failed", "killed", "timeout"]
+    metrics: dict[str, float] = Field(default_factory=dict)
+    params: JsonObject = Field(default_factory=dict)
+    started: float
+    ended: float
+    exit_code: int | None = None
+    message: str = ""
+    folder: str = ""
+    reused: bool = False
+
+
+class Comparison(Data):
+    """Candidate against baseline on one metric. `diff` is candidate minus baseline, in the metric's unit.
+
+    Attributes:
+        ci_low, ci_high: interval of the mean difference at `confidence`.
+        p_value: two-sided, of `test`.
+        effect_size: what `effect_name` says (Cohen's d_z for paired differences).
+        needed_n: about how many pairs would show `min_effect` with power 0.8, when inconclusive.
+    """
+
+    metric: Metric
+    test: str
+    n: int
+    baseline_mean: float
+    candidate_mean: float
+    baseline_std: float
+    candidate_std: float
+    diff: float
+    confidence: float = 0.95
+    ci_low: float
+    ci_high: float
+    ci_method: str
+    p_value: float
+    effect_size: float | None
+    effect_name: str
+    alpha: float = 0.05
+    ties: int = 0
+    needed_n: int | None = None
+    verdict: Verdict
+    summary: str
+    pairs: tuple[tuple[int, float, float], ...] = ()
+
+
+class Conclusion(Data):
+    """What the result means, in words, and what is recommended."""
+
+    interpretation: str
+    recommendation: Recommendation
+    by: str
+    at: float
+
+
+class Experiment(Data):
+    """Everything known of one proposal now: the fold of its journal events."""
+
+    proposal: Proposal
+    state: ExperimentState
+    approval: Approval | None = None
+    runs: tuple[Run, ...] = ()
+    comparison: Comparison | None = None
+    guardrails: tuple[Comparison, ...] = ()
+    conclusion: Conclusion | None = None
+    decided_by: str | None = None
+    message: str = ""
+
+    @property
+    def id(self) -> str:
+        return self.proposal.id

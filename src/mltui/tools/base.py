@@ -1,0 +1,197 @@
+"""What a tool is: typed arguments, stated effects, one coroutine that acts only through its context."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+from typing import Any, Literal, Protocol
+
+from pydantic import BaseModel, ConfigDict
+
+from mltui.core.approval import Question
+from mltui.core.data import JsonObject
+from mltui.core.effects import Effect
+from mltui.core.experiment import ProposalRequest, Recommendation
+from mltui.core.messages import ToolResult, ToolSpec
+
+
+class Args(BaseModel):
+    """Arguments of a tool: frozen once validated, so that what was decided on is what runs."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+@dataclass(frozen=True, slots=True)
+class Workspace:
+    """Where the agent works.
+
+    Attributes:
+        cwd: the working folder, absolute and resolved.
+        roots: folders that belong to the workspace: `cwd`'s project and every `--add-dir`.
+    """
+
+    cwd: Path
+    roots: tuple[Path, ...]
+
+    def resolve(self, path: str) -> Path:
+        """The absolute path with symlinks resolved, whether or not it exists."""
+        return (self.cwd / Path(path).expanduser()).resolve()
+
+    def contains(self, path: Path) -> bool:
+        return any(path == root or root in path.parents for root in self.roots)
+
+    def relative(self, path: Path) -> str:
+        """The path as people write it: relative to `cwd` where that is shorter."""
+        return str(path.relative_to(self.cwd)) if path.is_relative_to(self.cwd) else str(path)
+
+
+class Files(Protocol):
+    """Reads and writes files; a file in the session's draft is read from there."""
+
+    async def read(self, path: Path) -> bytes:
+        """Raises: ToolError: missing, a folder, not readable, or too large (over 50 MB)."""
+        ...
+
+    async def write(self, path: Path, data: bytes) -> Literal["written", "staged"]:
+        """Writes atomically, keeping the mode; makes missing parent folders. Staged: it went to the draft."""
+        ...
+
+    async def exists(self, path: Path) -> bool: ...
+
+    def seen(self, path: Path) -> str | None:
+        """The digest that `see` recorded for the path in this session."""
+        ...
+
+    def see(self, path: Path, data: bytes) -> None:
+        """Records that the model knows this content."""
+        ...
+
+    def digest(self, data: bytes) -> str: ...
+
+
+@dataclass(frozen=True, slots=True)
+class GrepQuery:
+    """A search by ripgrep; the names are those of its options."""
+
+    pattern: str
+    root: Path
+    glob: str | None = None
+    type: str | None = None
+    output_mode: Literal["content", "files_with_matches", "count"] = "files_with_matches"
+    ignore_case: bool = False
+    line_numbers: bool = True
+    before: int = 0
+    after: int = 0
+    multiline: bool = False
+    limit: int = 250
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """Lines of a search, best first, as the model reads them, and how many were left out."""
+
+    lines: tuple[str, ...]
+    omitted: int = 0
+
+
+class Search(Protocol):
+    """Finds files and text; respects .gitignore and sees the draft."""
+
+    async def grep(self, query: GrepQuery) -> Found: ...
+
+    async def glob(self, pattern: str, root: Path, limit: int) -> Found:
+        """Files, the latest changed first."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class ShellResult:
+    """What a command did.
+
+    Attributes:
+        output: stdout and stderr as they came, head and tail when it was long.
+        exit_code: negative for a signal; None when it was ended by the time-out.
+        spill: where the whole output lies, when `output` is not all of it.
+        notes: what else happened that the model must know (controlled files put back, processes ended).
+    """
+
+    output: str
+    exit_code: int | None
+    spill: Path | None = None
+    notes: tuple[str, ...] = ()
+
+
+class Shell(Protocol):
+    async def run(self, command: str, timeout: float, on_output: Callable[[str], Awaitable[None]]) -> ShellResult: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Todo:
+    content: str
+    status: Literal["pending", "in_progress", "completed"]
+
+
+class Notes(Protocol):
+    """The session's todo list."""
+
+    def set_todos(self, todos: Sequence[Todo]) -> None: ...
+
+
+class Questions(Protocol):
+    async def ask(self, questions: Sequence[Question]) -> dict[str, str]:
+        """Answers by question. Raises: DeniedError: there is no one to ask, or no answer was given."""
+        ...
+
+
+class ExperimentDesk(Protocol):
+    """The only way to an experiment from inside a tool."""
+
+    async def propose(self, request: ProposalRequest) -> ToolResult: ...
+
+    async def status(self, experiment_id: str | None, wait_seconds: float) -> ToolResult: ...
+
+    async def conclude(self, experiment_id: str, interpretation: str, recommendation: Recommendation) -> ToolResult: ...
+
+
+@dataclass(frozen=True, slots=True)
+class ToolContext:
+    """What one approved call may touch. Each part refuses what was not granted (UndeclaredEffectError)."""
+
+    workspace: Workspace
+    files: Files
+    search: Search
+    shell: Shell
+    notes: Notes
+    questions: Questions
+    experiments: ExperimentDesk
+    output: Callable[[str], Awaitable[None]]
+
+
+class Tool(Protocol):
+    """A tool. `effects` is pure: it reads nothing but its arguments and the layout of the workspace."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def args_model(self) -> type[Args]: ...
+
+    def effects(self, args: Any, workspace: Workspace) -> tuple[Effect, ...]: ...
+
+    async def run(self, args: Any, ctx: ToolContext) -> ToolResult: ...
+
+
+@functools.cache
+def description(name: str) -> str:
+    """The text that the model reads about a tool: `tools/NAME.md`, lower case."""
+    return (files("mltui.tools") / f"{name.lower()}.md").read_text(encoding="utf-8").strip()
+
+
+def spec(tool: Tool) -> ToolSpec:
+    """The tool as it is declared to a model."""
+    schema: JsonObject = tool.args_model.model_json_schema()
+    schema.pop("title", None)
+    return ToolSpec(name=tool.name, description=description(tool.name), parameters=schema)
