@@ -229,8 +229,7 @@ class Notice(EventBase):
 TurnOutcome = Literal[
     "completed",
     "interrupted",
-    "denied",
-    "approval_pending",
+    "stopped",
     "max_turns",
     "max_budget_usd",
     "max_tokens",

@@ -1,0 +1,273 @@
+"""The one place where a call becomes an action.
+
+validate → effects → control → policy → approver → run that same object. The loop holds a `Gate`,
+never a tool; a tool gets a context minted for one call and limited to what was granted.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import difflib
+import os
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from uuid import uuid4
+
+from mltui.agent.desk import Ask, Desk
+from mltui.agent.loop import TurnStopped
+from mltui.agent.policy import Policy, suggest_rule
+from mltui.capabilities.context import mint
+from mltui.capabilities.controlled_guard import ControlledGuard, GuardedShell
+from mltui.capabilities.files import SessionFiles
+from mltui.capabilities.search import RipgrepSearch
+from mltui.capabilities.shell import CommandShell
+from mltui.core.approval import ApprovalRequest, Approver, Decision, PermissionRequest, Question, QuestionRequest
+from mltui.core.effects import Effect, Grant
+from mltui.core.errors import DeniedError, MltuiError, ToolError
+from mltui.core.events import ApprovalRequested, ApprovalResolved, Emit, ToolCompleted, ToolOutput, ToolStarted
+from mltui.core.messages import ToolCall, ToolResult
+from mltui.experiments.service import Experiments
+from mltui.tools.base import Args, Shell, Todo, Tool, ToolContext, Workspace
+from mltui.tools.preview import preview
+from mltui.tools.shell_syntax import simple_commands
+from mltui.tools.validation import validate
+
+
+@dataclass(slots=True)
+class TodoList:
+    """The session's todo list; implements `tools.base.Notes`."""
+
+    todos: tuple[Todo, ...] = ()
+
+    def set_todos(self, todos: Sequence[Todo]) -> None:
+        self.todos = tuple(todos)
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """The capabilities of one session, made once and handed to calls by grants."""
+
+    files: SessionFiles
+    search: RipgrepSearch
+    shell: Shell
+    guard: ControlledGuard
+    notes: TodoList = field(default_factory=TodoList)
+
+    @classmethod
+    def open(cls, workspace: Workspace, experiments: Experiments, session_id: str, policy: Policy, environ: Mapping[str, str]) -> World:
+        draft = experiments.draft(session_id)
+        control = experiments.control
+        state = experiments.state / "tmp"
+        guard = ControlledGuard(files=control.files, explain=control.explain, draft=draft, state=state)
+        shell = CommandShell(workspace.cwd, state / "output", environ=environ)
+
+        def may_read(path: Path) -> bool:
+            return policy.judge("Read", (Effect(kind="read", target=str(path)),), frozenset()).answer != "deny"
+
+        search = RipgrepSearch(workspace, root=experiments.root, draft=draft, may_read=may_read)
+        return cls(SessionFiles(draft), search, GuardedShell(shell, guard), guard)
+
+
+class _Refused(Exception):
+    """The call was denied; carries the result for the model."""
+
+    def __init__(self, content: str, *, stop: str = "") -> None:
+        super().__init__(content)
+        self.stop = stop
+
+
+class Gate:
+    """Decides on calls and runs them."""
+
+    def __init__(
+        self,
+        tools: Sequence[Tool],
+        *,
+        policy: Policy,
+        approver: Approver,
+        experiments: Experiments,
+        session_id: str,
+        author: str,
+        environ: Mapping[str, str] | None = None,
+    ) -> None:
+        self._tools = {tool.name: tool for tool in tools}
+        self._policy = policy
+        self._approver = approver
+        self._experiments = experiments
+        self._session_id = session_id
+        self._author = author
+        self._workspace = policy.workspace
+        self._world = World.open(policy.workspace, experiments, session_id, policy, os.environ if environ is None else environ)
+
+    @property
+    def todos(self) -> tuple[Todo, ...]:
+        return self._world.notes.todos
+
+    async def execute(self, call: ToolCall, emit: Emit) -> None:
+        """Decides on a call and runs it.
+
+        Emits `tool.started` only when it may run, and exactly one `tool.completed`, also when it is
+        refused, fails or is cancelled.
+
+        Raises:
+            TurnStopped: the person ended the turn here.
+        """
+        started = time.monotonic()
+        denied, stop = False, ""
+        result = ToolResult(content="Interrupted by the person before it came back.", is_error=True)
+        try:
+            result = await self._decide_and_run(call, emit)
+        except _Refused as refusal:
+            result, denied, stop = ToolResult(content=str(refusal), is_error=True), True, refusal.stop
+        except DeniedError as error:
+            result, denied = ToolResult(content=str(error), is_error=True), True
+        except MltuiError as error:
+            result = ToolResult(content=str(error), is_error=True)
+        except OSError as error:
+            result = ToolResult(content=f"The system refused: {error.strerror or error}", is_error=True)
+        finally:
+            await emit(
+                ToolCompleted(
+                    call_id=call.id,
+                    name=call.name,
+                    content=result.content,
+                    is_error=result.is_error,
+                    denied=denied,
+                    details=result.details,
+                    seconds=time.monotonic() - started,
+                )
+            )
+        if stop:
+            raise TurnStopped(stop)
+
+    async def _decide_and_run(self, call: ToolCall, emit: Emit) -> ToolResult:
+        tool = self._tools.get(call.name)
+        if tool is None:
+            near = difflib.get_close_matches(call.name, self._tools, n=1, cutoff=0.5)
+            hint = f"Did you mean {near[0]}?" if near else f"Tools: {', '.join(self._tools)}"
+            raise ToolError(f"There is no tool {call.name!r}", hint=hint)
+        if call.broken is not None:
+            raise ToolError(
+                "The arguments were not a JSON object", hint=f"Call {call.name} again with valid JSON. They began: {call.broken[:200]}"
+            )
+        args = validate(tool, call.arguments)
+        effects = tool.effects(args, self._workspace)
+        self._refuse_launch(effects)
+        staged = self._staged(effects)
+        await self._permit(call, args, effects, staged, emit)
+        await emit(ToolStarted(call_id=call.id, name=call.name, arguments=call.arguments))
+        grants = [Grant(effect=effect, staged=effect.kind == "write" and effect.target in staged) for effect in effects]
+        return await tool.run(args, self._context(call, grants, emit))
+
+    def _staged(self, effects: Sequence[Effect]) -> frozenset[str]:
+        """Targets of writes that are under experiment."""
+        explain = self._experiments.control.explain
+        return frozenset(effect.target for effect in effects if effect.kind == "write" and explain(Path(effect.target)) is not None)
+
+    def _refuse_launch(self, effects: Sequence[Effect]) -> None:
+        """Training outside a proposal is refused before anyone is asked: no permission passes the experiment gate."""
+        launch = self._experiments.control.launch
+        for effect in effects:
+            if effect.kind != "exec":
+                continue
+            views = [effect.target, *(command.core_text for command in simple_commands(effect.target))]
+            reason = next((found for view in views if (found := launch(view))), None)
+            if reason:
+                raise _Refused(
+                    f"`{effect.target}` starts training ({reason}), which only an approved experiment may do. Put what you want to try "
+                    "into the draft by Edit, or into `changes`, and call ProposeExperiment: it runs, logs and compares it."
+                )
+
+    async def _permit(self, call: ToolCall, args: Args, effects: Sequence[Effect], staged: frozenset[str], emit: Emit) -> None:
+        verdict = self._policy.judge(call.name, effects, staged)
+        if verdict.answer == "deny":
+            raise _Refused(f"{call.name} was denied: {verdict.reason}.")
+        if verdict.answer == "allow":
+            return
+        request = PermissionRequest(
+            id=uuid4().hex,
+            call=call,
+            effects=tuple(effects),
+            reason=verdict.reason,
+            diff=await self._preview(args, effects),
+            rule=suggest_rule(call.name, effects, self._workspace),
+        )
+        decision = await self._ask(request, emit)
+        if decision.answer == "stop":
+            raise _Refused(
+                f"{decision.by} stopped here{_because(decision.reason)}.", stop=decision.reason or f"{decision.by} stopped the turn"
+            )
+        if not decision.approved:
+            raise _Refused(f"{call.name} was denied by {decision.by}{_because(decision.reason)}.")
+        if decision.remember and request.rule is not None:
+            self._policy.remember(request.rule)
+
+    async def _preview(self, args: Args, effects: Sequence[Effect]) -> str:
+        """The diff that the person decides on. Raises: ToolError: the call would fail anyway, so nobody is asked."""
+        for effect in effects:
+            if effect.kind == "write":
+                path = Path(effect.target)
+                files = self._world.files
+                current = await files.read(path) if await files.exists(path) else None
+                return preview(args, self._workspace.relative(path), current, files.seen(path))
+        return ""
+
+    async def _ask(self, request: ApprovalRequest, emit: Emit) -> Decision:
+        """Puts a request to the approver. If the turn ends meanwhile the question is closed as held."""
+        await emit(ApprovalRequested(request=request))
+        decision = Decision(answer="hold", by="mltui", reason="interrupted")
+        try:
+            decision = await self._approver.decide(request)
+        finally:
+            await emit(
+                ApprovalResolved(
+                    request_id=request.id, call_id=request.call.id, answer=decision.answer, by=decision.by, reason=decision.reason
+                )
+            )
+        return decision
+
+    def _context(self, call: ToolCall, grants: Sequence[Grant], emit: Emit) -> ToolContext:
+        async def output(text: str) -> None:
+            await emit(ToolOutput(call_id=call.id, text=text))
+
+        async def ask(request: ApprovalRequest) -> Decision:
+            return await self._ask(request, emit)
+
+        kinds = frozenset(grant.effect.kind for grant in grants)
+        world = self._world
+        return mint(
+            grants,
+            workspace=self._workspace,
+            files=world.files,
+            search=world.search,
+            shell=world.shell,
+            notes=world.notes,
+            questions=_Questions(call, ask),
+            experiments=Desk(self._experiments, self._session_id, self._author, call, ask, emit, kinds),
+            output=output,
+        )
+
+    async def close(self) -> None:
+        with contextlib.suppress(OSError):
+            await asyncio.to_thread(self._world.guard.close)
+
+
+@dataclass(frozen=True, slots=True)
+class _Questions:
+    """Implements `tools.base.Questions` for one call."""
+
+    call: ToolCall
+    put: Ask
+
+    async def ask(self, questions: Sequence[Question]) -> dict[str, str]:
+        decision = await self.put(QuestionRequest(id=uuid4().hex, call=self.call, questions=tuple(questions)))
+        if not decision.approved:
+            raise DeniedError(f"The question was not answered{_because(decision.reason)}")
+        return decision.answers
+
+
+def _because(reason: str) -> str:
+    return f": {reason}" if reason else ""

@@ -1,0 +1,187 @@
+"""One turn: ask the model, do what it asks through the gate, repeat until it has nothing more to ask."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from dataclasses import dataclass
+from typing import Protocol
+
+from mltui.agent.limits import RepeatGuard, TurnLimits
+from mltui.agent.transcript import Transcript
+from mltui.core.errors import AuthError, LimitError, ModelError, ModelUnavailableError
+from mltui.core.events import (
+    Emit,
+    MessageCompleted,
+    ModelRetrying,
+    Notice,
+    ReasoningDelta,
+    TextDelta,
+    ToolCompleted,
+    TurnOutcome,
+)
+from mltui.core.messages import AssistantMessage, AssistantPart, Text, ToolCall, ToolSpec, Usage
+from mltui.models.base import Answer, Model, ModelRequest, ReasoningPiece, Retry, TextPiece
+
+_LIMIT_OUTCOMES: dict[str, TurnOutcome] = {
+    "turns": "max_turns",
+    "budget_usd": "max_budget_usd",
+    "tokens": "max_tokens",
+    "timeout": "timeout",
+}
+
+
+class TurnStopped(Exception):
+    """A person said stop while a call was being decided on."""
+
+
+class Executor(Protocol):
+    """The gate, as the loop sees it."""
+
+    async def execute(self, call: ToolCall, emit: Emit) -> None:
+        """Decides on a call and runs it; emits exactly one `tool.completed`, whatever happens. Raises: TurnStopped."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class TurnResult:
+    outcome: TurnOutcome
+    steps: int
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """All that one turn works with. The model and the request's shape stay the same until it ends."""
+
+    model: Model
+    gate: Executor
+    transcript: Transcript
+    emit: Emit
+    limits: TurnLimits
+    repeats: RepeatGuard
+    system: str
+    tools: tuple[ToolSpec, ...]
+    force_tool: str | None = None
+
+    async def run(self) -> TurnResult:
+        """Runs the turn to its end. Errors end it with an outcome; cancellation passes through, the calls answered."""
+        try:
+            return await self._steps()
+        except TurnStopped as stop:
+            return TurnResult("stopped", self.limits.steps, str(stop))
+        except LimitError as error:
+            return TurnResult(_LIMIT_OUTCOMES[error.limit], self.limits.steps, str(error))
+        except AuthError as error:
+            return TurnResult("auth", self.limits.steps, str(error))
+        except ModelUnavailableError as error:
+            return TurnResult("unavailable", self.limits.steps, str(error))
+        except ModelError as error:
+            return TurnResult("model_error", self.limits.steps, str(error))
+
+    async def _steps(self) -> TurnResult:
+        force = self.force_tool
+        while True:
+            self.limits.before_request()
+            answer = await self._ask(force)
+            force = None  # forcing every answer would never let the turn end
+            calls = answer.message.tool_calls
+            if not calls:
+                if answer.stop_reason == "max_tokens":
+                    await self.emit(
+                        Notice(level="warning", text="The answer was cut at the model's output limit; say `continue` for the rest")
+                    )
+                return TurnResult("completed", self.limits.steps)
+            try:
+                for call in calls:
+                    await self._execute(call)
+            except BaseException:
+                await self._answer_rest()
+                raise
+
+    async def _ask(self, force: str | None) -> Answer:
+        request = ModelRequest(self.system, tuple(self.transcript.messages), self.tools, force)
+        started = time.monotonic()
+        text: list[str] = []
+        answer: Answer | None = None
+        stream = self.model.stream(request)
+        try:
+            async for part in stream:
+                match part:
+                    case TextPiece(piece):
+                        text.append(piece)
+                        await self.emit(TextDelta(text=piece))
+                    case ReasoningPiece(piece):
+                        await self.emit(ReasoningDelta(text=piece))
+                    case Retry(attempt, delay, error):
+                        text.clear()
+                        await self.emit(ModelRetrying(attempt=attempt, delay=delay, error=error))
+                    case Answer():
+                        answer = part
+        except asyncio.CancelledError:
+            await self._keep_partial("".join(text), started)
+            raise
+        finally:
+            close = getattr(stream, "aclose", None)
+            if close is not None:
+                await close()
+        if answer is None:
+            raise ModelError("The model's answer ended before it was complete", hint="Try again")
+        answer = Answer(_distinct_ids(answer.message, self.transcript), answer.usage, answer.stop_reason)
+        await self.emit(
+            MessageCompleted(
+                message=answer.message,
+                usage=answer.usage,
+                stop_reason=answer.stop_reason,
+                model=self.model.info.id,
+                seconds=time.monotonic() - started,
+            )
+        )
+        return answer
+
+    async def _keep_partial(self, text: str, started: float) -> None:
+        """What was already read by the person stays in the conversation."""
+        if text:
+            await self.emit(
+                MessageCompleted(
+                    message=AssistantMessage(parts=(Text(text=text),)),
+                    usage=Usage(),
+                    stop_reason="interrupted",
+                    model=self.model.info.id,
+                    seconds=time.monotonic() - started,
+                )
+            )
+
+    async def _execute(self, call: ToolCall) -> None:
+        beyond = self.repeats.count(call)
+        if beyond == 0:
+            await self.gate.execute(call, self.emit)
+            return
+        advice = "You have made this same call several times in a row and it was not run again. Do something else, or ask the person."
+        await self.emit(ToolCompleted(call_id=call.id, name=call.name, content=advice, is_error=True))
+        if beyond > 1:
+            raise ModelError(f"The model repeats the same {call.name} call", hint="Tell it what to do instead")
+
+    async def _answer_rest(self) -> None:
+        for call in self.transcript.pending:
+            content = "Not run: the turn was interrupted before this call."
+            await self.emit(ToolCompleted(call_id=call.id, name=call.name, content=content, is_error=True))
+
+
+def _distinct_ids(message: AssistantMessage, transcript: Transcript) -> AssistantMessage:
+    """The message with call ids that occur once in the whole conversation: results are matched by id."""
+    if not message.tool_calls:
+        return message
+    taken = set(transcript.call_ids)
+    parts: list[AssistantPart] = []
+    for part in message.parts:
+        if isinstance(part, ToolCall):
+            fresh, count = part.id or "call", 1
+            while fresh in taken:
+                count += 1
+                fresh = f"{part.id or 'call'}_{count}"
+            taken.add(fresh)
+            parts.append(part if fresh == part.id else part.model_copy(update={"id": fresh}))
+        else:
+            parts.append(part)
+    return AssistantMessage(parts=tuple(parts))

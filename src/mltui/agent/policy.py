@@ -1,0 +1,269 @@
+"""What may run without asking: deny over ask over allow, whatever their order; no rule means ask."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from mltui.agent.rules import Rule
+from mltui.config.schema import PermissionMode, Permissions
+from mltui.core.effects import Effect
+from mltui.core.errors import ConfigError
+from mltui.tools.base import Workspace
+from mltui.tools.shell_syntax import simple_commands
+
+Answer = Literal["allow", "ask", "deny"]
+
+MODES: tuple[PermissionMode, ...] = ("plan", "default", "accept-edits", "auto")
+_ALIASES: dict[str, PermissionMode] = {"acceptEdits": "accept-edits", "bypassPermissions": "auto", "dontAsk": "default"}
+
+# Commands that only look. Those with an option that writes or runs something are named with it below.
+_LOOKING = frozenset(
+    [
+        "basename",
+        "cat",
+        "cut",
+        "date",
+        "df",
+        "diff",
+        "dirname",
+        "du",
+        "echo",
+        "egrep",
+        "false",
+        "fgrep",
+        "file",
+        "find",
+        "grep",
+        "head",
+        "hostname",
+        "id",
+        "ls",
+        "nl",
+        "nproc",
+        "nvidia-smi",
+        "printf",
+        "ps",
+        "pwd",
+        "readlink",
+        "realpath",
+        "rg",
+        "seq",
+        "sort",
+        "stat",
+        "tail",
+        "test",
+        "tr",
+        "tree",
+        "true",
+        "type",
+        "uname",
+        "uniq",
+        "uptime",
+        "wc",
+        "which",
+        "whoami",
+        "[",
+    ]
+)
+_LOOKING_GIT = frozenset(["status", "log", "diff", "show", "rev-parse", "ls-files", "blame", "describe", "shortlog"])
+_ACTING_OPTIONS = {
+    "find": ("-exec", "-execdir", "-ok", "-okdir", "-delete", "-fprint", "-fprintf", "-fls", "-fprint0"),
+    "rg": ("--pre", "--hostname-bin"),
+    "sort": ("-o", "--output", "--compress-program"),
+    "tree": ("-o",),
+    "git": ("--output", "--ext-diff", "--textconv", "-c", "--exec-path", "--git-dir", "--work-tree", "-O", "--open-files-in-pager"),
+    "date": ("-s", "--set"),
+    "hostname": ("-b", "-F", "--file"),
+    "diff": ("--to-file",),
+    "file": ("-C", "--compile"),
+    "uniq": (),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    answer: Answer
+    reason: str = ""
+
+
+def parse_mode(name: str) -> PermissionMode:
+    """The mode of that name, Claude Code's spellings included. Raises: ConfigError."""
+    mode = _ALIASES.get(name, name)
+    for known in MODES:
+        if mode == known:
+            return known
+    raise ConfigError(f"There is no permission mode {name!r}", hint=f"Modes: {', '.join(MODES)}")
+
+
+@dataclass(slots=True)
+class Policy:
+    """The rules of a session.
+
+    Attributes:
+        guarded: folders and files that no call may write, whatever the mode and the rules.
+        secret: files that no call may read either.
+    """
+
+    workspace: Workspace
+    mode: PermissionMode
+    allow: list[Rule] = field(default_factory=list[Rule])
+    ask: list[Rule] = field(default_factory=list[Rule])
+    deny: list[Rule] = field(default_factory=list[Rule])
+    guarded: tuple[Path, ...] = ()
+    secret: tuple[Path, ...] = ()
+
+    @classmethod
+    def build(
+        cls,
+        permissions: Permissions,
+        workspace: Workspace,
+        *,
+        mode: PermissionMode | None = None,
+        allow: Iterable[str] = (),
+        deny: Iterable[str] = (),
+        guarded: Sequence[Path] = (),
+        secret: Sequence[Path] = (),
+    ) -> Policy:
+        """Raises: ConfigError: a rule that is none."""
+        return cls(
+            workspace,
+            mode or permissions.mode,
+            allow=[Rule.parse(text) for text in (*permissions.allow, *allow)],
+            ask=[Rule.parse(text) for text in permissions.ask],
+            deny=[Rule.parse(text) for text in (*permissions.deny, *deny)],
+            guarded=tuple(guarded),
+            secret=tuple(secret),
+        )
+
+    def remember(self, text: str) -> None:
+        """Allows what the rule admits for the rest of the session."""
+        self.allow.append(Rule.parse(text))
+
+    def judge(self, tool: str, effects: Sequence[Effect], staged: frozenset[str]) -> Verdict:
+        """The strictest answer over all effects. `staged` holds the targets of writes that go to the draft."""
+        verdicts = [self._judge_one(tool, effect, effect.target in staged) for effect in effects]
+        for answer in ("deny", "ask"):
+            for verdict in verdicts:
+                if verdict.answer == answer:
+                    return verdict
+        return Verdict("allow")
+
+    def _judge_one(self, tool: str, effect: Effect, staged: bool) -> Verdict:
+        if reason := self._always_denied(effect):
+            return Verdict("deny", reason)
+        if rule := self._first_strict(self.deny, tool, effect):
+            return Verdict("deny", f"the rule {rule.text} denies it")
+        if self.mode == "plan" and (effect.kind in ("write", "propose", "conclude") or (effect.kind == "exec" and not self._looks(effect))):
+            return Verdict("deny", "plan mode only looks; leave it with /mode default")
+        if rule := self._first_strict(self.ask, tool, effect):
+            return Verdict("ask", f"the rule {rule.text} asks")
+        if staged:  # the draft is not the tree: the question comes with the proposal
+            return Verdict("allow")
+        if self._first(self.allow, tool, effect):
+            return Verdict("allow")
+        return self._by_mode(effect)
+
+    def _first(self, rules: Iterable[Rule], tool: str, effect: Effect) -> Rule | None:
+        return next((rule for rule in rules if rule.admits(tool, effect, self.workspace.cwd)), None)
+
+    def _first_strict(self, rules: Iterable[Rule], tool: str, effect: Effect) -> Rule | None:
+        """As `_first`, but a wrapper (`timeout 5 rm x`) does not hide a command from a rule that restricts."""
+        rules = list(rules)
+        if not rules or effect.kind != "exec" or effect.opaque:
+            return self._first(rules, tool, effect)
+        views = [effect, *(effect.model_copy(update={"target": command.core_text}) for command in simple_commands(effect.target))]
+        return next((rule for view in views if (rule := self._first(rules, tool, view))), None)
+
+    def _always_denied(self, effect: Effect) -> str:
+        if effect.kind not in ("read", "write"):
+            return ""
+        path = Path(effect.target)
+        if _under(path, self.secret):
+            return f"{path} holds credentials"
+        if effect.kind == "write" and (_under(path, self.guarded) or ".git" in path.parts or ".mltui" in path.parts):
+            return f"{self.workspace.relative(path)} belongs to git or to mltui, which no tool may write"
+        return ""
+
+    def _by_mode(self, effect: Effect) -> Verdict:
+        match effect.kind:
+            case "ask" | "note" | "propose" | "conclude":
+                return Verdict("allow")
+            case "read":
+                inside = self.workspace.contains(Path(effect.target))
+                return Verdict("allow") if inside else Verdict("ask", f"{effect.target} is outside the workspace")
+            case "write":
+                inside = self.workspace.contains(Path(effect.target))
+                if inside and self.mode in ("accept-edits", "auto"):
+                    return Verdict("allow")
+                return Verdict("ask", "it writes a file" if inside else f"{effect.target} is outside the workspace")
+            case "exec":
+                if self.mode == "auto" or self._looks(effect):
+                    return Verdict("allow")
+                return Verdict("ask", "it runs a command that mltui cannot take apart" if effect.opaque else "it runs a command")
+            case "net":
+                return Verdict("allow") if self.mode == "auto" else Verdict("ask", "it uses the network")
+
+    def _looks(self, effect: Effect) -> bool:
+        """Whether a command only reads, and only inside the workspace."""
+        if effect.opaque:
+            return False
+        words = effect.target.split()
+        name = words[0] if words else ""
+        if name == "git":
+            if len(words) < 2 or words[1] not in _LOOKING_GIT:
+                return False
+        elif name not in _LOOKING:
+            return False
+        options = _ACTING_OPTIONS.get(name, ())
+        arguments = words[1:]
+        if any(word == option or word.startswith(option + "=") for word in arguments for option in options):
+            return False
+        if name == "sort" and any(_sort_writes(word) for word in arguments):
+            return False
+        if name == "uniq" and sum(not word.startswith("-") for word in arguments) > 1:
+            return False  # its second file is written
+        return all(self._inside(word) for word in arguments)
+
+    def _inside(self, word: str) -> bool:
+        """Whether a word, if it is a path, stays in the workspace; what the shell would expand is not known to."""
+        bare = word.strip("'\"")
+        if "$" in bare or "`" in bare:
+            return False
+        _, _, value = bare.partition("=") if bare.startswith("-") else ("", "", bare)
+        if not value or not ("/" in value or value.startswith(("~", ".."))):
+            return True
+        return self.workspace.contains(self.workspace.resolve(value))
+
+
+def _sort_writes(word: str) -> bool:
+    """`sort -oFILE` and clusters such as `-uo FILE`."""
+    return word.startswith("-") and not word.startswith("--") and "o" in word
+
+
+def _under(path: Path, places: Iterable[Path]) -> bool:
+    return any(path == place or place in path.parents for place in places)
+
+
+def suggest_rule(tool: str, effects: Sequence[Effect], workspace: Workspace) -> str | None:
+    """A rule that would allow this call and its like, or None where a rule would be too wide or there are several."""
+    if len(effects) != 1 or effects[0].opaque:
+        return None
+    effect = effects[0]
+    if effect.kind == "exec":
+        words = effect.target.split()
+        if not words or any(char in effect.target for char in "$`'\"\\*?()"):
+            return None
+        if words[0] in ("git", "uv", "npm", "cargo", "make", "just", "docker", "kubectl") and len(words) > 1:
+            return f"Bash({words[0]} {words[1]} *)"
+        return f"Bash({words[0]} *)" if words[0] in ("pytest", "ruff", "mypy", "pyright", "black") else f"Bash({effect.target})"
+    if effect.kind in ("read", "write"):
+        path = Path(effect.target)
+        if workspace.contains(path) and effect.kind == "write":
+            return "Edit(./**)"
+        return f"Read(/{path.parent}/**)" if effect.kind == "read" and path.parent != path.parent.parent else None
+    if effect.kind == "net":
+        return f"WebFetch(domain:{effect.target})"
+    return None

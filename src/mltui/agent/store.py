@@ -1,0 +1,129 @@
+"""Session files: one JSON event a line, appended; the first line is `session.started`."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from mltui.core.errors import SessionError
+from mltui.core.events import (
+    DELTAS,
+    FORMAT_VERSION,
+    Event,
+    ExperimentDecided,
+    MessageCompleted,
+    SessionStarted,
+    ToolCompleted,
+    TurnCompleted,
+    event_adapter,
+)
+
+_SYNCED = (SessionStarted, MessageCompleted, ToolCompleted, ExperimentDecided, TurnCompleted)
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """Attributes: problems: one line for each line of the file that could not be read."""
+
+    events: tuple[Event, ...]
+    problems: tuple[str, ...]
+
+
+def load(path: Path) -> Loaded:
+    """Reads a session file; a torn or foreign line is reported and passed over, the rest is kept.
+
+    Raises: SessionError: the file cannot be read, is no session, or is of a newer format.
+    """
+    try:
+        lines = path.read_bytes().split(b"\n")
+    except OSError as error:
+        raise SessionError(f"Cannot read the session {path}: {error.strerror}", hint="See `mltui sessions list`") from None
+    events: list[Event] = []
+    problems: list[str] = []
+    for number, line in enumerate(lines, 1):
+        if not line.strip():
+            continue
+        try:
+            events.append(event_adapter.validate_json(line))
+        except ValidationError as error:
+            if number == 1:
+                raise _unreadable(path, line) from None
+            torn = "was cut off" if number == len(lines) else f"is not an event ({error.errors()[0]['msg']})"
+            problems.append(f"{path}:{number} {torn}; it was passed over")
+    if not events or not isinstance(events[0], SessionStarted):
+        raise SessionError(f"{path} is not a session file: its first line is not session.started")
+    return Loaded(tuple(events), tuple(problems))
+
+
+def _unreadable(path: Path, line: bytes) -> SessionError:
+    try:
+        head = json.loads(line)
+        version = int(head["format"])
+    except (ValueError, KeyError, TypeError):
+        return SessionError(f"{path} is not a session file: its first line is not session.started")
+    if version > FORMAT_VERSION:
+        return SessionError(f"{path} was written by a newer mltui (format {version})", hint="Upgrade mltui")
+    return SessionError(f"{path} has a broken first line", hint="It cannot be resumed")
+
+
+class SessionFile:
+    """Appends events to a session file, which is locked for as long as it is open."""
+
+    def __init__(self, path: Path) -> None:
+        """Raises: SessionError: another mltui has the session open, or the file cannot be written."""
+        self.path = path
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            self._fd = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            raise SessionError(f"Cannot write the session {path}: {error.strerror}", hint="Set MLTUI_HOME to a writable folder") from None
+        try:
+            fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            os.close(self._fd)
+            raise SessionError(f"The session {path.stem} is open in another mltui", hint="Close it there, or pass --fork-session") from None
+        size = os.fstat(self._fd).st_size
+        if size and os.pread(self._fd, 1, size - 1) != b"\n":
+            os.write(self._fd, b"\n")  # what follows a torn line must not be lost with it
+
+    def append(self, event: Event) -> None:
+        if isinstance(event, DELTAS):
+            return
+        line = event.model_dump_json().encode() + b"\n"
+        written = 0
+        while written < len(line):
+            written += os.write(self._fd, line[written:])
+        if isinstance(event, _SYNCED):
+            os.fdatasync(self._fd)
+
+    def close(self) -> None:
+        if self._fd >= 0:
+            os.close(self._fd)
+            self._fd = -1
+
+
+def latest(folder: Path) -> Path | None:
+    """The session file changed last, or None."""
+    files = sorted(folder.glob("*.jsonl"), key=lambda path: path.stat().st_mtime_ns) if folder.is_dir() else []
+    return files[-1] if files else None
+
+
+def find(folder: Path, session_id: str) -> Path:
+    """The file of a session, by its id or the beginning of it.
+
+    Raises: SessionError: none or several fit.
+    """
+    if not re.fullmatch(r"[A-Za-z0-9_-]+", session_id):
+        raise SessionError(f"{session_id!r} is not a session id")
+    fits = sorted(folder.glob(f"{session_id}*.jsonl")) if folder.is_dir() else []
+    exact = [path for path in fits if path.stem == session_id]
+    if len(exact or fits) != 1:
+        what = f"{len(fits)} sessions begin with {session_id}" if fits else f"There is no session {session_id} for this folder"
+        raise SessionError(what, hint="List them with `mltui sessions list`")
+    return (exact or fits)[0]

@@ -1,0 +1,92 @@
+"""The root of the command line: finds the command, shows help, turns errors into one line and an exit code."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+
+import click
+
+from mltui.core.errors import MltuiError
+
+COMMANDS: dict[str, tuple[str, str]] = {
+    "run": ("mltui.cli.run:run", "Work with the agent (what `mltui` alone does)."),
+    "try": ("mltui.cli.tryout:try_command", "Run one whole experiment on the packaged example, offline."),
+    "experiments": ("mltui.cli.experiments:experiments", "List, decide, run and compare experiments."),
+    "sessions": ("mltui.cli.sessions:sessions", "List and show conversations."),
+    "personas": ("mltui.cli.personas:personas", "List and check personas."),
+    "config": ("mltui.cli.config:config", "Show and check settings."),
+    "doctor": ("mltui.cli.doctor:doctor", "Say what is installed, what works and what to do about the rest."),
+    "ui": ("mltui.cli.ui:ui", "Open the MLflow UI on this project's runs."),
+    "replay": ("mltui.cli.replay:replay", "Play a session file."),
+    "completion": ("mltui.cli.completion:completion", "Print a completion script for bash, zsh or fish."),
+}
+"""Command to the place of its click object, imported when it is used, and its line in the help."""
+
+
+class Root(click.Group):
+    """Commands loaded by name; anything that is no command belongs to `run`, so that `mltui PATH` and `mltui --plain` work."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return [name for name in COMMANDS if name != "run"]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        place = COMMANDS.get(cmd_name)
+        if place is None:
+            return None
+        module, _, attribute = place[0].partition(":")
+        command: click.Command = getattr(importlib.import_module(module), attribute)
+        return command
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        if not args or (args[0] not in COMMANDS and args[0] not in ("--help", "-h")):
+            args = ["run", *args]
+        return super().parse_args(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, COMMANDS[name][1]) for name in self.list_commands(ctx)])
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        run = self.get_command(ctx, "run")
+        assert run is not None
+        records = [record for parameter in run.get_params(ctx) if (record := parameter.get_help_record(ctx))]
+        with formatter.section("Options of the agent"):
+            formatter.write_dl(records)
+        self.format_commands(ctx, formatter)
+
+
+@click.command(
+    cls=Root,
+    name="mltui",
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
+    epilog="Examples: `mltui` · `mltui --plain` · `mltui --headless 'why does test_loss fail?'` · `mltui experiments list`",
+)
+def root() -> None:
+    """mltui [PATH]: a coding agent for machine-learning engineers. Every training, prompt and
+    hyperparameter change that it proposes is an experiment that you approve."""
+
+
+def run(args: Sequence[str]) -> int:
+    """Runs the command line and returns the exit code. A person's mistake is one line on stderr."""
+    try:
+        code: object = root.main(args=list(args), prog_name="mltui", standalone_mode=False)
+    except click.exceptions.Exit as leave:
+        return leave.exit_code
+    except click.exceptions.Abort:
+        return 130
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except MltuiError as error:
+        print(f"mltui: {error}", file=sys.stderr)
+        return error.exit_code
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:
+        # The reader of our stdout went away; closing it must not complain again.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        return 0
+    return code if isinstance(code, int) else 0

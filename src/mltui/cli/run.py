@@ -1,0 +1,229 @@
+"""`mltui [PATH]`, `mltui --plain`, `mltui --headless`: flags to options, and the choice of the front-end."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import os
+import sys
+from pathlib import Path
+from typing import Any, cast
+
+import click
+
+from mltui.core.errors import UsageError
+
+MODES = ("plan", "default", "accept-edits", "auto", "acceptEdits")
+
+
+@click.command(name="run", context_settings={"help_option_names": ["-h", "--help"]})
+@click.argument("words", nargs=-1)
+@click.option(
+    "--headless",
+    "-p",
+    "--print",
+    "headless",
+    is_flag=True,
+    help="One task without a terminal; the argument is the prompt, `-` reads stdin.",
+)
+@click.option("--plain", is_flag=True, help="Line-mode conversation: dumb terminals, screen readers, slow links.")
+@click.option("--model", metavar="NAME", help="sonnet, opus, haiku, local, a LiteLLM id, or a path to a GGUF file.")
+@click.option("--persona", metavar="NAME", help="Who the agent is; see `mltui personas list`.")
+@click.option("--permission-mode", "mode", type=click.Choice(MODES), help="What runs without asking. No mode passes the experiment gate.")
+@click.option("-c", "--continue", "continue_latest", is_flag=True, help="Go on with the latest session of this folder.")
+@click.option("-r", "--resume", metavar="ID", help="Go on with a session.")
+@click.option("--fork-session", "fork", is_flag=True, help="With --resume or --continue: go on in a copy.")
+@click.option("--session-id", metavar="UUID", help="Id of the new session.")
+@click.option("-C", "--cd", "cwd", type=click.Path(file_okay=False, path_type=Path), help="Work in this folder.")
+@click.option(
+    "--add-dir",
+    "add_dirs",
+    multiple=True,
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="A further folder to work in.",
+)
+@click.option(
+    "--allowed-tools",
+    "--allowedTools",
+    "allowed",
+    multiple=True,
+    metavar="RULES",
+    help="Rules that run without asking: `Bash(git *),Edit`.",
+)
+@click.option(
+    "--disallowed-tools",
+    "--disallowedTools",
+    "disallowed",
+    multiple=True,
+    metavar="RULES",
+    help="Rules that are denied; a bare name takes the tool away.",
+)
+@click.option("--trust", is_flag=True, help="Trust this folder from now on: its instructions and settings are obeyed.")
+@click.option("--output-format", type=click.Choice(["text", "json", "stream-json"]), default="text", help="Headless: what stdout gets.")
+@click.option(
+    "--input-format",
+    type=click.Choice(["text", "stream-json"]),
+    default="text",
+    help="Headless: stream-json takes several turns from stdin.",
+)
+@click.option("--include-partial-messages", "partial", is_flag=True, help="Headless: stream-json with deltas.")
+@click.option(
+    "-o",
+    "--output-last-message",
+    "last_message",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Headless: write the answer here too.",
+)
+@click.option("--json-schema", "schema", metavar="FILE|JSON", help="Headless: the answer must be JSON of this schema.")
+@click.option("--prompt-file", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="Headless: read the prompt from a file.")
+@click.option("--max-turns", type=click.IntRange(min=1), help="Requests to the model at most.")
+@click.option("--max-budget-usd", type=click.FloatRange(min=0, min_open=True), help="Dollars at most.")
+@click.option("--max-tokens", type=click.IntRange(min=1), help="Tokens at most, of prompts and answers.")
+@click.option("--timeout", type=click.FloatRange(min=0, min_open=True), metavar="SECONDS", help="Headless: end after this time.")
+@click.option("--approval-policy", default="defer", metavar="deny|defer|FILE", help="Headless: what becomes of proposals.")
+@click.option("--denied-ok", is_flag=True, help="Headless: a denied tool call does not end with 3.")
+@click.option("--no-session-persistence", "no_persist", is_flag=True, help="Keep no session file.")
+@click.option("--verbose", is_flag=True, hidden=True)
+def run(**flags: Any) -> int:
+    """Work with the agent."""
+    if flags["headless"]:
+        return _headless(flags)
+    return _plain(flags) if flags["plain"] else _tui(flags)
+
+
+def _folder(flags: dict[str, Any], path: str | None) -> Path:
+    folder = cast("Path", flags["cwd"] or Path(path or "."))
+    if not folder.is_dir():
+        known = "it is neither a folder nor a command"
+        raise UsageError(f"{folder}: {known}", hint="Try `mltui --help`; to give a prompt use `mltui --headless 'what to do'`")
+    return folder
+
+
+def _options(flags: dict[str, Any], folder: Path, permissions: tuple[str, ...] = ()) -> Any:
+    from mltui.runtime import Options
+
+    return Options(
+        cwd=folder,
+        model=flags["model"],
+        persona=flags["persona"],
+        mode=flags["mode"],
+        resume=flags["resume"],
+        continue_latest=flags["continue_latest"],
+        fork=flags["fork"],
+        session_id=flags["session_id"],
+        add_dirs=flags["add_dirs"],
+        allowed_tools=split_rules(flags["allowed"]),
+        disallowed_tools=split_rules(flags["disallowed"]),
+        permissions=permissions,
+        trust=flags["trust"],
+        persist=not flags["no_persist"],
+        overrides={f"limits.{name}": flags[name] for name in ("max_turns", "max_budget_usd", "max_tokens")},
+    )
+
+
+def split_rules(values: tuple[str, ...]) -> tuple[str, ...]:
+    """`Bash(git *),Edit Read` as single rules; commas and blanks inside parentheses belong to a rule."""
+    rules: list[str] = []
+    for value in values:
+        depth, word = 0, ""
+        for char in value + " ":
+            depth += (char == "(") - (char == ")")
+            if char in ", " and depth <= 0:
+                if word:
+                    rules.append(word)
+                word, depth = "", 0
+            else:
+                word += char
+    return tuple(rules)
+
+
+def _headless(flags: dict[str, Any]) -> int:
+    from mltui.ui.headless.approver import HeadlessApprover
+    from mltui.ui.headless.run import HeadlessOptions, run_headless
+
+    approver = HeadlessApprover(flags["approval_policy"])
+    options = HeadlessOptions(
+        prompt=_prompt(flags),
+        output=flags["output_format"],
+        input=flags["input_format"],
+        partial=flags["partial"],
+        last_message=flags["last_message"],
+        schema=flags["schema"],
+        timeout=flags["timeout"],
+        denied_ok=flags["denied_ok"],
+    )
+
+    async def open_session(answers: Any) -> Any:
+        from mltui.runtime import open_session
+
+        return await open_session(_options(flags, _folder(flags, None), approver.permissions), answers)
+
+    return run_headless(open_session, approver, options)
+
+
+def _prompt(flags: dict[str, Any]) -> str:
+    """The prompt of the arguments or the file, with what was piped in appended as a `<stdin>` block."""
+    words = list(cast("tuple[str, ...]", flags["words"]))
+    if flags["prompt_file"]:
+        words = [Path(flags["prompt_file"]).read_text(encoding="utf-8", errors="replace")]
+    takes_stdin = flags["input_format"] == "text" and not sys.stdin.isatty()
+    if words == ["-"]:
+        words = [sys.stdin.read()]
+    elif takes_stdin and (words or not (flags["resume"] or flags["continue_latest"])):
+        piped = _piped()
+        if piped.strip():
+            words = [" ".join(words), f"\n\n<stdin>\n{piped}\n</stdin>"] if words else [piped]
+            return "".join(words)
+    prompt = " ".join(words).strip()
+    if not prompt and flags["input_format"] == "text" and not (flags["resume"] or flags["continue_latest"]):
+        raise UsageError("There is no prompt", hint="mltui --headless 'what to do', or pipe it in")
+    return prompt
+
+
+def _piped() -> str:
+    """What was piped in. A stdin that is no pipe or file (a socket of a supervisor, say) is not waited for."""
+    import stat
+
+    try:
+        mode = os.fstat(0).st_mode
+    except OSError:
+        return ""
+    return sys.stdin.read() if stat.S_ISFIFO(mode) or stat.S_ISREG(mode) else ""
+
+
+def _words_as_path(flags: dict[str, Any]) -> str | None:
+    words = cast("tuple[str, ...]", flags["words"])
+    if len(words) > 1:
+        raise UsageError("One folder at most", hint="To give a prompt use `mltui --headless 'what to do'`")
+    return words[0] if words else None
+
+
+def _plain(flags: dict[str, Any]) -> int:
+    from mltui.ui.plain import ask_trust, run_plain
+
+    folder = _folder(flags, _words_as_path(flags))
+
+    async def open_session(approver: Any) -> Any:
+        from dataclasses import replace
+
+        from mltui.runtime import open_session
+
+        return await open_session(replace(_options(flags, folder), ask_trust=ask_trust), approver)
+
+    return asyncio.run(run_plain(open_session))
+
+
+def _tui(flags: dict[str, Any]) -> int:
+    folder = _folder(flags, _words_as_path(flags))
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        raise UsageError("There is no terminal", hint="Use `mltui --headless 'what to do'` in scripts, or `mltui --plain`")
+    from mltui.ui.tui.app import run_tui
+
+    return run_tui(functools.partial(_open_for_tui, flags, folder))
+
+
+async def _open_for_tui(flags: dict[str, Any], folder: Path, approver: Any, ask_trust: Any = None) -> Any:
+    from dataclasses import replace
+
+    runtime = await asyncio.to_thread(__import__, "mltui.runtime", fromlist=["open_session"])
+    return await runtime.open_session(replace(_options(flags, folder), ask_trust=ask_trust), approver)

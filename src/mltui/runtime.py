@@ -1,0 +1,270 @@
+"""Puts a session together: configuration, persona, model, tools, gate. Front-ends give the approver."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import date
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+from mltui import __version__
+from mltui.agent import prompt, store
+from mltui.agent.gate import Gate
+from mltui.agent.policy import Policy, parse_mode
+from mltui.agent.session import Parts, Session
+from mltui.agent.transcript import Transcript
+from mltui.config import loader, paths, trust
+from mltui.config.instructions import load_instructions
+from mltui.config.loader import LoadedConfig
+from mltui.config.schema import Config, PermissionMode
+from mltui.core.approval import Approver
+from mltui.core.errors import TrustError, UsageError
+from mltui.core.events import SessionStarted
+from mltui.experiments.service import Experiments
+from mltui.models import registry
+from mltui.models.base import Model
+from mltui.personas import loader as personas
+from mltui.personas.loader import Persona
+from mltui.tools.base import Tool, Workspace, spec
+from mltui.tools.catalog import catalog
+
+AskTrust = Callable[[Path, list[str]], Awaitable[bool]]
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What the command line asked for; None and empty mean: as configured.
+
+    Attributes:
+        overrides: dotted configuration keys and their values.
+        restrict_tools: offer only these tools (a plan may not be wider than the session).
+        permissions: allow rules from an approval policy that a person wrote.
+        ask_trust: how to ask whether a folder is trusted; None: no one is there to ask.
+    """
+
+    cwd: Path
+    model: str | None = None
+    persona: str | None = None
+    mode: str | None = None
+    resume: str | None = None
+    continue_latest: bool = False
+    fork: bool = False
+    session_id: str | None = None
+    add_dirs: tuple[Path, ...] = ()
+    allowed_tools: tuple[str, ...] = ()
+    disallowed_tools: tuple[str, ...] = ()
+    permissions: tuple[str, ...] = ()
+    trust: bool = False
+    persist: bool = True
+    overrides: Mapping[str, Any] | None = None
+    restrict_tools: frozenset[str] | None = None
+    ask_trust: AskTrust | None = None
+
+
+async def open_session(options: Options, approver: Approver, environ: Mapping[str, str] | None = None) -> Session:
+    """Opens a new session, or one that is resumed or forked.
+
+    Raises: ConfigError, PersonaError, TrustError, UsageError, AuthError, SessionError: each with what to do.
+    """
+    env = os.environ if environ is None else environ
+    cwd = options.cwd.resolve()
+    if not cwd.is_dir():
+        raise UsageError(f"{options.cwd} is not a folder")
+    trusted = await _trusted(cwd, options, env)
+    loaded = await asyncio.to_thread(loader.load, cwd, env, options.overrides or {}, trusted)
+    return await _Assembly(options, approver, env, cwd, trusted, loaded).open()
+
+
+async def _trusted(cwd: Path, options: Options, environ: Mapping[str, str]) -> bool:
+    if options.trust:
+        trust.trust(cwd, environ)
+        return True
+    if trust.is_trusted(cwd, environ):
+        return True
+    found = trust.what_needs_trust(cwd)
+    if not found:
+        return True
+    if options.ask_trust is None:
+        raise TrustError(f"{cwd} is not trusted, and mltui would obey {', '.join(found)}", hint="Look at them, then pass --trust once")
+    if await options.ask_trust(cwd, found):
+        trust.trust(cwd, environ)
+        return True
+    return False
+
+
+@dataclass(frozen=True, slots=True)
+class _Assembly:
+    options: Options
+    approver: Approver
+    environ: Mapping[str, str]
+    cwd: Path
+    trusted: bool
+    loaded: LoadedConfig
+
+    @property
+    def config(self) -> Config:
+        return self.loaded.config
+
+    async def open(self) -> Session:
+        folder = paths.sessions_dir(self.loaded.project_root, self.environ)
+        previous = self._previous(folder)
+        if previous is not None:
+            return await self._resume(folder, previous)
+        persona = self._persona(self.options.persona or self.config.persona)
+        model = await self._model(self._model_name(persona))
+        session_id = self.options.session_id or str(uuid4())
+        if self.options.persist and (folder / f"{session_id}.jsonl").exists():
+            raise UsageError(f"There is a session {session_id} already", hint=f"Go on with it: mltui --resume {session_id}")
+        tools = self._tools(persona)
+        head, notices = self._head(session_id, persona, model, tools)
+        parts = self._parts(session_id, persona, model, tools, notices)
+        head = head.model_copy(update={"mode": parts.policy.mode})
+        file = store.SessionFile(folder / f"{session_id}.jsonl") if self.options.persist else None
+        return Session(head, parts, file=file)
+
+    def _previous(self, folder: Path) -> Path | None:
+        if self.options.resume:
+            return store.find(folder, self.options.resume)
+        if self.options.continue_latest:
+            latest = store.latest(folder)
+            if latest is None:
+                raise UsageError("There is no session to continue in this folder", hint="Leave out --continue to start one")
+            return latest
+        return None
+
+    async def _resume(self, folder: Path, path: Path) -> Session:
+        """Goes on with a session: its own system prompt and tools, so that requests only append to what was sent."""
+        loaded = await asyncio.to_thread(store.load, path)
+        head = loaded.events[0]
+        assert isinstance(head, SessionStarted)
+        transcript = Transcript.fold(loaded.events)
+        persona = self._persona(self.options.persona or head.persona)
+        model = await self._model(self.options.model or transcript.model or head.model)
+        tools = [tool for tool in self._tools(persona) if tool.name in {known.name for known in head.tools}]
+        if self.options.fork:
+            fork_id = self.options.session_id or str(uuid4())
+            file = store.SessionFile(folder / f"{fork_id}.jsonl") if self.options.persist else None
+            forked = head.model_copy(update={"session_id": fork_id, "forked_from": head.session_id})
+            events = [forked, *loaded.events[1:]]
+            if file is not None:
+                for event in events:
+                    file.append(event)
+            head, transcript = forked, Transcript.fold(events)
+        else:
+            file = store.SessionFile(path) if self.options.persist else None
+        parts = self._parts(head.session_id, persona, model, tools, loaded.problems)
+        return Session(head, parts, file=file, transcript=transcript)
+
+    def _persona(self, name: str) -> Persona:
+        return personas.find(name, self._persona_folders(), self.environ)
+
+    def _persona_folders(self) -> list[Path]:
+        return personas.folders(self.loaded.project_root, paths.config_dir(self.environ), self.trusted)
+
+    def _model_name(self, persona: Persona) -> str | None:
+        """The model that was asked for by name, by flag or persona; None: the default role."""
+        if self.options.model:
+            return self.options.model
+        explicit = self.loaded.origins.get("model.default", "default") != "default"
+        return None if explicit or persona.model in (None, "inherit") else persona.model
+
+    async def _model(self, name: str | None) -> Model:
+        choice = registry.resolve(name or self.config.model.default, self.config, self.environ, explicit=bool(self.options.model))
+        return await asyncio.to_thread(registry.create, choice, self.config)
+
+    def _tools(self, persona: Persona) -> list[Tool]:
+        """The tools that are offered: a persona, a flag or a caller can only take away."""
+        chosen: list[Tool] = []
+        for tool in catalog():
+            if persona.tools is not None and tool.name not in persona.tools and not _implied(tool.name, persona.tools):
+                continue
+            if tool.name in persona.disallowed_tools or tool.name in self.options.disallowed_tools:
+                continue
+            if self.options.restrict_tools is not None and tool.name not in self.options.restrict_tools:
+                continue
+            chosen.append(tool)
+        return chosen
+
+    def _head(self, session_id: str, persona: Persona, model: Model, tools: list[Tool]) -> tuple[SessionStarted, tuple[str, ...]]:
+        instructions = load_instructions(self.cwd, self.environ, self.trusted)
+        system = prompt.build(
+            persona=persona.body,
+            cwd=self.cwd,
+            today=date.today(),
+            is_git=(self.loaded.project_root / ".git").exists(),
+            instructions=instructions.text,
+            experiments=self.config.experiments,
+        )
+        head = SessionStarted(
+            session_id=session_id,
+            cwd=str(self.cwd),
+            model=model.info.id,
+            persona=persona.name,
+            mode=self.config.permissions.mode,
+            version=__version__,
+            system=system,
+            tools=tuple(spec(tool) for tool in tools),
+        )
+        return head, instructions.warnings
+
+    def _parts(self, session_id: str, persona: Persona, model: Model, tools: list[Tool], notices: tuple[str, ...]) -> Parts:
+        root = self.loaded.project_root
+        inside = (self.cwd, root) if self.cwd.is_relative_to(root) else (self.cwd,)
+        workspace = Workspace(self.cwd, (*inside, *(folder.resolve() for folder in self.options.add_dirs)))
+        experiments = Experiments.open(root, self.config)
+        policy = self._policy(persona, workspace)
+        gate = Gate(
+            tools,
+            policy=policy,
+            approver=self.approver,
+            experiments=experiments,
+            session_id=session_id,
+            author=f"model:{model.info.id}",
+            environ=self.environ,
+        )
+        limits = self.config.limits
+        if persona.max_turns is not None and limits.max_turns is None:
+            limits = limits.model_copy(update={"max_turns": persona.max_turns})
+        note = (model.info.note,) if model.info.note else ()
+        return Parts(
+            model=model,
+            make_model=self._named_model,
+            gate=gate,
+            policy=policy,
+            experiments=experiments,
+            workspace=workspace,
+            limits=limits,
+            persona_name=persona.name,
+            notices=(*note, *self.loaded.warnings, *persona.warnings, *notices),
+        )
+
+    async def _named_model(self, name: str) -> Model:
+        return await replace(self, options=replace(self.options, model=name))._model(name)
+
+    def _policy(self, persona: Persona, workspace: Workspace) -> Policy:
+        mode: PermissionMode = self.config.permissions.mode
+        if persona.permission_mode == "plan":
+            mode = "plan"  # a persona narrows; a wider mode is the person's to choose
+        if self.options.mode:
+            mode = parse_mode(self.options.mode)
+        home = (paths.config_dir(self.environ), paths.state_dir(self.environ))
+        return Policy.build(
+            self.config.permissions,
+            workspace,
+            mode=mode,
+            allow=(*self.options.allowed_tools, *self.options.permissions),
+            deny=tuple(rule for rule in self.options.disallowed_tools if "(" in rule),
+            guarded=home,
+            secret=(paths.config_dir(self.environ) / "auth.json",),
+        )
+
+
+def _implied(name: str, granted: tuple[str, ...]) -> bool:
+    """Tools that a persona has without naming them: notes and questions, and with anything that acts the road to an experiment."""
+    if name in ("TodoWrite", "AskUserQuestion", "ExperimentStatus"):
+        return bool(granted)
+    return name in ("ProposeExperiment", "ConcludeExperiment") and not {"Edit", "Write", "Bash"}.isdisjoint(granted)

@@ -1,0 +1,233 @@
+"""One task without a terminal: `mltui --headless`."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import signal
+import sys
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, Protocol, cast
+
+from mltui.agent.session import Session
+from mltui.agent.transcript import last_answer
+from mltui.core.approval import Approver
+from mltui.core.errors import MltuiError, UsageError
+from mltui.core.events import ApprovalRequested, Event, ExperimentProposed, ModelRetrying, Notice, ToolCompleted, ToolStarted
+from mltui.ui.headless import result as results
+from mltui.ui.headless import wire
+from mltui.ui.headless.output import Stdout
+from mltui.ui.headless.structured import TRIES, Schema
+
+OpenSession = Callable[[Approver], Awaitable[Session]]
+
+
+class Out(Protocol):
+    def line(self, value: dict[str, Any]) -> None: ...
+    def text(self, text: str) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class HeadlessOptions:
+    """The flags of a headless run; see `mltui --help`."""
+
+    prompt: str
+    output: Literal["text", "json", "stream-json"] = "text"
+    input: Literal["text", "stream-json"] = "text"
+    partial: bool = False
+    last_message: Path | None = None
+    schema: str | None = None
+    timeout: float | None = None
+    denied_ok: bool = False
+
+
+def run_headless(open_session: OpenSession, approver: Approver, options: HeadlessOptions) -> int:
+    """Runs the task and returns the exit code. stdout gets the result, stderr what a person may want to see."""
+    out = Stdout()
+    try:
+        return asyncio.run(_Run(open_session, approver, options, out).main())
+    finally:
+        out.close()
+
+
+class _Run:
+    def __init__(self, open_session: OpenSession, approver: Approver, options: HeadlessOptions, out: Out) -> None:
+        self._open = open_session
+        self._approver = approver
+        self._options = options
+        self._out = out
+        self._tally = results.Tally()
+        self._session: Session | None = None
+        self._signal: int | None = None
+        self._structured: Any = None
+        self._started = time.monotonic()
+
+    async def main(self) -> int:
+        task = asyncio.create_task(self._work())
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, self._stop, number, task)
+        try:
+            end = await task
+        except asyncio.CancelledError:
+            end = results.ending(self._tally, [], False, self._signal or signal.SIGINT)
+        except Exception as error:
+            end = results.ending_of(error)
+        if self._session is not None:
+            with contextlib.suppress(Exception):
+                await self._session.close()
+        self._finish(end)
+        return end.exit_code
+
+    def _stop(self, number: int, task: asyncio.Task[results.Ending]) -> None:
+        self._signal = number
+        task.cancel()
+
+    async def _work(self) -> results.Ending:
+        schema = Schema(self._options.schema) if self._options.schema else None
+        session = self._session = await self._open(self._approver)
+        head = session.transcript.head
+        assert head is not None
+        if self._options.output == "stream-json":
+            self._out.line(wire.init(head, session.mode))
+        for notice in session.notices:
+            await self._show(Notice(level="warning", text=notice))
+        try:
+            async with asyncio.timeout(self._options.timeout):
+                failure = await self._turns(session, schema)
+        except TimeoutError:
+            return results.Ending("error_timeout", results.EXIT_LIMIT, f"Reached the time limit of {self._options.timeout:g} s")
+        if failure:
+            return results.Ending("error_structured_output", 1, failure)
+        return results.ending(self._tally, self._waiting(session), self._options.denied_ok, self._signal)
+
+    async def _turns(self, session: Session, schema: Schema | None) -> str:
+        """Runs all prompts; returns why no valid structured answer came, or an empty string."""
+        failure = ""
+        async for text in self._prompts(session):
+            await session.prompt(text + (schema.instruction if schema else ""), self._show)
+            for attempt in range(TRIES + 1):
+                if schema is None or self._tally.outcome != "completed":
+                    break
+                self._structured, failure = schema.parse(last_answer(session.transcript))
+                if not failure or attempt == TRIES:
+                    break
+                await session.prompt(f"That answer does not do: {failure}. Answer again with the JSON value only.", self._show)
+            if self._tally.outcome != "completed":
+                break
+        return failure
+
+    async def _prompts(self, session: Session) -> AsyncIterator[str]:
+        if self._options.input == "text":
+            yield self._options.prompt or await _decided_meanwhile(session)
+            return
+        if self._options.prompt:
+            yield self._options.prompt
+        number = 0
+        while line := await asyncio.to_thread(sys.stdin.readline):
+            number += 1
+            if line.strip():
+                yield _user_text(line, number)
+
+    async def _show(self, event: Event) -> None:
+        self._tally.take(event)
+        session = self._session
+        if self._options.output == "stream-json" and session is not None:
+            line = wire.line(event, session.id, self._options.partial)
+            if line is not None:
+                self._out.line(line)
+            if isinstance(event, ToolCompleted) and event.denied:
+                self._out.line(
+                    {
+                        "type": "system",
+                        "subtype": "permission_denied",
+                        "tool_name": event.name,
+                        "tool_use_id": event.call_id,
+                        "session_id": session.id,
+                    }
+                )
+        _tell(event)
+
+    def _waiting(self, session: Session) -> list[str]:
+        """Proposals of this session that are still open in the log."""
+        own = [id_ for id_, state in session.transcript.experiments.items() if state in ("proposed", "hold")]
+        return [id_ for id_ in own if session.experiments.get(id_).state in ("proposed", "held")]
+
+    def _finish(self, end: results.Ending) -> None:
+        session = self._session
+        answer = last_answer(session.transcript) if session else ""
+        if self._options.last_message is not None and session is not None:
+            self._options.last_message.write_text(answer, encoding="utf-8")
+        states: dict[str, str] = {}
+        if session is not None:
+            for id_ in session.transcript.experiments:
+                with contextlib.suppress(MltuiError):
+                    states[id_] = session.experiments.get(id_).state
+        if self._options.output == "text":
+            if answer:
+                self._out.text(answer)
+            if end.error:
+                print(f"mltui: {end.error}", file=sys.stderr)
+            return
+        body = results.result(
+            self._tally,
+            end,
+            answer=answer,
+            session_id=session.id if session else "",
+            seconds=time.monotonic() - self._started,
+            experiments=states,
+            structured=self._structured,
+        )
+        self._out.line(body)
+        if end.error:
+            print(f"mltui: {end.error}", file=sys.stderr)
+
+
+async def _decided_meanwhile(session: Session) -> str:
+    """What a resumed session is told when it was given no prompt: what became of its experiments."""
+    lines: list[str] = []
+    for id_ in session.transcript.experiments:
+        experiment = await asyncio.to_thread(session.experiments.get, id_)
+        lines.append(f"{id_} is now: {experiment.state}.")
+    if not lines:
+        raise UsageError("There is nothing to do", hint="Give a prompt: mltui --headless 'what to do'")
+    return "The experiments of this session were decided on meanwhile. " + " ".join(lines) + " Go on: look at them with ExperimentStatus."
+
+
+def _user_text(line: str, number: int) -> str:
+    """The text of a `{"type":"user","message":{…}}` line."""
+    try:
+        body = json.loads(line)
+        content = body["message"]["content"]
+    except (ValueError, KeyError, TypeError):
+        raise UsageError(
+            f"Line {number} of stdin is not a user message", hint='Expected {"type":"user","message":{"role":"user","content":"…"}}'
+        ) from None
+    if isinstance(content, str):
+        return content
+    blocks = cast("list[dict[str, Any]]", content)
+    return "".join(str(block.get("text", "")) for block in blocks if block.get("type") == "text")
+
+
+def _tell(event: Event) -> None:
+    """One line on stderr for what a person would want to know."""
+    match event:
+        case ToolStarted():
+            text = f"· {event.name}"
+        case ToolCompleted(denied=True):
+            text = f"! {event.content}"
+        case ModelRetrying():
+            text = f"… try {event.attempt} failed ({event.error}); again in {event.delay:.0f} s"
+        case ExperimentProposed(proposal=proposal):
+            text = f"◆ {proposal.id} {proposal.title}"
+        case ApprovalRequested(request=request) if request.kind == "experiment":
+            text = f"? {request.proposal.id} asks for approval"
+        case Notice():
+            text = f"{event.level}: {event.text}"
+        case _:
+            return
+    print(text, file=sys.stderr)

@@ -1,0 +1,171 @@
+"""Rules and modes: deny over ask over allow, whatever their order; nothing passes by being unknown."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mltui.agent.policy import MODES, Policy, parse_mode, suggest_rule
+from mltui.agent.rules import Rule
+from mltui.config.schema import PermissionMode, Permissions
+from mltui.core.effects import Effect
+from mltui.core.errors import ConfigError
+from mltui.tools.base import Workspace
+
+CWD = Path("/p")
+WORKSPACE = Workspace(CWD, (CWD,))
+
+
+def policy(mode: PermissionMode = "default", **rules: tuple[str, ...]) -> Policy:
+    guarded, secret = (Path("/home/me/.config/mltui"),), (Path("/home/me/auth.json"),)
+    return Policy.build(Permissions(**rules), WORKSPACE, mode=mode, guarded=guarded, secret=secret)
+
+
+def run(command: str) -> Effect:
+    return Effect(kind="exec", target=command)
+
+
+def judge(p: Policy, *effects: Effect, tool: str = "Bash", staged: frozenset[str] = frozenset()) -> str:
+    return p.judge(tool, effects, staged).answer
+
+
+@pytest.mark.parametrize(
+    ("rule", "effect", "admits"),
+    [
+        ("Bash(git *)", run("git status"), True),
+        ("Bash(git *)", run("git"), True),
+        ("Bash(git *)", run("gitk"), False),
+        ("Bash(git:*)", run("git push"), True),
+        ("Bash(npm run test)", run("npm run test --x"), False),
+        ("Bash", Effect(kind="exec", target="$(x)", opaque=True), True),
+        ("Bash(*)", Effect(kind="exec", target="$(x)", opaque=True), False),
+        ("Read(./.env)", Effect(kind="read", target="/p/.env"), True),
+        ("Read(./.env)", Effect(kind="read", target="/p/sub/.env"), False),
+        ("Read(.env)", Effect(kind="read", target="/p/sub/.env"), True),
+        ("Read(*.pem)", Effect(kind="read", target="/p/a/b/key.pem"), True),
+        ("Edit(src/**)", Effect(kind="write", target="/p/src/a/b.py"), True),
+        ("Edit(src/**)", Effect(kind="write", target="/p/lib/b.py"), False),
+        ("Write(src/*)", Effect(kind="write", target="/p/src/a/b.py"), False),
+        ("Read(//etc/**)", Effect(kind="read", target="/etc/passwd"), True),
+        ("Edit", Effect(kind="read", target="/p/x"), False),
+        ("WebFetch(domain:docs.python.org)", Effect(kind="net", target="docs.python.org"), True),
+        ("WebFetch(domain:*.python.org)", Effect(kind="net", target="evilpython.org"), False),
+    ],
+)
+def test_rules(rule: str, effect: Effect, admits: bool) -> None:
+    assert Rule.parse(rule).admits("X", effect, CWD) is admits
+
+
+@pytest.mark.parametrize("text", ["", "bash(x)", "Bash(x", "Nope(x)", "(x)"])
+def test_what_is_no_rule_is_refused(text: str) -> None:
+    with pytest.raises(ConfigError):
+        Rule.parse(text)
+
+
+@pytest.mark.parametrize(
+    "command",
+    ["ls -la", "git log --oneline", "cat src/a.py", "rg foo src", "find . -name '*.py'", "wc -l a", "git diff HEAD~1", "nvidia-smi"],
+)
+def test_commands_that_only_look_inside_run_unasked(command: str) -> None:
+    assert judge(policy(), run(command)) == "allow"
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "cat /etc/passwd", "cat ../secret", "cat ~/.ssh/id_rsa", "find . -delete", "find . -exec rm {} +", "rg --pre=sh x", "sort -o a b",
+        "sort -uo a b", "git -c core.pager=sh log", "git diff --output=x", "git push", "rm a", "python x.py", "echo $HOME", "uniq a b",
+        "git grep -Osh x", "ls --color=/etc", "grep -f /etc/shadow x", "git log --ext-diff",
+    ],
+)  # fmt: skip
+def test_everything_else_asks(command: str) -> None:
+    if command == "ls --color=/etc":
+        assert judge(policy(), run(command)) == "ask"
+    assert judge(policy(), run(command)) == "ask"
+
+
+def test_deny_wins_over_allow_and_a_wrapper_does_not_hide_from_it() -> None:
+    p = policy("auto", deny=("Bash(rm *)",), allow=("Bash",))
+
+    assert judge(p, run("rm -rf x")) == "deny"
+    assert judge(p, run("timeout 5 rm -rf x")) == "deny"
+    assert judge(p, run("ls"), run("rm x")) == "deny"
+    assert judge(p, run("ls")) == "allow"
+
+
+def test_a_persons_ask_rule_holds_in_every_mode() -> None:
+    assert judge(policy("auto", ask=("Bash(git push *)",)), run("git push origin")) == "ask"
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_what_belongs_to_git_and_mltui_is_never_written(mode: PermissionMode) -> None:
+    p = policy(mode, allow=("Edit", "Read"))
+    for target in ("/p/.git/hooks/pre-commit", "/p/.mltui/journal.jsonl", "/home/me/.config/mltui/config.toml"):
+        assert judge(p, Effect(kind="write", target=target), tool="Write") == "deny"
+    assert judge(p, Effect(kind="read", target="/home/me/auth.json"), tool="Read") == "deny"
+
+
+def test_plan_mode_looks_and_does_nothing_else() -> None:
+    p = policy("plan", allow=("Bash", "Edit"))
+
+    assert judge(p, run("git status")) == "allow"
+    assert judge(p, run("pytest")) == "deny"
+    assert judge(p, Effect(kind="write", target="/p/a"), tool="Write") == "deny"
+    assert judge(p, Effect(kind="write", target="/p/train.py"), tool="Write", staged=frozenset({"/p/train.py"})) == "deny"
+    assert judge(p, Effect(kind="propose", target="x"), tool="ProposeExperiment") == "deny"
+    assert judge(p, Effect(kind="read", target="/p/a"), tool="Read") == "allow"
+
+
+def test_modes_for_writes() -> None:
+    write = Effect(kind="write", target="/p/a.py")
+    outside = Effect(kind="write", target="/q/a.py")
+
+    assert judge(policy("default"), write, tool="Write") == "ask"
+    assert judge(policy("default"), write, tool="Write", staged=frozenset({"/p/a.py"})) == "allow"
+    assert judge(policy("accept-edits"), write, tool="Write") == "allow"
+    assert judge(policy("auto"), outside, tool="Write") == "ask"
+
+
+paths = st.sampled_from(["/p/a", "/p/.env", "/p/sub/x.py", "/etc/x", "/x"])
+commands = st.sampled_from(["git push", "rm x", "ls", "pytest -q", "echo 'a b'", "timeout 5 rm x"])
+effects = st.one_of(
+    st.builds(Effect, kind=st.sampled_from(["read", "write"]), target=paths),
+    st.builds(Effect, kind=st.just("exec"), target=commands, opaque=st.booleans()),
+    st.builds(Effect, kind=st.just("net"), target=st.sampled_from(["docs.python.org", "h"])),
+)
+texts = st.sampled_from(["Bash", "Bash(git *)", "Bash(rm *)", "Read", "Read(.env)", "Edit", "Edit(src/**)", "WebFetch"])
+
+
+@given(st.lists(effects, min_size=1, max_size=4), st.lists(texts), st.lists(texts), st.lists(texts), st.sampled_from(MODES), st.randoms())
+def test_more_denies_never_allow_more_and_order_does_not_matter(
+    wanted: list[Effect], allow: list[str], ask: list[str], deny: list[str], mode: PermissionMode, random: object
+) -> None:
+    rank = {"allow": 0, "ask": 1, "deny": 2}
+    base = policy(mode, allow=tuple(allow), ask=tuple(ask))
+    strict = policy(mode, allow=tuple(allow), ask=tuple(ask), deny=tuple(deny))
+    shuffled = policy(mode, allow=tuple(reversed(allow)), ask=tuple(reversed(ask)), deny=tuple(reversed(deny)))
+
+    answer = judge(strict, *wanted)
+    assert rank[answer] >= rank[judge(base, *wanted)]
+    assert judge(shuffled, *reversed(wanted)) == answer
+    assert rank[answer] == max(rank[judge(strict, effect)] for effect in wanted)
+
+
+@given(effects, st.sampled_from(MODES))
+def test_a_suggested_rule_allows_what_it_was_suggested_for(effect: Effect, mode: PermissionMode) -> None:
+    tool = {"exec": "Bash", "read": "Read", "write": "Write", "net": "WebFetch"}[effect.kind]
+    rule = suggest_rule(tool, [effect], WORKSPACE)
+    p = policy(mode)
+    if rule is None or judge(p, effect, tool=tool) != "ask":
+        return
+    p.remember(rule)
+    assert judge(p, effect, tool=tool) == "allow"
+
+
+def test_mode_names_of_other_agents_are_understood() -> None:
+    assert parse_mode("acceptEdits") == "accept-edits"
+    with pytest.raises(ConfigError, match="no permission mode"):
+        parse_mode("yolo")

@@ -1,0 +1,117 @@
+"""The fold: whatever happened, what the model is sent next is a valid conversation, and it only grows."""
+
+from __future__ import annotations
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mltui.agent.transcript import INTERRUPTED, Transcript, last_answer
+from mltui.core.events import Event, MessageCompleted, SessionStarted, TextDelta, ToolCompleted, ToolStarted, TurnCompleted, TurnStarted
+from mltui.core.messages import AssistantMessage, Message, Text, ToolCall, ToolMessage, Usage, UserMessage
+
+
+def message(text: str = "", *calls: str, tokens: int = 10) -> MessageCompleted:
+    parts = (*((Text(text=text),) if text else ()), *(ToolCall(id=call, name="Read") for call in calls))
+    usage = Usage(input_tokens=tokens, output_tokens=1, cost_usd=0.01)
+    return MessageCompleted(message=AssistantMessage(parts=parts), usage=usage, stop_reason="end_turn", model="m")
+
+
+def done(call: str) -> ToolCompleted:
+    return ToolCompleted(call_id=call, name="Read", content=f"result of {call}")
+
+
+def turn_end(number: int = 1) -> TurnCompleted:
+    return TurnCompleted(turn=number, outcome="completed", usage=Usage(), steps=1, seconds=0.0)
+
+
+def start() -> SessionStarted:
+    return SessionStarted(session_id="s", cwd="/p", model="m", persona="p", mode="default", version="0", system="", tools=())
+
+
+def test_a_whole_turn_becomes_a_conversation() -> None:
+    transcript = Transcript.fold([start(), TurnStarted(turn=1, text="hi"), message("look", "a"), done("a"), message("done"), turn_end()])
+
+    assert [m.role for m in transcript.messages] == ["user", "assistant", "tool", "assistant"]
+    assert last_answer(transcript) == "done"
+    assert transcript.usage == Usage(input_tokens=20, output_tokens=2, cost_usd=0.02)
+    assert not transcript.in_turn
+
+
+def test_a_call_that_never_came_back_is_answered_when_the_next_turn_starts() -> None:
+    transcript = Transcript.fold([start(), TurnStarted(turn=1, text="hi"), message("", "a", "b"), done("a")])
+    assert [call.id for call in transcript.pending] == ["b"]
+
+    transcript.apply(TurnStarted(turn=2, text="again"))
+
+    assert [m.role for m in transcript.messages] == ["user", "assistant", "tool", "tool", "user"]
+    healed = transcript.messages[3]
+    assert isinstance(healed, ToolMessage)
+    assert (healed.call_id, healed.content, healed.is_error) == ("b", INTERRUPTED, True)
+
+
+def test_deltas_and_empty_answers_leave_no_trace_in_the_conversation() -> None:
+    transcript = Transcript.fold([start(), TurnStarted(turn=1, text="hi"), TextDelta(text="par"), message()])
+
+    assert transcript.messages == [UserMessage(text="hi")]
+    assert all(not isinstance(event, TextDelta) for event in transcript.events)
+
+
+def test_a_result_that_was_not_asked_for_or_comes_twice_is_kept_out() -> None:
+    transcript = Transcript.fold([start(), TurnStarted(turn=1, text="x"), message("", "a"), done("a"), done("a"), done("zzz")])
+
+    assert sum(isinstance(m, ToolMessage) for m in transcript.messages) == 1
+
+
+ids = st.sampled_from("abcdef")
+events: st.SearchStrategy[Event] = st.one_of(
+    st.builds(lambda n: TurnStarted(turn=n, text="t"), st.integers(1, 9)),
+    st.builds(lambda calls: message("x", *calls), st.lists(ids, max_size=3, unique=True)),
+    st.builds(done, ids),
+    st.builds(turn_end),
+    st.builds(lambda: TextDelta(text="d")),
+    st.builds(lambda i: ToolStarted(call_id=i, name="Read", arguments={}), ids),
+)
+
+
+def assert_valid(messages: list[Message]) -> None:
+    """Every call is answered, once, directly after the message that makes it, before anything else is said."""
+    waiting: list[str] = []
+    for entry in messages:
+        if isinstance(entry, ToolMessage):
+            assert entry.call_id in waiting
+            waiting.remove(entry.call_id)
+            continue
+        assert not waiting
+        if isinstance(entry, AssistantMessage):
+            waiting = [call.id for call in entry.tool_calls]
+    assert not waiting
+
+
+@given(st.lists(events, max_size=40))
+@settings(max_examples=200)
+def test_any_history_folds_to_a_valid_conversation(history: list[Event]) -> None:
+    transcript = Transcript.fold([start(), *history])
+    transcript.apply(TurnStarted(turn=99, text="what next"))
+
+    assert_valid(transcript.messages)
+
+
+@given(st.lists(events, max_size=30))
+def test_the_conversation_only_grows(history: list[Event]) -> None:
+    transcript = Transcript.fold([start()])
+    before: list[Message] = []
+    for event in history:
+        transcript.apply(event)
+        assert transcript.messages[: len(before)] == before
+        before = list(transcript.messages)
+
+
+@given(st.lists(events, max_size=30), st.integers(0, 30))
+def test_folding_in_two_parts_is_folding_at_once(history: list[Event], cut: int) -> None:
+    at_once = Transcript.fold(history)
+    in_parts = Transcript.fold(history[:cut])
+    for event in history[cut:]:
+        in_parts.apply(event)
+
+    assert in_parts.messages == at_once.messages
+    assert in_parts.usage == at_once.usage
