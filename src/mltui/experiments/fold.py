@@ -1,0 +1,146 @@
+"""From the journal's records to the experiments as they stand."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from pydantic import ValidationError
+
+from mltui.core.errors import JournalError, ProposalError
+from mltui.core.experiment import Experiment, ExperimentState
+from mltui.experiments.journal import Record
+from mltui.experiments.records import (
+    ENTRIES,
+    AnyEntry,
+    ExperimentAccepted,
+    ExperimentCompared,
+    ExperimentConcluded,
+    ExperimentDiscarded,
+    ExperimentFailed,
+    ExperimentStopped,
+    JobStarted,
+    ProposalCreated,
+    ProposalDecided,
+    RunFinished,
+    RunStarted,
+    SyncFailed,
+)
+
+BEFORE: dict[str, tuple[ExperimentState, ...]] = {
+    ProposalDecided.type: ("proposed", "held"),
+    JobStarted.type: ("approved",),
+    RunStarted.type: ("running",),
+    RunFinished.type: ("running",),
+    ExperimentCompared.type: ("running",),
+    ExperimentFailed.type: ("running",),
+    ExperimentStopped.type: ("running",),
+    ExperimentConcluded.type: ("compared", "interpreted"),
+    ExperimentAccepted.type: ("compared", "interpreted"),
+    ExperimentDiscarded.type: ("compared", "interpreted", "failed", "stopped"),
+}
+"""The states in which a record is legal. A proposal must be new; the fate of a synchronisation changes no state."""
+
+VERBS = {
+    ProposalDecided.type: "be decided on",
+    JobStarted.type: "be started",
+    RunStarted.type: "run",
+    RunFinished.type: "run",
+    ExperimentCompared.type: "be compared",
+    ExperimentFailed.type: "fail",
+    ExperimentStopped.type: "be stopped",
+    ExperimentConcluded.type: "be interpreted",
+    ExperimentAccepted.type: "be accepted",
+    ExperimentDiscarded.type: "be discarded",
+}
+
+HINTS: dict[ExperimentState, str] = {
+    "proposed": "Decide first: approve, reject or hold it.",
+    "held": "It waits: approve or reject it first.",
+    "rejected": "It was rejected; propose again.",
+    "approved": "It is approved: start it first.",
+    "running": "It is running: wait for the end, or stop it.",
+    "failed": "Its runs failed; discard it, or propose again.",
+    "stopped": "It was stopped; discard it, or propose again.",
+    "compared": "Its result is there: interpret, accept or discard it.",
+    "interpreted": "Its result is there: accept or discard it.",
+    "accepted": "It was accepted already.",
+    "discarded": "It was discarded already.",
+}
+
+
+def fold(records: Iterable[Record], into: dict[str, Experiment]) -> None:
+    """Brings `into` up to date. Types of later versions are passed over.
+
+    Raises:
+        JournalError: a record is not readable or comes out of order.
+    """
+    for record in records:
+        kind = ENTRIES.get(record.type)
+        if kind is None or kind is SyncFailed:
+            continue
+        try:
+            entry = kind.model_validate(record.payload)
+            into[entry.proposal_id] = advance(into.get(entry.proposal_id), entry)
+        except (ValidationError, ProposalError) as error:
+            raise JournalError(
+                f"journal record {record.seq} ({record.type}) makes no sense: {_first_line(error)}",
+                hint="Was it written by a newer mltui? `mltui experiments verify` checks the journal.",
+            ) from error
+
+
+def advance(experiment: Experiment | None, entry: AnyEntry) -> Experiment:
+    """The experiment after one more record.
+
+    Raises:
+        ProposalError: the record is not legal in the experiment's state.
+    """
+    if isinstance(entry, ProposalCreated):
+        if experiment is not None:
+            raise ProposalError(f"{entry.proposal_id} exists already")
+        return Experiment(proposal=entry.proposal, state="proposed")
+    if experiment is None:
+        raise ProposalError(f"there is no experiment {entry.proposal_id}")
+    if entry.type in BEFORE and experiment.state not in BEFORE[entry.type]:
+        raise ProposalError(f"{experiment.id} cannot {VERBS[entry.type]}: it is {experiment.state}", hint=HINTS[experiment.state])
+    return _changed(experiment, entry)
+
+
+def _changed(experiment: Experiment, entry: AnyEntry) -> Experiment:
+    match entry:
+        case ProposalDecided(approval=approval):
+            if approval.proposal_hash != experiment.proposal.hash:
+                raise ProposalError(f"the decision is about another version of {experiment.id}", hint="Show it again and decide.")
+            decided: dict[str, ExperimentState] = {"approve": "approved", "reject": "rejected", "hold": "held"}
+            return _with(experiment, state=decided[approval.answer], approval=approval, message=approval.reason)
+        case JobStarted():
+            return _with(experiment, state="running", message="")
+        case RunFinished(run=run):
+            if any((old.arm, old.seed) == (run.arm, run.seed) for old in experiment.runs):
+                raise ProposalError(f"{experiment.id} already has a {run.arm} run with seed {run.seed}")
+            return _with(experiment, runs=(*experiment.runs, run))
+        case ExperimentCompared(comparison=comparison, guardrails=guardrails):
+            return _with(experiment, state="compared", comparison=comparison, guardrails=guardrails)
+        case ExperimentFailed(message=message):
+            return _with(experiment, state="failed", message=message)
+        case ExperimentStopped(message=message):
+            return _with(experiment, state="stopped", message=message)
+        case ExperimentConcluded(conclusion=conclusion):
+            return _with(experiment, state="interpreted", conclusion=conclusion)
+        case ExperimentAccepted(by=by):
+            return _with(experiment, state="accepted", decided_by=by)
+        case ExperimentDiscarded(by=by):
+            return _with(experiment, state="discarded", decided_by=by)
+        case _:
+            return experiment
+
+
+def _with(experiment: Experiment, **changes: object) -> Experiment:
+    """A copy; the parts are validated values already, so they are not validated again."""
+    return experiment.model_copy(update=changes)
+
+
+def _first_line(error: ValidationError | ProposalError) -> str:
+    if isinstance(error, ProposalError):
+        return str(error.args[0])
+    problem = error.errors(include_url=False)[0]
+    return f"{'.'.join(str(part) for part in problem['loc'])}: {problem['msg']}"

@@ -1,0 +1,75 @@
+"""What happens in a running experiment, as events, read from the journal."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+
+from mltui.core.errors import ProposalError
+from mltui.core.events import ExperimentFinished, ExperimentProgressed
+from mltui.core.experiment import ExperimentState
+from mltui.experiments.fold import HINTS
+from mltui.experiments.journal import Record
+from mltui.experiments.ledger import Ledger
+from mltui.experiments.records import RunFinished, RunStarted
+
+NOT_STARTED: tuple[ExperimentState, ...] = ("proposed", "held", "rejected", "approved")
+CHECK_EVERY = 1.0
+"""Seconds between two looks at whether the supervisor lives."""
+
+
+async def follow(
+    ledger: Ledger, proposal_id: str, poll: float, recover: Callable[[str], None]
+) -> AsyncIterator[ExperimentProgressed | ExperimentFinished]:
+    """Yields what has happened so far and what happens, to the end.
+
+    Args:
+        recover: ends the experiment in the journal if its supervisor is dead.
+
+    Raises:
+        ProposalError: the experiment was not started.
+    """
+    experiment = await asyncio.to_thread(ledger.get, proposal_id)
+    if experiment.state in NOT_STARTED:
+        raise ProposalError(f"{proposal_id} is not running: it is {experiment.state}", hint=HINTS[experiment.state])
+    seen = 0
+    unchecked = CHECK_EVERY
+    while True:
+        experiment = await asyncio.to_thread(ledger.get, proposal_id)
+        for record in ledger.records(proposal_id, since=seen):
+            seen = record.seq
+            event = _progress(record)
+            if event:
+                yield event
+        if experiment.state != "running":
+            yield ExperimentFinished(proposal_id=proposal_id, comparison=experiment.comparison, message=experiment.message)
+            return
+        while not ledger.journal.changed():
+            if unchecked >= CHECK_EVERY:
+                unchecked = 0.0
+                await asyncio.to_thread(recover, proposal_id)
+                continue
+            await asyncio.sleep(poll)
+            unchecked += poll
+
+
+def _progress(record: Record) -> ExperimentProgressed | None:
+    if record.type == RunStarted.type:
+        entry = RunStarted.model_validate(record.payload)
+        return ExperimentProgressed(
+            at=record.ts, proposal_id=entry.proposal_id, arm=entry.arm, seed=entry.seed, done=entry.done, total=entry.total
+        )
+    if record.type == RunFinished.type:
+        entry = RunFinished.model_validate(record.payload)
+        run = entry.run
+        return ExperimentProgressed(
+            at=record.ts,
+            proposal_id=entry.proposal_id,
+            arm=run.arm,
+            seed=run.seed,
+            done=entry.done,
+            total=entry.total,
+            metrics=run.metrics,
+            message=run.message or ("reused" if run.reused else run.status),
+        )
+    return None

@@ -1,0 +1,219 @@
+"""Trees of a project as git objects, made without touching the person's index, branch, HEAD or status."""
+
+from __future__ import annotations
+
+import secrets
+import shutil
+import tempfile
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from git import GitCommandError, InvalidGitRepositoryError, NoSuchPathError, Repo
+
+from mltui.core.errors import ExperimentError, NotARepositoryError
+
+LARGE = 5_000_000
+"""Bytes beyond which an untracked file is not put into git."""
+
+REF_ROOT = "refs/mltui"
+PATCH_LIMIT = 400_000
+"""Characters of a patch that are kept; the trees hold the whole."""
+
+_IDENTITY = {
+    "GIT_AUTHOR_NAME": "mltui",
+    "GIT_AUTHOR_EMAIL": "mltui@localhost",
+    "GIT_COMMITTER_NAME": "mltui",
+    "GIT_COMMITTER_EMAIL": "mltui@localhost",
+}
+_NO_HOOKS = ("-c", "core.hooksPath=/dev/null")
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """The working tree as it is now.
+
+    Attributes:
+        tree: the tree object.
+        left_out: untracked files too large for git, relative.
+    """
+
+    tree: str
+    left_out: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A file of a tree: its mode as git writes it (`100644`) and its blob."""
+
+    mode: str
+    blob: str
+
+
+class GitTree:
+    """The repository of a project."""
+
+    def __init__(self, root: Path, state: Path) -> None:
+        """Raises: NotARepositoryError: there is no repository, or nothing was committed yet."""
+        self.root = root
+        self._state = state
+        try:
+            self._repo = Repo(root)
+        except (InvalidGitRepositoryError, NoSuchPathError) as error:
+            raise NotARepositoryError(
+                f"{root} is no git repository, and experiments run from commits",
+                hint="Run: git init && git add -A && git commit -m 'Start'",
+            ) from error
+        if not self._repo.head.is_valid():
+            raise NotARepositoryError(
+                f"{root} has no commit yet, and experiments run from commits", hint="Run: git add -A && git commit -m 'Start'"
+            )
+
+    def head(self) -> str:
+        """The commit that is checked out."""
+        return self._repo.head.commit.hexsha
+
+    def tree_of(self, commit: str) -> str | None:
+        """The tree of a commit; None when the repository does not have it (any more)."""
+        try:
+            return self._text("rev-parse", "--verify", "--quiet", f"{commit}^{{tree}}")
+        except ExperimentError:
+            return None
+
+    def snapshot(self) -> Snapshot:
+        """The working tree, with untracked files that are not ignored and not large."""
+        with self._private_index() as env:
+            user_index = Path(self._repo.git_dir) / "index"
+            if user_index.exists():
+                # With its time stamp: git tells by it which entries it must look at again.
+                shutil.copy2(user_index, env["GIT_INDEX_FILE"])
+            self._git("add", "--update", "--", ".", env=env)
+            untracked = _names(self._git("ls-files", "-z", "--others", "--exclude-standard", env=env))
+            files = [name for name in untracked if not name.endswith("/") and not name.startswith(".mltui/")]
+            large = {name for name in files if _size(self.root / name) > LARGE}
+            self._git("update-index", "--add", "-z", "--stdin", env=env, data=_join(name for name in files if name not in large))
+            return Snapshot(self._text("write-tree", env=env), tuple(sorted(large)))
+
+    def apply(self, tree: str, changes: Mapping[str, bytes | None]) -> str:
+        """The tree with files written or (None) deleted; a file keeps its mode."""
+        old = self.entries(tree, tuple(changes))
+        lines: list[str] = []
+        for path, data in sorted(changes.items()):
+            if data is None:
+                lines.append(f"0 {'0' * 40}\t{path}")
+                continue
+            blob = self._text("hash-object", "-w", "--stdin", f"--path={path}", data=data)
+            mode = old[path].mode if path in old and old[path].mode != "120000" else "100644"
+            lines.append(f"{mode} {blob}\t{path}")
+        with self._private_index() as env:
+            self._git("read-tree", tree, env=env)
+            self._git("update-index", "-z", "--index-info", env=env, data=_join(lines))
+            return self._text("write-tree", env=env)
+
+    def commit(self, tree: str, parent: str, message: str, ref: str) -> str:
+        """A commit of mltui's own, on no branch, kept by `refs/mltui/REF`."""
+        made = self._text("commit-tree", tree, "-p", parent, "-m", message, env=_IDENTITY)
+        self.keep(made, ref)
+        return made
+
+    def keep(self, commit: str, ref: str) -> None:
+        """Points `refs/mltui/REF` at a commit, so that git keeps it."""
+        self._git("update-ref", f"{REF_ROOT}/{ref}", commit)
+
+    def entries(self, tree: str, paths: Sequence[str] = ()) -> dict[str, Entry]:
+        """The files of a tree (those among `paths`, if given), by path."""
+        found: dict[str, Entry] = {}
+        if paths:
+            listed = self._git("ls-tree", "-r", "-z", "--full-tree", tree, "--", *paths, env={"GIT_LITERAL_PATHSPECS": "1"})
+        else:
+            listed = self._git("ls-tree", "-r", "-z", "--full-tree", tree)
+        for line in _names(listed):
+            head, _, path = line.partition("\t")
+            mode, _, blob = head.split(" ")
+            found[path] = Entry(mode, blob)
+        return found
+
+    def changed(self, before: str, after: str) -> dict[str, str]:
+        """Paths that differ between two trees, with `A`, `M`, `D` or `T`."""
+        parts = _names(self._git("diff-tree", "-r", "-z", "--name-status", "--no-renames", before, after))
+        return dict(zip(parts[1::2], (status[0] for status in parts[::2]), strict=True))
+
+    def diff(self, before: str, after: str) -> str:
+        """The patch between two trees; a very long one is cut, and says so."""
+        raw = self._git("diff-tree", "-r", "-p", "--no-color", "--no-ext-diff", "--src-prefix=a/", "--dst-prefix=b/", before, after)
+        text = raw.decode("utf-8", "replace")
+        if len(text) <= PATCH_LIMIT:
+            return text
+        cut = text[:PATCH_LIMIT]
+        missing = text.count("\n") - cut.count("\n")
+        return f"{cut}\n[{missing:,} more lines: git diff {before[:12]} {after[:12]}]\n"
+
+    def read(self, tree: str, path: str) -> bytes:
+        """A file of a tree, as a checkout would write it."""
+        return self._git("cat-file", "--filters", f"{tree}:{path}")
+
+    def working_blob(self, path: str) -> str | None:
+        """The blob that the file in the working tree would be; None when there is no such file."""
+        if not (self.root / path).is_file():
+            return None
+        return self._text("hash-object", f"--path={path}", "--", str(self.root / path))
+
+    def add_worktree(self, folder: Path, commit: str) -> None:
+        """Checks a commit out into a new folder, detached, without running hooks."""
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        self._git(*_NO_HOOKS, "worktree", "add", "--detach", "--force", str(folder), commit)
+
+    def remove_worktree(self, folder: Path) -> None:
+        """Removes a worktree and what was written in it. No error when it is gone."""
+        shutil.rmtree(folder, ignore_errors=True)
+        self._git("worktree", "prune")
+
+    @contextmanager
+    def _private_index(self) -> Generator[dict[str, str]]:
+        folder = self._state / "tmp"
+        folder.mkdir(parents=True, exist_ok=True)
+        index = folder / f"index-{secrets.token_hex(6)}"
+        try:
+            yield {"GIT_INDEX_FILE": str(index)}
+        finally:
+            index.unlink(missing_ok=True)
+            index.with_name(f"{index.name}.lock").unlink(missing_ok=True)
+
+    def _text(self, *arguments: str, env: Mapping[str, str] | None = None, data: bytes | None = None) -> str:
+        return self._git(*arguments, env=env, data=data).decode().strip()
+
+    def _git(self, *arguments: str, env: Mapping[str, str] | None = None, data: bytes | None = None) -> bytes:
+        with tempfile.TemporaryFile() as source:
+            source.write(data or b"")
+            source.seek(0)
+            try:
+                done = self._repo.git.execute(
+                    ["git", *arguments],
+                    istream=source,  # pyright: ignore[reportArgumentType]  any file with a descriptor will do
+                    env={"GIT_OPTIONAL_LOCKS": "0", **(env or {})},
+                    stdout_as_string=False,
+                    strip_newline_in_stdout=False,
+                    as_process=False,
+                    with_extended_output=False,
+                )
+            except GitCommandError as error:
+                said = str(error.stderr).strip().removeprefix("stderr: '").splitlines()  # pyright: ignore[reportUnknownArgumentType, reportUnknownMemberType]  untyped
+                command = next((word for word in arguments if not word.startswith("-") and "=" not in word), "")
+                raise ExperimentError(f"git {command} failed: {said[0].strip() if said else error.status}") from error
+        return done
+
+
+def _names(listed: bytes) -> list[str]:
+    return [name for name in listed.decode("utf-8", "surrogateescape").split("\0") if name]
+
+
+def _join(names: Iterator[str] | Sequence[str]) -> bytes:
+    return "".join(f"{name}\0" for name in names).encode("utf-8", "surrogateescape")
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.lstat().st_size
+    except OSError:
+        return 0

@@ -1,0 +1,159 @@
+"""Job folders and the detached processes that work in them."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import psutil
+
+from mltui.config.schema import Config
+from mltui.core.data import Data
+from mltui.core.errors import ExperimentError
+from mltui.experiments.storage import make_state_folder, write_atomically
+
+STARTING = 15.0
+"""Seconds that a supervisor may take until it shows itself."""
+
+SUPERVISOR = "mltui.experiments.supervisor"
+
+
+class Plan(Data):
+    """What a supervisor is started with. What to run stands in the journal."""
+
+    job: str
+    proposal_id: str
+    root: str
+    config: Config
+
+
+class ProcessMark(Data):
+    """A process that cannot be confused with a later one of the same id. `created`: seconds since the epoch."""
+
+    pid: int
+    created: float
+
+    @classmethod
+    def of(cls, pid: int) -> ProcessMark | None:
+        try:
+            return cls(pid=pid, created=psutil.Process(pid).create_time())
+        except psutil.Error:
+            return None
+
+    def alive(self) -> bool:
+        try:
+            process = psutil.Process(self.pid)
+            # A dead child that its parent has not asked about keeps its id and start time.
+            return abs(process.create_time() - self.created) < 0.05 and process.status() != psutil.STATUS_ZOMBIE
+        except psutil.Error:
+            return False
+
+
+class Marks(Data):
+    """The process groups that a job's runs are in."""
+
+    groups: tuple[ProcessMark, ...] = ()
+
+
+class Job:
+    """The folder `.mltui/jobs/JOB`.
+
+    Attributes:
+        folder: plan, log, process mark, and `runs/ARM-SEED` with what each run left.
+    """
+
+    def __init__(self, state: Path, job_id: str) -> None:
+        self.id = job_id
+        self.folder = state / "jobs" / job_id
+        self._plan = self.folder / "plan.json"
+        self._process = self.folder / "process.json"
+        self._groups = self.folder / "groups.json"
+
+    @classmethod
+    def create(cls, state: Path, root: Path, proposal_id: str, config: Config) -> Job:
+        make_state_folder(state)
+        job = cls(state, f"{proposal_id}-{secrets.token_hex(3)}")
+        plan = Plan(job=job.id, proposal_id=proposal_id, root=str(root), config=config)
+        write_atomically(job._plan, plan.model_dump_json().encode())
+        return job
+
+    def plan(self) -> Plan:
+        try:
+            return Plan.model_validate_json(self._plan.read_bytes())
+        except (OSError, ValueError) as error:
+            raise ExperimentError(f"{self._plan} cannot be read: {error}", hint="Start the experiment again.") from error
+
+    def spawn(self) -> None:
+        """Starts the supervisor in a session of its own; it outlives this process and its terminal."""
+        with (self.folder / "supervisor.log").open("ab") as log:
+            process = subprocess.Popen(
+                [sys.executable, "-m", SUPERVISOR, str(self.folder)],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+                cwd=self.folder,
+            )
+        self.mark(process.pid)
+        threading.Thread(target=process.wait, daemon=True, name=f"reap-{self.id}").start()
+
+    def mark(self, pid: int) -> None:
+        """Writes down which process supervises."""
+        mark = ProcessMark.of(pid)
+        if mark:
+            write_atomically(self._process, mark.model_dump_json().encode())
+
+    def mark_groups(self, pids: Sequence[int]) -> None:
+        """Writes down the process groups of the present runs, so that they can be ended if the supervisor cannot do it."""
+        groups = tuple(mark for pid in pids if (mark := ProcessMark.of(pid)))
+        write_atomically(self._groups, Marks(groups=groups).model_dump_json().encode())
+
+    def alive(self) -> bool:
+        """Whether the supervisor works, or may just be starting."""
+        mark = self._mark()
+        if mark:
+            return mark.alive()
+        try:
+            return time.time() - self._plan.stat().st_mtime < STARTING
+        except OSError:
+            return False
+
+    def terminate(self, seconds: float) -> bool:
+        """Asks the supervisor to stop. Returns whether it was gone within `seconds`."""
+        mark = self._mark()
+        if mark and mark.alive():
+            os.kill(mark.pid, signal.SIGTERM)
+        deadline = time.monotonic() + seconds
+        while self.alive() and time.monotonic() < deadline:
+            time.sleep(0.05)
+        return not self.alive()
+
+    def kill(self) -> None:
+        """Ends the supervisor, if it still runs, and every run that it left behind."""
+        mark = self._mark()
+        if mark and mark.alive():
+            os.kill(mark.pid, signal.SIGKILL)
+        try:
+            marks = Marks.model_validate_json(self._groups.read_bytes())
+        except (OSError, ValueError):
+            return
+        for group in marks.groups:
+            if group.alive():
+                os.killpg(group.pid, signal.SIGKILL)
+
+    def worktrees(self) -> Path:
+        """Where the job's checkouts are."""
+        return self.folder.parent.parent / "worktrees" / self.id
+
+    def _mark(self) -> ProcessMark | None:
+        try:
+            return ProcessMark.model_validate_json(self._process.read_bytes())
+        except (OSError, ValueError):
+            return None

@@ -1,0 +1,64 @@
+"""Writing that is never seen half-done, and the lock between processes."""
+
+from __future__ import annotations
+
+import importlib
+import secrets
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mltui.core.errors import ExperimentError
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+    from filelock import BaseFileLock
+
+
+def write_atomically(path: Path, data: bytes, mode: int | None = None) -> None:
+    """Replaces the file in one step; missing parent folders are made. Without `mode` an existing file keeps its own."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if mode is None and path.exists():
+        mode = path.stat().st_mode & 0o777
+    spare = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
+    try:
+        spare.write_bytes(data)
+        if mode is not None:
+            spare.chmod(mode)
+        spare.replace(path)
+    except BaseException:
+        spare.unlink(missing_ok=True)
+        raise
+
+
+def make_state_folder(state: Path) -> None:
+    """Makes `.mltui` with a `.gitignore` of its own, so that it never shows in the person's status."""
+    ignore = state / ".gitignore"
+    if not ignore.exists():
+        write_atomically(ignore, b"*\n")
+
+
+def file_lock(path: Path, timeout: float = 30.0) -> AbstractContextManager[None]:
+    """Holds the lock file against every other process and thread.
+
+    Raises:
+        ExperimentError: it was not free within `timeout` seconds.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return _held(path, timeout)
+
+
+@contextmanager
+def _held(path: Path, timeout: float) -> Generator[None]:
+    # filelock takes 0.1 s to import; nothing that only reads needs it.
+    filelock = importlib.import_module("filelock")
+    lock: BaseFileLock = filelock.FileLock(str(path), thread_local=False)
+    try:
+        lock.acquire(timeout=timeout, poll_interval=0.005)
+    except filelock.Timeout as error:
+        raise ExperimentError(f"{path.name} is held by another process", hint="Wait for it to end, or end it.") from error
+    try:
+        yield
+    finally:
+        lock.release()

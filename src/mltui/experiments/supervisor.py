@@ -1,0 +1,250 @@
+"""`python -m mltui.experiments.supervisor JOBDIR`: carries out one approved experiment.
+
+It is a process of its own that needs neither the app nor a terminal. Everything it learns goes to the journal at once.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import signal
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from types import FrameType
+from typing import Protocol, cast
+
+from mltui.config.schema import Config
+from mltui.core.errors import ExperimentError, MltuiError
+from mltui.core.experiment import Arm, Comparison, Experiment, Proposal, Run
+from mltui.experiments.approvals import check_approval
+from mltui.experiments.control import Control
+from mltui.experiments.datasets import Digests
+from mltui.experiments.execution import Execution, Places, Task
+from mltui.experiments.git_tree import GitTree
+from mltui.experiments.jobs import Job
+from mltui.experiments.ledger import Ledger
+from mltui.experiments.records import (
+    AnyEntry,
+    ExperimentCompared,
+    ExperimentFailed,
+    ExperimentStopped,
+    RunFinished,
+    RunStarted,
+    SyncFailed,
+)
+from mltui.experiments.run_environment import RunEnvironment
+from mltui.experiments.runner import Runner
+from mltui.experiments.storage import file_lock, write_atomically
+
+ACTOR = "supervisor"
+FAILURES = 2
+"""So many failed runs of one arm end the job."""
+
+
+class _Comparing(Protocol):
+    def compare(self, proposal: Proposal, runs: Sequence[Run]) -> tuple[Comparison, tuple[Comparison, ...]]: ...
+
+
+class _Syncing(Protocol):
+    def preload(self) -> None: ...
+
+    def sync_project(self, root: Path, config: Config) -> None: ...
+
+
+def comparing() -> _Comparing:
+    """The comparison, with the numerical libraries behind it."""
+    return cast(_Comparing, importlib.import_module("mltui.experiments.comparison"))
+
+
+def syncing() -> _Syncing:
+    """The tracker's side, with the tracking library behind it."""
+    return cast(_Syncing, importlib.import_module("mltui.experiments.tracking.sync"))
+
+
+class Supervisor:
+    """One experiment, from its first run to its comparison."""
+
+    def __init__(self, job: Job) -> None:
+        plan = job.plan()
+        self._job = job
+        self._config = plan.config
+        self._section = plan.config.experiments
+        self._root = Path(plan.root)
+        self._state = self._root / ".mltui"
+        self._ledger = Ledger(self._state)
+        self._proposal = self._ledger.get(plan.proposal_id).proposal
+        self._runner = Runner(on_change=job.mark_groups)
+        self._total = 2 * len(self._proposal.seeds)
+        self._lock = threading.Lock()
+        self._failures: dict[Arm, int] = {"baseline": 0, "candidate": 0}
+        self._done = 0
+        self._gave_up = ""
+        self._asked_to_stop = False
+
+    def stop(self) -> None:
+        """Ends the runs; the journal says that a person wanted it."""
+        self._asked_to_stop = True
+        self._runner.stop()
+
+    def work(self) -> None:
+        """Everything: runs, comparison, tracking. What goes wrong goes into the journal."""
+        if self._config.tracking.enabled:
+            threading.Thread(target=self._preload, daemon=True).start()
+        try:
+            self._record(self._outcome())
+        finally:
+            self._clean()
+        self._sync()
+
+    def _outcome(self) -> AnyEntry:
+        proposal_id = self._proposal.id
+        try:
+            self._run_all()
+            if self._asked_to_stop:
+                return ExperimentStopped(proposal_id=proposal_id, message=f"stopped after {self._done} of {self._total} runs")
+            if self._gave_up:
+                return ExperimentFailed(proposal_id=proposal_id, message=self._gave_up)
+            comparison, guardrails = comparing().compare(self._proposal, self._experiment().runs)
+            return ExperimentCompared(proposal_id=proposal_id, comparison=comparison, guardrails=guardrails)
+        except MltuiError as error:
+            return ExperimentFailed(proposal_id=proposal_id, message=str(error))
+        except Exception as error:
+            traceback.print_exc()
+            log = self._job.folder / "supervisor.log"
+            return ExperimentFailed(proposal_id=proposal_id, message=f"mltui failed: {type(error).__name__}: {error} (see {log})")
+
+    def _run_all(self) -> None:
+        git = GitTree(self._root, self._state)
+        control = Control(self._root, self._section)
+        check_approval(self._experiment(), git, control, Digests(self._state / "digests.json"))
+        secrets = [model.api_key_env for model in self._config.models.values() if model.api_key_env]
+        environment = RunEnvironment(self._root, self._proposal.id, secrets)
+        write_atomically(self._job.folder / "env.lock", environment.probe.lock.encode())
+        places = Places(self._root, self._job.folder / "runs", self._job.worktrees())
+        execution = Execution(self._proposal, places, git, environment, control.data_files(), self._section.metrics)
+        reusable = {entry.key: entry.run for entry in self._ledger.finished_runs()}
+        deadline = time.monotonic() + self._proposal.budget.minutes * 60
+        arms: tuple[Arm, ...] = ("baseline", "candidate")
+        tasks = [Task(arm, seed) for seed in self._proposal.seeds for arm in arms]
+        with ThreadPoolExecutor(max_workers=self._section.parallel) as pool:
+            futures: list[Future[None]] = [pool.submit(self._one, task, execution, reusable, deadline) for task in tasks]
+            for future in futures:
+                future.result()
+        if not self._gave_up and not self._asked_to_stop:
+            self._check_pairs()
+
+    def _one(self, task: Task, execution: Execution, reusable: dict[str, Run], deadline: float) -> None:
+        if self._gave_up or self._asked_to_stop:
+            return
+        key = execution.key(task)
+        known = reusable.get(key) if task.arm == "baseline" else None
+        if known and all(name in known.metrics for name in execution.needed()):
+            self._finish(known.model_copy(update={"arm": task.arm, "reused": True}), key)
+            return
+        left = deadline - time.monotonic()
+        if left <= 0:
+            self._give_up(self._out_of_budget())
+            return
+        self._record(RunStarted(proposal_id=self._proposal.id, arm=task.arm, seed=task.seed, done=self._done, total=self._total))
+        limit = self._section.run_timeout_minutes * 60
+        run = execution.run(task, self._runner, min(limit, left))
+        if run.status == "timeout" and left < limit:
+            run = run.model_copy(update={"message": self._out_of_budget()})
+            self._give_up(run.message)
+        self._finish(run, key)
+
+    def _finish(self, run: Run, key: str) -> None:
+        with self._lock:
+            self._done += 1
+            if run.status != "finished":
+                self._failures[run.arm] += 1
+            self._record(RunFinished(proposal_id=self._proposal.id, run=run, key=key, done=self._done, total=self._total))
+            if self._failures[run.arm] >= FAILURES:
+                self._give_up(f"{FAILURES} {run.arm} runs failed; seed {run.seed}: {run.message}{self._left_out()}")
+
+    def _give_up(self, why: str) -> None:
+        if not self._gave_up and not self._asked_to_stop:
+            self._gave_up = why
+            self._runner.stop()
+
+    def _check_pairs(self) -> None:
+        runs = self._experiment().runs
+        finished = {(run.arm, run.seed) for run in runs if run.status == "finished"}
+        pairs = [seed for seed in self._proposal.seeds if {("baseline", seed), ("candidate", seed)} <= finished]
+        if len(pairs) < 2:
+            failed = next((run for run in runs if run.status != "finished"), None)
+            raise ExperimentError(
+                f"only {len(pairs)} seed finished in both arms, which shows nothing"
+                + (f"; {failed.arm} seed {failed.seed}: {failed.message}{self._left_out()}" if failed else "")
+            )
+
+    def _out_of_budget(self) -> str:
+        minutes = self._proposal.budget.minutes
+        return (
+            f"the approved budget of {minutes:g} minutes ended after {self._done} of {self._total} runs; "
+            "propose again with more minutes or fewer seeds"
+        )
+
+    def _left_out(self) -> str:
+        names = self._ledger.left_out(self._proposal.id)
+        if not names:
+            return ""
+        listed = ", ".join(names[:5])
+        return f"\nNot in the run's checkout, because untracked and large: {listed}. If it needs them, add them to [experiments] data."
+
+    def _experiment(self) -> Experiment:
+        return self._ledger.get(self._proposal.id)
+
+    def _record(self, entry: AnyEntry) -> None:
+        self._ledger.record(entry, ACTOR)
+
+    def _clean(self) -> None:
+        folder = self._job.worktrees()
+        if folder.exists():
+            GitTree(self._root, self._state).remove_worktree(folder)
+
+    def _preload(self) -> None:
+        try:
+            syncing().preload()
+        except Exception:
+            # The synchronisation itself says what is wrong, when it is due.
+            traceback.print_exc()
+
+    def _sync(self) -> None:
+        if not self._config.tracking.enabled:
+            return
+        try:
+            syncing().sync_project(self._root, self._config)
+        except Exception as error:
+            traceback.print_exc()
+            self._record(SyncFailed(proposal_id=self._proposal.id, message=f"{type(error).__name__}: {error}"))
+
+
+def main(folder: Path) -> int:
+    """Returns the exit code: 0 when the journal has the outcome, 1 when another supervisor is at work."""
+    job = Job(folder.parent.parent, folder.name)
+    try:
+        with file_lock(folder / "lock", timeout=0.0):
+            job.mark(os.getpid())
+            supervisor = Supervisor(job)
+            signal.signal(signal.SIGHUP, signal.SIG_IGN)
+
+            def stop(number: int, frame: FrameType | None) -> None:
+                supervisor.stop()
+
+            signal.signal(signal.SIGTERM, stop)
+            signal.signal(signal.SIGINT, stop)
+            supervisor.work()
+    except ExperimentError as error:
+        print(error, file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(Path(sys.argv[1])))
