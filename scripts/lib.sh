@@ -110,7 +110,7 @@ run_logged() {
     : >"$LOG"
     # Job control gives both a process group, so that an interrupt ends compilers and all.
     set -m
-    "$@" </dev/null >"$LOG" 2>&1 &
+    "$@" </dev/null >>"$LOG" 2>&1 &
     job=$!
     tick "$text" </dev/null >/dev/null &
     ticker=$!
@@ -124,6 +124,21 @@ run_logged() {
     [[ ! -t 2 ]] || printf '\r\033[K' >&2
     [[ $status == 0 ]] || explain_failure "$text failed"
     say "  $text: done in $((SECONDS - start)) s"
+}
+
+# uv_install ARGUMENT...: from uv's cache if everything is there, whatever the registry says of its age; else from the registry.
+uv_install() {
+    set -- pip install --python "$VENV/bin/python" --no-deps "$@"
+    "$UV" "$@" --offline && return
+    : >"$LOG"
+    "$UV" "$@"
+}
+
+# split_requirements FILE: llama.cpp's requirement into one file, the others into another.
+split_requirements() {
+    awk -v llama="$TOOLS/llama.txt" -v others="$TOOLS/packages.txt" '
+        /^[A-Za-z0-9]/ { target = /^llama-cpp-python==/ ? llama : others }
+        { print > target }' "$1"
 }
 
 # is_installed LEVEL: nothing but what every start can afford to look at.
@@ -156,15 +171,18 @@ make_environment() {
     cores=$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2)
     export CMAKE_BUILD_PARALLEL_LEVEL=${CMAKE_BUILD_PARALLEL_LEVEL:-$cores}
     say "mltui set-up: making $VENV with $("$PYTHON" -V) and $("$UV" --version | cut -d' ' -f1,2)."
-    say "  The first time this downloads about 600 MB and compiles llama.cpp: six to seven minutes on two cores ($cores here). Later ones reuse it."
+    say "  If nothing is cached yet, about 600 MB are downloaded and llama.cpp is compiled: six to seven minutes on two cores ($cores here), once."
     # A folder that an interrupted set-up left, or whose Python is gone, is made anew; any other is kept and completed.
     if [[ -e $STAMPS/unfinished ]] || ! is_python "$VENV/bin/python"; then
         run_logged "making the virtual environment" "$UV" venv --clear --python "$PYTHON" "$VENV"
     fi
     mkdir -p "$STAMPS"
     : >"$STAMPS/unfinished"
-    run_logged "installing the locked packages" "$UV" pip install --python "$VENV/bin/python" --require-hashes -r "$ROOT/requirements/$level.txt"
-    run_logged "installing mltui" "$UV" pip install --python "$VENV/bin/python" --no-deps --reinstall-package mltui --editable "$ROOT"
+    # llama.cpp by itself, so that a change of anything else does not compile it again.
+    split_requirements "$ROOT/requirements/$level.txt"
+    run_logged "installing the locked packages" uv_install --require-hashes -r "$TOOLS/packages.txt"
+    run_logged "installing llama.cpp" uv_install --require-hashes -r "$TOOLS/llama.txt"
+    run_logged "installing mltui" uv_install --reinstall-package mltui --editable "$ROOT"
     # dev is a superset of base with the same pins.
     cp "$ROOT/requirements/base.txt" "$STAMPS/base.txt"
     [[ $level == base ]] || cp "$ROOT/requirements/dev.txt" "$STAMPS/dev.txt"
