@@ -1,0 +1,107 @@
+"""What the installed LiteLLM knows of models, read from its bundled table without importing it (which takes seconds)."""
+
+from __future__ import annotations
+
+import functools
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, cast
+
+FAMILIES = ("sonnet", "opus", "haiku")
+
+_CLAUDE = re.compile(r'"(claude-(sonnet|opus|haiku)-(\d+)(?:-(\d{1,2}))?(?:-(\d{8}))?)"\s*:\s*(?=\{)')
+_DECODER = json.JSONDecoder()
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Attributes: provider: LiteLLM's name of it; context_window, max_output_tokens: in tokens, None when not listed."""
+
+    provider: str | None = None
+    context_window: int | None = None
+    max_output_tokens: int | None = None
+
+
+@functools.cache
+def newest(family: str) -> str | None:
+    """The id of the newest `claude-FAMILY-*` of Anthropic: highest version, the undated name first, then the latest date.
+
+    Returns:
+        `anthropic/ID`, or None when the table lists no such model.
+    """
+    best: tuple[tuple[int, int, int], str] | None = None
+    for match in _CLAUDE.finditer(_table()):
+        id, of_family, major, minor, date = match.groups()
+        if of_family != family or _entry_at(match.end()).get("litellm_provider") != "anthropic":
+            continue
+        rank = (int(major), int(minor or 0), int(date or 99999999))
+        if best is None or rank > best[0]:
+            best = (rank, id)
+    return f"anthropic/{best[1]}" if best else None
+
+
+@functools.cache
+def limits(id: str) -> Limits | None:
+    """What is listed of a model, by its id as it is or without the provider before the slash; None when it is not listed."""
+    for name in (id, id.partition("/")[2]):
+        match = re.search(rf'"{re.escape(name)}"\s*:\s*(?=\{{)', _table()) if name else None
+        entry = _entry_at(match.end()) if match else {}
+        if provider := entry.get("litellm_provider"):
+            return Limits(
+                provider=str(provider),
+                context_window=_tokens(entry.get("max_input_tokens") or entry.get("max_tokens")),
+                max_output_tokens=_tokens(entry.get("max_output_tokens")),
+            )
+    return None
+
+
+@functools.cache
+def chat_models() -> tuple[str, ...]:
+    """Ids of all chat models, for suggestions. Parses the whole table: only for errors and lists."""
+    table = cast("dict[str, dict[str, Any]]", json.loads(_table() or "{}"))
+    return tuple(sorted(id for id, entry in table.items() if entry.get("mode") in ("chat", "responses")))
+
+
+@functools.cache
+def providers() -> frozenset[str]:
+    """Names that may stand before the slash of an id."""
+    path = _folder() / "provider_endpoints_support_backup.json"
+    listed = cast("dict[str, Any]", json.loads(path.read_text(encoding="utf-8"))) if path.is_file() else {}
+    return frozenset(cast("dict[str, Any]", listed.get("providers", {}))) | frozenset(_folders())
+
+
+def _folders() -> Iterator[str]:
+    folder = _folder() / "llms"
+    if folder.is_dir():
+        yield from (entry.name for entry in folder.iterdir() if entry.is_dir())
+
+
+@functools.cache
+def _folder() -> Path:
+    spec = find_spec("litellm")
+    places = list(spec.submodule_search_locations or ()) if spec else []
+    return Path(places[0]) if places else Path("/nonexistent")
+
+
+@functools.cache
+def _table() -> str:
+    """The table as text: finding one entry in it costs a tenth of parsing all three megabytes."""
+    found = sorted(_folder().glob("model_prices*.json"))
+    return found[0].read_text(encoding="utf-8") if found else ""
+
+
+def _entry_at(start: int) -> dict[str, Any]:
+    value, _ = _DECODER.raw_decode(_table(), start)
+    return cast("dict[str, Any]", value)
+
+
+def _tokens(value: object) -> int | None:
+    """The table has a few numbers written as text or as floats."""
+    try:
+        return int(float(value)) if isinstance(value, (int, float, str)) else None
+    except ValueError:
+        return None

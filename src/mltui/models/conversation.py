@@ -1,0 +1,148 @@
+"""A request in the words of the chat-completions protocol, which LiteLLM translates for every provider.
+
+The order of everything sent is fixed by the request alone, so that each request of a session repeats the bytes of
+the one before it and a provider's prompt cache hits.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from mltui.core.messages import AssistantMessage, Message, Text, Thinking, ToolCall, ToolMessage, ToolSpec, UserMessage
+from mltui.models.base import ModelRequest
+
+Wire = dict[str, Any]
+
+REDACTED = "redacted:"
+"""Prefix of a `Thinking.signature` that carries a whole encrypted block."""
+
+CACHE_MARK: Wire = {"type": "ephemeral"}
+
+
+@dataclass(frozen=True, slots=True)
+class Dialect:
+    """What a provider wants said differently.
+
+    Attributes:
+        cache_marks: borders of cached prefixes are marked in the request (Claude).
+        signed_thinking: thinking is sent back as signed blocks; unsigned thinking is refused (Claude).
+        plain_thinking: thinking is sent back as `reasoning_content` (DeepSeek, Moonshot).
+    """
+
+    cache_marks: bool = False
+    signed_thinking: bool = False
+    plain_thinking: bool = False
+
+
+def dialect_of(provider: str, model: str) -> Dialect:
+    """The dialect of a model by its LiteLLM provider; Claude is Claude on the clouds that host it, too."""
+    claude = provider == "anthropic" or (provider in ("bedrock", "vertex_ai", "azure_ai") and "claude" in model)
+    return Dialect(cache_marks=claude, signed_thinking=claude, plain_thinking=provider in ("deepseek", "moonshot"))
+
+
+def wire_messages(request: ModelRequest, dialect: Dialect) -> list[Wire]:
+    """System prompt and history as chat-completions messages."""
+    marked = _borders(request.messages) if dialect.cache_marks else frozenset[int]()
+    messages: list[Wire] = []
+    if request.system:
+        messages.append({"role": "system", "content": _text(request.system, dialect.cache_marks)})
+    order = _in_order_of_calls(request.messages)
+    for place in order:
+        message = request.messages[place]
+        mark = place in marked
+        if isinstance(message, UserMessage):
+            messages.append({"role": "user", "content": _text(message.text, mark)})
+        elif isinstance(message, ToolMessage):
+            messages.append(_tool_message(message, mark))
+        elif wire := _assistant_message(message, dialect):
+            messages.append(wire)
+    return messages
+
+
+def wire_tools(tools: Iterable[ToolSpec], dialect: Dialect) -> list[Wire]:
+    """The tools as functions; the last one carries the mark that ends the cached prefix of tools."""
+    wire: list[Wire] = [
+        {"type": "function", "function": {"name": tool.name, "description": tool.description, "parameters": tool.parameters}}
+        for tool in tools
+    ]
+    if wire and dialect.cache_marks:
+        wire[-1]["cache_control"] = CACHE_MARK
+    return wire
+
+
+def _borders(messages: Sequence[Message]) -> frozenset[int]:
+    """Places after which the prompt may be cached: its end, and the end of the request before it.
+
+    The second one makes a hit certain however many blocks one step added (a provider looks back only so far).
+    """
+    asked = [place for place, message in enumerate(messages) if not isinstance(message, AssistantMessage)]
+    answered = max((place for place, message in enumerate(messages) if isinstance(message, AssistantMessage)), default=0)
+    before = [place for place in asked if place < answered]
+    return frozenset(asked[-1:] + before[-1:])
+
+
+def _in_order_of_calls(messages: Sequence[Message]) -> list[int]:
+    """Places of all messages, with the results of each answer in the order of its calls."""
+    rank: dict[str, int] = {}
+    order: list[int] = []
+    results: list[int] = []
+    for place, message in enumerate(messages):
+        if isinstance(message, ToolMessage):
+            results.append(place)
+            continue
+        order += _sorted(results, messages, rank)
+        results = []
+        order.append(place)
+        if isinstance(message, AssistantMessage):
+            rank = {call.id: number for number, call in enumerate(message.tool_calls)}
+    return order + _sorted(results, messages, rank)
+
+
+def _sorted(places: list[int], messages: Sequence[Message], rank: dict[str, int]) -> list[int]:
+    def key(place: int) -> int:
+        message = messages[place]
+        return rank.get(message.call_id, len(rank)) if isinstance(message, ToolMessage) else 0
+
+    return sorted(places, key=key)
+
+
+def _text(text: str, mark: bool) -> str | list[Wire]:
+    # A mark on an empty block is an error at the provider.
+    return [{"type": "text", "text": text, "cache_control": CACHE_MARK}] if mark and text else text
+
+
+def _tool_message(message: ToolMessage, mark: bool) -> Wire:
+    wire: Wire = {"role": "tool", "tool_call_id": message.call_id, "name": message.name, "content": message.content}
+    return wire | {"cache_control": CACHE_MARK} if mark else wire
+
+
+def _assistant_message(message: AssistantMessage, dialect: Dialect) -> Wire | None:
+    """The message, or None where nothing of it may be sent."""
+    wire: Wire = {"role": "assistant", "content": message.text or None}
+    if dialect.signed_thinking and any(isinstance(part, Thinking) for part in message.parts):
+        # As a list, so that thinking between texts keeps its place: the signature is over what came before.
+        wire["content"] = [block for part in message.parts if (block := _signed_block(part))] or None
+    if dialect.plain_thinking and (thinking := "".join(part.text for part in message.parts if isinstance(part, Thinking))):
+        wire["reasoning_content"] = thinking
+    if message.tool_calls:
+        wire["tool_calls"] = [_tool_call(call) for call in message.tool_calls]
+    return wire if wire["content"] or message.tool_calls else None
+
+
+def _signed_block(part: Text | Thinking | ToolCall) -> Wire | None:
+    if isinstance(part, Text):
+        return {"type": "text", "text": part.text} if part.text else None
+    if isinstance(part, ToolCall) or not part.signature:
+        return None
+    if part.signature.startswith(REDACTED):
+        return {"type": "redacted_thinking", "data": part.signature.removeprefix(REDACTED)}
+    return {"type": "thinking", "thinking": part.text, "signature": part.signature}
+
+
+def _tool_call(call: ToolCall) -> Wire:
+    # Providers refuse a history with arguments that are not an object; under this key the model still sees what it wrote.
+    arguments = call.arguments if call.broken is None else {"_broken": call.broken}
+    return {"id": call.id, "type": "function", "function": {"name": call.name, "arguments": json.dumps(arguments, ensure_ascii=False)}}

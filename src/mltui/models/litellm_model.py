@@ -1,0 +1,357 @@
+"""Cloud models and servers of one's own, through LiteLLM. The only module that imports it, which takes seconds of CPU."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import os
+from collections.abc import AsyncGenerator, Generator, Mapping
+from contextlib import aclosing, contextmanager, redirect_stdout, suppress
+from contextvars import ContextVar
+from dataclasses import dataclass
+from io import StringIO
+from typing import Any, Protocol, cast
+
+import httpx
+
+from mltui.config.schema import ModelSettings
+from mltui.core.errors import ModelUnavailableError
+from mltui.core.messages import Usage
+from mltui.models import catalogue
+from mltui.models.assembly import Assembler, Delta
+from mltui.models.backoff import RetryPolicy
+from mltui.models.base import Answer, ModelInfo, ModelRequest, Retry, StreamPart
+from mltui.models.conversation import Dialect, dialect_of, wire_messages, wire_tools
+from mltui.models.credentials import base_url_for, credentials_for, variables_of
+from mltui.models.failures import mapped, missing_credentials
+
+
+@contextmanager
+def _quiet_import() -> Generator[None]:
+    """LiteLLM asks the network for price lists, reads `.env` of the working folder and prints; here it does not.
+
+    The variables are put back afterwards: programs that the agent starts must not inherit them.
+    """
+    wanted = {
+        "LITELLM_LOCAL_MODEL_COST_MAP": "True",
+        "LITELLM_LOCAL_ANTHROPIC_BETA_HEADERS": "True",
+        "LITELLM_MODE": "PRODUCTION",
+        "LITELLM_LOG": "CRITICAL",
+    }
+    before = {name: os.environ.get(name) for name in wanted}
+    os.environ.update(wanted)
+    try:
+        with redirect_stdout(StringIO()):
+            yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
+
+
+with _quiet_import():
+    import litellm
+    from litellm import anthropic_beta_headers_manager
+    from litellm.llms.anthropic.chat.handler import ModelResponseIterator as AnthropicEvents
+    from litellm.llms.custom_httpx.async_client_cleanup import (  # pyright: ignore[reportMissingTypeStubs] (a namespace package)
+        close_litellm_async_clients,
+    )
+    from litellm.llms.custom_httpx.http_handler import AsyncHTTPHandler  # pyright: ignore[reportMissingTypeStubs] (as above)
+    from litellm.llms.openai.chat.gpt_transformation import (  # pyright: ignore[reportMissingTypeStubs] (a namespace package)
+        OpenAIChatCompletionStreamingHandler as OpenAIEvents,
+    )
+
+    anthropic_beta_headers_manager.reload_beta_headers_config()  # pyright: ignore[reportUnknownMemberType] (untyped)
+
+litellm.suppress_debug_info = True
+litellm.disable_streaming_logging = True
+for _name in ("LiteLLM", "LiteLLM Router", "LiteLLM Proxy"):
+    logging.getLogger(_name).setLevel(logging.CRITICAL + 1)
+# OpenAI models through httpx instead of the openai package, whose walk over the history took 15 ms at 60 messages.
+os.environ.setdefault("EXPERIMENTAL_OPENAI_BASE_LLM_HTTP_HANDLER", "true")
+
+_responses: ContextVar[list[httpx.Response]] = ContextVar("responses")
+"""The HTTP responses that the current request opened, so that they can be closed in the middle."""
+
+
+@dataclass(frozen=True, slots=True)
+class Timeouts:
+    """In seconds. Attributes: connect: for the connection; first: until the response begins; idle: without a byte."""
+
+    connect: float = 15.0
+    first: float = 180.0
+    idle: float = 300.0
+
+
+class _Client(AsyncHTTPHandler):
+    """LiteLLM's client with a time-out of its own for connecting, and with a way to the open response."""
+
+    async def post(self, *args: Any, **options: Any) -> httpx.Response:
+        options["timeout"] = self.timeout
+        response: httpx.Response = await super().post(*args, **options)  # pyright: ignore[reportUnknownMemberType] (untyped)
+        _responses.get([]).append(response)
+        return response
+
+
+_DIRECT = frozenset({"anthropic", "openai"})
+"""Providers that LiteLLM calls through the client it is given."""
+
+
+class _Choice(Protocol):
+    delta: Delta
+    finish_reason: str | None
+
+
+class _Chunk(Protocol):
+    choices: list[_Choice]
+
+
+class LiteLLMModel:
+    """A model by its LiteLLM id.
+
+    Args:
+        settings: `[models.NAME]` of the configuration, or just an id.
+        environ: where credentials are looked up.
+    """
+
+    def __init__(
+        self,
+        settings: ModelSettings,
+        *,
+        environ: Mapping[str, str] = os.environ,
+        retry: RetryPolicy | None = None,
+        timeouts: Timeouts | None = None,
+    ) -> None:
+        self._settings = settings
+        self._environ = environ
+        self._retry = retry or RetryPolicy()
+        self._timeouts = timeouts or Timeouts()
+        self._info = info_of(settings)
+        self._name, self._provider = _provider_of(settings.id)
+        self._dialect: Dialect = dialect_of(self._provider, settings.id)
+        limits = httpx.Timeout(self._timeouts.idle, connect=self._timeouts.connect)
+        self._client = _Client(timeout=limits) if self._provider in _DIRECT else None
+
+    @property
+    def info(self) -> ModelInfo:
+        return self._info
+
+    async def stream(self, request: ModelRequest) -> AsyncGenerator[StreamPart]:
+        waited = 0.0
+        attempt = 0
+        while True:
+            attempt += 1
+            try:
+                async with aclosing(self._try(request)) as parts:
+                    async for part in parts:
+                        yield part
+            except ModelUnavailableError as error:
+                delay = self._retry.delay(attempt, waited, error.retry_after)
+                if delay is None:
+                    raise
+                yield Retry(attempt=attempt, delay=delay, error=str(error.args[0]))
+            else:
+                return
+            await asyncio.sleep(delay)
+            waited += delay
+
+    async def close(self) -> None:
+        if self._client:
+            await self._client.close()
+        else:
+            await close_litellm_async_clients()  # shared; LiteLLM opens them again where they are still needed
+
+    async def _try(self, request: ModelRequest) -> AsyncGenerator[StreamPart]:
+        arguments = self._arguments(request)
+        answer = Assembler()
+        usage: Any = None
+        try:
+            async with _Response(arguments, self._timeouts.first) as response, aclosing(_chunks(response)) as chunks:
+                async for chunk in chunks:
+                    usage = getattr(chunk, "usage", None) or usage
+                    for choice in chunk.choices[:1]:
+                        for piece in answer.add(choice.delta):
+                            yield piece
+                        answer.finish(choice.finish_reason)
+            stop = answer.stop_reason
+        except Exception as error:
+            raise mapped(error, model=self._settings.id, provider=self._provider) from error
+        yield Answer(message=answer.message, usage=self._usage(usage), stop_reason=stop)
+
+    def _arguments(self, request: ModelRequest) -> dict[str, Any]:
+        """Keyword arguments of `litellm.acompletion`; what is None is left out."""
+        settings = self._settings
+        thinking = settings.reasoning_effort
+        if request.force_tool and self._dialect.signed_thinking:
+            thinking = None  # Claude refuses a forced tool while it thinks
+        force = {"type": "function", "function": {"name": request.force_tool}} if request.force_tool else None
+        api_base = settings.api_base or base_url_for(self._provider, self._environ)
+        arguments: dict[str, Any] = {
+            "model": settings.id,
+            "messages": wire_messages(request, self._dialect),
+            "tools": wire_tools(request.tools, self._dialect) or None,
+            "tool_choice": force,
+            "api_base": api_base,
+            "api_key": self._api_key(api_base),
+            "temperature": settings.temperature,
+            "reasoning_effort": thinking,
+            "max_tokens": settings.max_output_tokens,
+            "timeout": self._timeouts.idle,
+            "client": self._client,
+        }
+        return {name: value for name, value in arguments.items() if value is not None} | settings.extra
+
+    def _api_key(self, api_base: str | None) -> str | None:
+        """The key to send, or None where LiteLLM finds the credentials itself (clouds with more than a key).
+
+        Raises:
+            AuthError: there is none, and the provider needs one.
+        """
+        variable = self._settings.api_key_env
+        if variable:
+            if not (key := self._environ.get(variable)):
+                raise missing_credentials(self._provider, self._settings.id, variable)
+            return key
+        found = credentials_for(self._provider, self._environ)
+        if found and found.endswith(("_API_KEY", "HF_TOKEN")):
+            return self._environ[found]
+        if not found and api_base:
+            return "none"  # a server of one's own may want no key, but LiteLLM wants one to send
+        if not found and variables_of(self._provider):
+            raise missing_credentials(self._provider, self._settings.id)
+        return None
+
+    def _usage(self, reported: Any) -> Usage:
+        if reported is None:
+            return Usage()
+        details = getattr(reported, "prompt_tokens_details", None)
+        read = getattr(details, "cached_tokens", None) or 0
+        written = getattr(details, "cache_creation_tokens", None) or 0
+        return Usage(
+            input_tokens=max(0, (reported.prompt_tokens or 0) - read - written),
+            output_tokens=reported.completion_tokens or 0,
+            cache_read_tokens=read,
+            cache_write_tokens=written,
+            cost_usd=self._cost(reported),
+        )
+
+    def _cost(self, usage: Any) -> float | None:
+        """Dollars by LiteLLM's price table, or None for a model that is not in it."""
+        try:
+            parts = litellm.cost_per_token(model=self._name, custom_llm_provider=self._provider, usage_object=usage)
+        except Exception:
+            return None  # an unknown model raises a bare Exception
+        return sum(parts)
+
+
+def info_of(settings: ModelSettings) -> ModelInfo:
+    """What is known of the model: the configuration first, then LiteLLM's table."""
+    listed = catalogue.limits(settings.id) or catalogue.Limits()
+    return ModelInfo(
+        id=settings.id,
+        context_window=settings.max_input_tokens or listed.context_window,
+        max_output_tokens=settings.max_output_tokens or listed.max_output_tokens,
+    )
+
+
+def _provider_of(id: str) -> tuple[str, str]:
+    """The model's own name and its provider, as LiteLLM sees them.
+
+    Raises:
+        ModelRequestError: LiteLLM knows no provider of that id.
+    """
+    try:
+        name, provider, _, _ = litellm.get_llm_provider(id)
+    except Exception as error:
+        raise mapped(error, model=id, provider="LiteLLM") from None
+    return name, provider
+
+
+class _Response:
+    """An open stream; leaving the context closes the connection if the stream was not read to its end."""
+
+    def __init__(self, arguments: dict[str, Any], first: float) -> None:
+        self._arguments = arguments
+        self._first = first
+
+    async def __aenter__(self) -> Any:
+        self._opened: list[httpx.Response] = []
+        _responses.set(self._opened)
+        try:
+            async with asyncio.timeout(self._first):
+                self._wrapper: Any = await litellm.acompletion(  # pyright: ignore[reportUnknownMemberType] (untyped)
+                    **self._arguments,
+                    stream=True,
+                    stream_options={"include_usage": True},
+                    num_retries=0,
+                    max_retries=0,
+                    # Its MCP gateway needs a package that LiteLLM does not depend on.
+                    _skip_mcp_handler=True,
+                )
+        except TimeoutError:
+            raise ModelUnavailableError(f"no response within {self._first:g} s") from None
+        return self._wrapper
+
+    async def __aexit__(self, *_: object) -> None:
+        for response in self._opened:
+            await response.aclose()
+        await self._wrapper.aclose()
+
+
+async def _chunks(response: Any) -> AsyncGenerator[_Chunk]:
+    """The chunks of an answer.
+
+    LiteLLM's own wrapper rebuilds every chunk and, at the end, the whole answer for its loggers: 20 to 30 ms for a
+    short answer. For the two protocols that nearly every server speaks its parsers are fed directly (5 to 7 ms).
+    """
+    events = response.completion_stream
+    if type(events) in (AnthropicEvents, OpenAIEvents):
+        async with aclosing(_server_sent(events.streaming_response)) as payloads:
+            async for payload in payloads:
+                yield events.chunk_parser(payload)
+        return
+    async for chunk in response:
+        # The wrapper makes a finish reason up when the stream was cut.
+        if response.received_finish_reason is None and response.intermittent_finish_reason is None:
+            for choice in chunk.choices:
+                choice.finish_reason = None
+        yield chunk
+
+
+async def _server_sent(lines: AsyncGenerator[str]) -> AsyncGenerator[dict[str, Any]]:
+    """The JSON objects of a stream of server-sent events, up to the end that both protocols mark.
+
+    Raises:
+        ModelUnavailableError: something else was sent.
+    """
+    data = ""
+    async for line in lines:
+        if line.startswith("data:"):
+            data = line[5:].strip()
+        elif data and line and not line.startswith(("event:", "id:", "retry:", ":")):
+            data += "\u2028" + line  # the reader of lines also splits at Unicode's separators, which JSON may contain
+        elif not line and data:
+            if data == "[DONE]":
+                break
+            payload = _decoded(data)
+            data = ""
+            yield payload
+            if payload.get("type") == "message_stop":
+                break
+    with suppress(TimeoutError):
+        async with asyncio.timeout(1.0):  # the connection can be used again once the response was read to its very end
+            async for _ in lines:
+                pass
+
+
+def _decoded(data: str) -> dict[str, Any]:
+    try:
+        return cast("dict[str, Any]", json.loads(data))
+    except ValueError:
+        raise ModelUnavailableError("the server sent something that is no JSON") from None
+
+
+__all__ = ["LiteLLMModel", "Timeouts", "info_of"]
