@@ -1,0 +1,139 @@
+"""The context of one call: every capability, each limited to what was granted."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from pathlib import Path
+
+from mltui.capabilities.files import SessionFiles
+from mltui.core.approval import Question
+from mltui.core.effects import Effect, Grant
+from mltui.core.errors import UndeclaredEffectError
+from mltui.core.experiment import ProposalRequest, Recommendation
+from mltui.core.messages import ToolResult
+from mltui.tools.base import (
+    ExperimentDesk,
+    Found,
+    GrepQuery,
+    Notes,
+    Questions,
+    Search,
+    Shell,
+    ShellResult,
+    Todo,
+    ToolContext,
+    Workspace,
+)
+from mltui.tools.shell_syntax import command_effects
+
+OnOutput = Callable[[str], Awaitable[None]]
+
+
+def mint(
+    grants: Sequence[Grant],
+    *,
+    workspace: Workspace,
+    files: SessionFiles,
+    search: Search,
+    shell: Shell,
+    notes: Notes,
+    questions: Questions,
+    experiments: ExperimentDesk,
+    output: OnOutput,
+) -> ToolContext:
+    """What one call may touch: exactly what was granted. All else raises UndeclaredEffectError."""
+    granted = _Granted(grants)
+    return ToolContext(
+        workspace=workspace,
+        files=files.granted(grants),
+        search=_Search(search, granted),
+        shell=_Shell(shell, granted, workspace.cwd),
+        notes=_Notes(notes, granted),
+        questions=_Questions(questions, granted),
+        experiments=_Experiments(experiments, granted),
+        output=output,
+    )
+
+
+class _Granted:
+    def __init__(self, grants: Sequence[Grant]) -> None:
+        self._effects = frozenset(grant.effect for grant in grants)
+        self._kinds = frozenset(effect.kind for effect in self._effects)
+        self._readable = tuple(Path(effect.target) for effect in self._effects if effect.kind == "read")
+
+    def need(self, effect: Effect) -> None:
+        if effect not in self._effects:
+            raise UndeclaredEffectError(f"{effect.kind} of {effect.target!r} was not granted")
+
+    def need_kind(self, kind: str) -> None:
+        if kind not in self._kinds:
+            raise UndeclaredEffectError(f"no {kind} was granted")
+
+    def need_search(self, root: Path) -> None:
+        if not any(root == folder or folder in root.parents for folder in self._readable):
+            raise UndeclaredEffectError(f"search of {root} was not granted")
+
+
+class _Search:
+    def __init__(self, search: Search, granted: _Granted) -> None:
+        self._search = search
+        self._granted = granted
+
+    async def grep(self, query: GrepQuery) -> Found:
+        self._granted.need_search(query.root)
+        return await self._search.grep(query)
+
+    async def glob(self, pattern: str, root: Path, limit: int) -> Found:
+        self._granted.need_search(root)
+        return await self._search.glob(pattern, root, limit)
+
+
+class _Shell:
+    def __init__(self, shell: Shell, granted: _Granted, cwd: Path) -> None:
+        self._shell = shell
+        self._granted = granted
+        self._cwd = cwd
+
+    async def run(self, command: str, timeout: float, on_output: OnOutput) -> ShellResult:
+        self._granted.need_kind("exec")
+        for effect in command_effects(command, self._cwd):
+            self._granted.need(effect)
+        return await self._shell.run(command, timeout, on_output)
+
+
+class _Notes:
+    def __init__(self, notes: Notes, granted: _Granted) -> None:
+        self._notes = notes
+        self._granted = granted
+
+    def set_todos(self, todos: Sequence[Todo]) -> None:
+        self._granted.need(Effect(kind="note", target="todos"))
+        self._notes.set_todos(todos)
+
+
+class _Questions:
+    def __init__(self, questions: Questions, granted: _Granted) -> None:
+        self._questions = questions
+        self._granted = granted
+
+    async def ask(self, questions: Sequence[Question]) -> dict[str, str]:
+        self._granted.need_kind("ask")
+        return await self._questions.ask(questions)
+
+
+class _Experiments:
+    def __init__(self, experiments: ExperimentDesk, granted: _Granted) -> None:
+        self._experiments = experiments
+        self._granted = granted
+
+    async def propose(self, request: ProposalRequest) -> ToolResult:
+        self._granted.need(Effect(kind="propose", target=request.title))
+        return await self._experiments.propose(request)
+
+    async def status(self, experiment_id: str | None, wait_seconds: float) -> ToolResult:
+        self._granted.need(Effect(kind="note", target=experiment_id or "experiments"))
+        return await self._experiments.status(experiment_id, wait_seconds)
+
+    async def conclude(self, experiment_id: str, interpretation: str, recommendation: Recommendation) -> ToolResult:
+        self._granted.need(Effect(kind="conclude", target=experiment_id))
+        return await self._experiments.conclude(experiment_id, interpretation, recommendation)

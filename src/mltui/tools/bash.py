@@ -1,0 +1,66 @@
+"""Bash: a shell command in the foreground."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import BeforeValidator, Field
+from pydantic.json_schema import SkipJsonSchema
+
+from mltui.core.data import JsonObject
+from mltui.core.effects import Effect
+from mltui.core.errors import InvalidArgumentsError
+from mltui.core.messages import ToolResult
+from mltui.tools.arguments import LaxArgs
+from mltui.tools.base import ToolContext, Workspace
+from mltui.tools.shell_syntax import command_effects
+
+DEFAULT_SECONDS = 120.0
+LONGEST_SECONDS = 600.0
+
+
+def _milliseconds(value: object) -> object:
+    """No command is given less than a second, so a small number was meant as seconds."""
+    return value * 1000 if isinstance(value, int | float) and 0 < value <= LONGEST_SECONDS else value
+
+
+class BashArgs(LaxArgs):
+    command: str = Field(min_length=1, description="The command")
+    description: str | SkipJsonSchema[None] = Field(default=None, description="What it does, in five to ten words")
+    timeout: Annotated[float, BeforeValidator(_milliseconds)] | SkipJsonSchema[None] = Field(
+        default=None, gt=0, le=LONGEST_SECONDS * 1000, description="Milliseconds until it is ended; 120000 when left out, 600000 at most"
+    )
+    run_in_background: bool = Field(default=False, description="Not available")
+
+
+class Bash:
+    name = "Bash"
+    args_model = BashArgs
+
+    def effects(self, args: BashArgs, workspace: Workspace) -> tuple[Effect, ...]:
+        if args.run_in_background:
+            raise InvalidArgumentsError(
+                "Bash cannot run commands in the background",
+                hint="Run it in the foreground with a timeout of up to 600000; propose training with ProposeExperiment",
+            )
+        if "\0" in args.command:
+            raise InvalidArgumentsError("the command contains a NUL character")
+        return command_effects(args.command, workspace.cwd)
+
+    async def run(self, args: BashArgs, ctx: ToolContext) -> ToolResult:
+        seconds = DEFAULT_SECONDS if args.timeout is None else args.timeout / 1000
+        result = await ctx.shell.run(args.command, seconds, ctx.output)
+        lines = [result.output.rstrip("\n")] if result.output.strip() else ["(no output)"]
+        if result.spill is not None:
+            lines.append(f"[The whole output is in {result.spill}: Read or Grep it]")
+        if result.exit_code is None:
+            lines.append(f"[Ended by the time-out after {seconds:g} s]")
+        elif result.exit_code < 0:
+            lines.append(f"[Ended by signal {-result.exit_code}]")
+        elif result.exit_code:
+            lines.append(f"[Exit code {result.exit_code}]")
+        lines += [f"[{note}]" for note in result.notes]
+        details: JsonObject = {"exit_code": result.exit_code, "notes": list(result.notes)}
+        if result.spill is not None:
+            details["spill"] = str(result.spill)
+        return ToolResult(content="\n".join(lines), is_error=result.exit_code != 0, details=details)

@@ -1,0 +1,33 @@
+"""Every tool there is, in the order in which a model is told of them."""
+
+from __future__ import annotations
+
+from mltui.tools.ask_user_question import AskUserQuestion
+from mltui.tools.base import Tool
+from mltui.tools.bash import Bash
+from mltui.tools.edit import Edit
+from mltui.tools.experiment_tools import ConcludeExperiment, ExperimentStatus, ProposeExperiment
+from mltui.tools.glob import Glob
+from mltui.tools.grep import Grep
+from mltui.tools.read import Read
+from mltui.tools.todo_write import TodoWrite
+from mltui.tools.write import Write
+
+_CATALOG: tuple[Tool, ...] = (
+    Read(),
+    Write(),
+    Edit(),
+    Glob(),
+    Grep(),
+    Bash(),
+    TodoWrite(),
+    AskUserQuestion(),
+    ProposeExperiment(),
+    ExperimentStatus(),
+    ConcludeExperiment(),
+)
+
+
+def catalog() -> tuple[Tool, ...]:
+    """The tools. The order is part of every request's prefix, so it stays."""
+    return _CATALOG
