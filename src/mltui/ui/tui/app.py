@@ -1,0 +1,371 @@
+"""The app: it paints first, then opens the session; it shows events and holds no logic of the agent's."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+import time
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from textual.app import App
+from textual.binding import Binding, BindingType
+
+from mltui.ui.tui.approver import PaneApprover
+from mltui.ui.tui.commands import MODES, parse
+from mltui.ui.tui.composer import Composer, PromptArea
+from mltui.ui.tui.status import StatusLine
+from mltui.ui.tui.theme import DARK, LIGHT
+from mltui.ui.tui.transcript import TranscriptView
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from textual.app import ComposeResult
+    from textual.timer import Timer
+    from textual.worker import Worker
+
+    from mltui.core.events import Event
+    from mltui.ui.tui.presenter import Presenter
+    from mltui.ui.tui.protocols import AgentSession, ListPersonas, OpenSession
+
+FIRST_KEY = 0.1
+"""Seconds after the first paint that belong to the first keys alone; then the session opens."""
+QUIT_WINDOW = 2.0
+"""Seconds in which a second Ctrl+C quits."""
+REPLAYED = 60
+"""Items of a resumed conversation that are on screen at once; the rest is paged out."""
+_MAIN_ONLY = frozenset({"next_mode", "page", "earlier", "toggle_all", "log", "escape"})
+
+
+class MltuiApp(App[int]):
+    """A conversation in a terminal.
+
+    Args:
+        open_session: makes the session; awaited after the first paint, with the approver that it is to ask.
+        initial_prompt: sent as soon as the session is open.
+        personas: lists them for `/personas`.
+        theme: a theme's name; empty means mltui's own dark one.
+    """
+
+    TITLE = "mltui"
+    ENABLE_COMMAND_PALETTE = False
+    CSS = """
+    Screen { background: $background; color: $foreground; }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("ctrl+c", "interrupt_or_quit", "Interrupt, clear; twice: quit", priority=True, system=True),
+        Binding("f1", "help", "Keys and commands", priority=True),
+        Binding("f2", "log", "Experiments", priority=True),
+        Binding("f3", "earlier", "Show earlier", priority=True),
+        Binding("ctrl+o", "toggle_all", "Open or close all", priority=True),
+        Binding("shift+tab", "next_mode", "Next mode", priority=True),
+        Binding("pageup", "page(-1)", "Scroll up", priority=True),
+        Binding("pagedown", "page(1)", "Scroll down", priority=True),
+        Binding("escape", "escape", "Interrupt"),
+    ]
+
+    def __init__(
+        self, open_session: OpenSession, initial_prompt: str = "", *, personas: ListPersonas | None = None, theme: str = ""
+    ) -> None:
+        super().__init__()
+        self.register_theme(DARK)
+        self.register_theme(LIGHT)
+        self.theme = theme if theme in self.available_themes else DARK.name
+        self._open_session = open_session
+        self._waiting: list[str] = [initial_prompt] if initial_prompt.strip() else []
+        self._personas = personas
+        self.view = TranscriptView()
+        self.composer = Composer()
+        self.status_line = StatusLine()
+        self.approver = PaneApprover(self)
+        self.session: AgentSession | None = None
+        self.presenter: Presenter | None = None
+        self.exit_code = 0
+        self._turn: Worker[None] | None = None
+        self._turn_since = 0.0
+        self._clock: Timer | None = None
+        self._quit_armed_at = float("-inf")
+        self._followed: dict[str, Worker[None]] = {}
+
+    def compose(self) -> ComposeResult:
+        yield self.view
+        yield self.composer
+        yield self.status_line
+
+    def on_mount(self) -> None:
+        self.composer.area.focus()
+        self.status_line.put(activity="starting")
+        self.call_after_refresh(lambda: self.set_timer(FIRST_KEY, self._start))
+
+    def _start(self) -> None:
+        self.run_worker(self._begin(), name="start", exit_on_error=True)
+
+    # ── the session ──────────────────────────────────────────────────────────────
+
+    async def _begin(self) -> None:
+        """Loads what events need, opens the session and shows what it has behind it."""
+        module = await asyncio.to_thread(importlib.import_module, "mltui.ui.tui.presenter")
+        self.presenter = module.Presenter(self.view)
+        from mltui.core.errors import MltuiError
+
+        try:
+            session = await self._open_session(self.approver)
+        except MltuiError as error:
+            self._fail(str(error.args[0]), error.hint, error.exit_code)
+            return
+        except Exception as error:
+            self._fail(f"{type(error).__name__}: {error}", "This is a bug in mltui; Ctrl+C twice quits", 1)
+            return
+        self.session = session
+        self.presenter = module.Presenter(self.view, session.workspace.cwd)
+        self._welcome(session)
+        self.status_line.put(activity="")
+        self.refresh_status()
+        self.run_worker(self._warm_up(session), name="warm-up", exit_on_error=False)
+        self._send_next()
+
+    def _fail(self, message: str, hint: str, exit_code: int) -> None:
+        self.exit_code = exit_code
+        self.tell("error", message, hint or "Ctrl+C twice quits")
+        self.status_line.put(activity="", hint="not started")
+
+    def _welcome(self, session: AgentSession) -> None:
+        from mltui.ui.tui.welcome import Welcomed, WelcomeItem
+
+        info = session.model_info
+        self.view.add(WelcomeItem(Welcomed(info.id, info.note, session.persona_name, str(session.workspace.cwd))))
+        events = list(session.transcript.events)
+        self.composer.area.sent += [
+            text for event in events if isinstance(text := getattr(event, "text", None), str) and event.type == "turn.started"
+        ]
+        if self.presenter is not None and any(event.type == "turn.started" for event in events):
+            self.presenter.replay(events, REPLAYED)
+        for notice in session.notices:
+            self.tell("warning", notice)
+
+    async def _warm_up(self, session: AgentSession) -> None:
+        from mltui.core.errors import MltuiError
+
+        try:
+            await session.warm_up()
+        except MltuiError as error:
+            self.tell("error", str(error.args[0]), error.hint)
+
+    async def close_session(self) -> None:
+        """Ends the turn and the session; experiments that run go on."""
+        session, self.session = self.session, None
+        if session is not None:
+            await session.close()
+
+    async def show(self, event: Event) -> None:
+        """Shows one event of the session; it is on screen with the next frame."""
+        if self.presenter is not None:
+            self.presenter.show(event)
+        match event.type:
+            case "message.completed" | "mode.changed" | "model.changed" | "context.compacted" | "turn.completed":
+                self.refresh_status()
+            case "tool.completed" | "experiment.concluded":
+                self.run_worker(self._count_drafts, group="drafts", exclusive=True, exit_on_error=False)
+            case "experiment.progressed":
+                self.status_line.put(experiment=f"{event.proposal_id} {event.done}/{event.total}")
+            case "experiment.finished":
+                self.status_line.put(experiment="")
+            case _:
+                pass
+
+    def tell(self, level: str, text: str, hint: str = "") -> None:
+        """Shows a line of mltui's own in the conversation."""
+        if self.presenter is not None:
+            self.presenter.tell(level, text, hint)
+
+    def list_personas(self) -> Sequence[tuple[str, str]]:
+        return self._personas() if self._personas else ()
+
+    def refresh_status(self) -> None:
+        session = self.session
+        if session is None:
+            return
+        info = session.model_info
+        self.status_line.put(
+            model=info.id,
+            context_tokens=session.transcript.context_tokens,
+            context_window=info.context_window,
+            cost_usd=session.transcript.usage.cost_usd,
+            mode=session.mode,
+            persona=session.persona_name,
+        )
+
+    async def _count_drafts(self) -> None:
+        session = self.session
+        if session is not None:
+            paths = await asyncio.to_thread(lambda: session.draft_paths)
+            self.status_line.put(drafts=len(paths))
+
+    # ── turns ────────────────────────────────────────────────────────────────────
+
+    def on_prompt_area_sent(self, event: PromptArea.Sent) -> None:
+        self._quit_armed_at = float("-inf")
+        self.status_line.put(hint="")
+        try:
+            command = parse(event.text)
+        except ValueError as error:
+            self.tell("error", str(error))
+            return
+        if command is not None:
+            self.run_worker(self._command(command[0].name, command[1]), name="command", exit_on_error=True)
+            return
+        self._waiting.append(event.text)
+        self._send_next()
+
+    def on_prompt_area_leave(self) -> None:
+        self.view.enter()
+
+    def _send_next(self) -> None:
+        if self._waiting and self.session is not None and self._turn is None:
+            text = self._waiting.pop(0)
+            self._turn_since = time.monotonic()
+            self.status_line.put(activity="working", elapsed=0.0)
+            self._clock = self.set_interval(1.0, self._tick)
+            self.composer.add_class("-busy")
+            self._turn = self.run_worker(self._run_turn(self.session, text), name="turn", exit_on_error=False)
+        self.composer.show_queue(self._waiting)
+
+    def _tick(self) -> None:
+        self.status_line.put(elapsed=time.monotonic() - self._turn_since)
+
+    async def _run_turn(self, session: AgentSession, text: str) -> None:
+        from mltui.core.errors import MltuiError
+
+        try:
+            await session.prompt(text, self.show)
+        except MltuiError as error:
+            self.tell("error", str(error.args[0]), error.hint)
+        except Exception as error:
+            self.tell("error", f"{type(error).__name__}: {error}", "The session is kept; try again, or start mltui anew with --continue")
+        finally:
+            self._turn = None
+            if self._clock is not None:
+                self._clock.stop()
+                self._clock = None
+            self.composer.remove_class("-busy")
+            self.status_line.put(activity="")
+            self.refresh_status()
+            if self.is_running:
+                self._send_next()
+
+    async def _command(self, name: str, argument: str) -> None:
+        from mltui.ui.tui.slash import run_command
+
+        await run_command(self, name, argument)
+
+    # ── keys ─────────────────────────────────────────────────────────────────────
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        return len(self.screen_stack) == 1 if action in _MAIN_ONLY else True
+
+    def action_escape(self) -> None:
+        """Esc: back to the composer, else interrupt."""
+        area = self.composer.area
+        if self.focused is not area:
+            area.focus()
+            self.view.anchor()
+        elif self._turn is not None:
+            self._interrupt()
+
+    def _interrupt(self) -> None:
+        if self._waiting:
+            self.composer.area.put("\n".join([*self._waiting, self.composer.area.text]).rstrip("\n"))
+            self._waiting.clear()
+            self.composer.show_queue([])
+        if self.session is not None:
+            self.status_line.put(activity="interrupting")
+            self.session.interrupt()
+
+    async def action_interrupt_or_quit(self) -> None:
+        from mltui.ui.tui.decision_pane import DecisionPane
+
+        selected = self.screen.get_selected_text()
+        if selected:
+            self.copy_to_clipboard(selected)
+            self.screen.clear_selection()
+            self.status_line.put(hint="copied")
+            return
+        now = time.monotonic()
+        if now - self._quit_armed_at < QUIT_WINDOW:
+            await self.action_quit()
+            return
+        self._quit_armed_at = now
+        pane: Any = self.screen
+        if isinstance(pane, DecisionPane):
+            pane.stop()
+        elif self._turn is not None:
+            self._interrupt()
+        elif self.composer.area.text:
+            self.composer.area.put("")
+        self.status_line.put(hint="Ctrl+C again quits")
+        self.set_timer(QUIT_WINDOW, lambda: self.status_line.put(hint=""))
+
+    async def action_quit(self) -> None:
+        if self.session is not None:
+            self.session.interrupt()
+        self.exit(self.exit_code)
+
+    def action_next_mode(self) -> None:
+        if self.session is not None:
+            mode = MODES[(MODES.index(self.session.mode) + 1) % len(MODES)]
+            self.run_worker(self.session.set_mode(mode, self.show), name="mode", exit_on_error=True)
+
+    def action_page(self, direction: int) -> None:
+        self.view.page(direction)
+
+    def action_earlier(self) -> None:
+        self.view.show_earlier()
+
+    def action_toggle_all(self) -> None:
+        self.view.toggle_all()
+
+    def action_help(self) -> None:
+        from mltui.ui.tui.help_screen import HelpScreen
+
+        if not isinstance(self.screen, HelpScreen):
+            self.push_screen(HelpScreen())
+
+    def action_log(self) -> None:
+        from mltui.ui.tui.log_screen import LogScreen
+
+        if self.session is None:
+            self.status_line.put(hint="the session is not open yet")
+            return
+        self.push_screen(LogScreen(self.session.experiments, self.approver.by, self.follow))
+
+    # ── experiments that run beside the conversation ─────────────────────────────
+
+    def follow(self, proposal_id: str) -> None:
+        """Shows the runs of an experiment until it ends, whoever started it."""
+        session = self.session
+        running = self._followed.get(proposal_id)
+        if session is not None and (running is None or running.is_finished):
+            self._followed[proposal_id] = self.run_worker(self._follow(session, proposal_id), name="follow", exit_on_error=False)
+
+    async def _follow(self, session: AgentSession, proposal_id: str) -> None:
+        from mltui.core.errors import MltuiError
+
+        try:
+            async for event in session.experiments.follow(proposal_id):
+                await self.show(event)
+        except MltuiError as error:
+            self.tell("error", str(error.args[0]), error.hint)
+
+
+def run_tui(open_session: OpenSession, initial_prompt: str = "", *, personas: ListPersonas | None = None, theme: str = "") -> int:
+    """Runs the app until the person quits. Returns: the exit code, that of the error if the session could not be opened."""
+
+    async def main() -> int:
+        app = MltuiApp(open_session, initial_prompt, personas=personas, theme=theme)
+        try:
+            await app.run_async()
+        finally:
+            await app.close_session()
+        return app.return_code or app.exit_code
+
+    return asyncio.run(main())

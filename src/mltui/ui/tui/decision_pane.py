@@ -1,0 +1,219 @@
+"""What all panes that decide have in common: choices by a key, a reason, and a guard against keys meant for something else."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar, TypeVar
+
+from rich.text import Text
+from textual.binding import BindingType
+from textual.containers import VerticalScroll
+from textual.screen import ModalScreen
+from textual.strip import Strip
+from textual.widgets._input import Input  # loaded by textual.app already; the public name is a lazy import of the same
+
+from mltui.ui.tui.strip_view import StripView
+
+if TYPE_CHECKING:
+    from textual import events
+    from textual.timer import Timer
+
+R = TypeVar("R")
+
+QUIET = 0.4
+"""Seconds that a pane must have been visible with no key pressed before a key decides."""
+_SCROLL = {"up": -1, "k": -1, "down": 1, "j": 1}
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """Attributes: asks_reason: a line of text is asked first; twice: the key must be pressed twice, and why."""
+
+    key: str
+    label: str
+    style: str = ""
+    asks_reason: bool = False
+    twice: str = ""
+
+
+class ChoiceBar(StripView):
+    """The choices on a line (or more, where it is narrow); dim until the pane takes keys."""
+
+    DEFAULT_CSS = "ChoiceBar { height: auto; padding: 0 1; background: $panel; }"
+
+    def __init__(self, choices: tuple[Choice, ...], chosen: int | None, tail: str) -> None:
+        super().__init__()
+        self.choices = choices
+        self.chosen = chosen
+        self.armed = False
+        self.note = ""
+        self._tail = tail
+
+    def show(self, *, chosen: int | None = None, armed: bool | None = None, note: str | None = None) -> None:
+        self.chosen = self.chosen if chosen is None else chosen
+        self.armed = self.armed if armed is None else armed
+        self.note = self.note if note is None else note
+        self.changed()
+
+    def build(self, width: int) -> list[Strip]:
+        lines = [Text()]
+        for index, choice in enumerate(self.choices):
+            part = Text.assemble(
+                " ", (choice.key, "strong" if self.armed else "faint"), (f" {choice.label} ", choice.style if self.armed else "faint")
+            )
+            if index == self.chosen:
+                part.stylize("reverse")
+            if lines[-1].cell_len and lines[-1].cell_len + part.cell_len + 1 > width:
+                lines.append(Text())
+            elif lines[-1].cell_len:
+                lines[-1].append(" ")
+            lines[-1].append_text(part)
+        tail = Text(self._tail if self.armed else "one moment …", style="faint")
+        if lines[-1].cell_len + tail.cell_len + 2 <= width:
+            lines[-1].append(" " * (width - lines[-1].cell_len - tail.cell_len - 1))
+            lines[-1].append_text(tail)
+        if self.note:
+            lines.insert(0, Text(f" {self.note}", style="warning.bold", overflow="fold"))
+        return [strip for line in lines for strip in self.paint.strips(line, width)]
+
+
+class ReasonInput(Input):
+    DEFAULT_CSS = """
+    ReasonInput { display: none; height: 1; border: none; padding: 0 1; background: $surface; &:focus { border: none; } }
+    """
+
+
+class DecisionPane(ModalScreen[R]):
+    """A pane that ends with a result of type R.
+
+    Subclasses give `choices`, say what a choice means in `result_of`, and compose a body, `bar` and `reason`.
+    No key decides until the pane has been visible and no key was pressed for `QUIET` seconds: who is
+    typing when the pane comes up goes on typing into nothing. Enter takes the marked choice, and none is
+    marked at first unless a subclass marks a harmless one.
+    """
+
+    BINDINGS: ClassVar[list[BindingType]] = []
+    AUTO_FOCUS = ""
+    quiet: ClassVar[float] = QUIET
+
+    choices: tuple[Choice, ...] = ()
+    escape_key = ""
+    """The key of the choice that Esc takes."""
+    tail = ""
+
+    def __init__(self, marked: int | None = None) -> None:
+        super().__init__()
+        self.bar = ChoiceBar(self.choices, marked, self.tail)
+        self.reason = ReasonInput(placeholder="Why? Enter sends, Esc goes back", compact=True)
+        self._timer: Timer | None = None
+        self._last_key = 0.0
+        self._reason_for: Choice | None = None
+        self._once: Choice | None = None
+
+    def result_of(self, choice: Choice, reason: str) -> R:
+        raise NotImplementedError
+
+    def body(self) -> VerticalScroll | None:
+        """The part that the arrow keys scroll."""
+        return next(iter(self.query(VerticalScroll)), None)
+
+    @property
+    def armed(self) -> bool:
+        return self.bar.armed
+
+    def on_mount(self) -> None:
+        self.call_after_refresh(self._wait_for_quiet)
+
+    def _wait_for_quiet(self) -> None:
+        self._last_key = time.monotonic()
+        self._timer = self.set_timer(self.quiet, self._maybe_arm)
+
+    def _maybe_arm(self) -> None:
+        left = self._last_key + self.quiet - time.monotonic()
+        if left > 0.005:
+            self._timer = self.set_timer(left, self._maybe_arm)
+        else:
+            self._timer = None
+            self.bar.show(armed=True)
+
+    async def on_key(self, event: events.Key) -> None:
+        event.stop()
+        if not self.armed:
+            self._last_key = time.monotonic()
+            return
+        if self._reason_for is not None:
+            if event.key == "escape":
+                self._close_reason()
+            return
+        event.prevent_default()
+        if not self.handle(event) and not self._scroll(event.key):
+            self._choose_by(event)
+
+    def handle(self, event: events.Key) -> bool:
+        """A subclass's own keys. Returns: whether the key was one."""
+        return False
+
+    def _scroll(self, key: str) -> bool:
+        body = self.body()
+        if body is None:
+            return False
+        page = max(1, body.size.height - 2)
+        step = {**_SCROLL, "pageup": -page, "pagedown": page, "space": page}.get(key)
+        if step is not None:
+            body.scroll_relative(y=step, animate=False)
+        elif key in ("home", "end"):
+            body.scroll_to(y=0 if key == "home" else body.max_scroll_y, animate=False)
+        else:
+            return False
+        return True
+
+    def _choose_by(self, event: events.Key) -> None:
+        count = len(self.choices)
+        if event.key in ("left", "right"):
+            step = 1 if event.key == "right" else -1
+            at = self.bar.chosen
+            self._once = None
+            self.bar.show(chosen=(at + step) % count if at is not None else 0 if step > 0 else count - 1, note="")
+            return
+        key = event.character or event.key
+        if event.key == "escape":
+            self.leave()
+            return
+        if event.key == "enter" and self.bar.chosen is not None:
+            key = self.choices[self.bar.chosen].key
+        for choice in self.choices:
+            if choice.key == key:
+                self._take(choice)
+                return
+
+    def _take(self, choice: Choice) -> None:
+        if choice.twice and self._once is not choice:
+            self._once = choice
+            self.bar.show(note=f"{choice.twice} Press {choice.key} again to go on.")
+            return
+        if choice.asks_reason:
+            self._reason_for = choice
+            self.reason.display = True
+            self.reason.focus()
+            return
+        self.dismiss(self.result_of(choice, ""))
+
+    def _close_reason(self) -> None:
+        self._reason_for = None
+        self.reason.display = False
+        self.set_focus(None)
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        event.stop()
+        if self._reason_for is not None:
+            self.dismiss(self.result_of(self._reason_for, event.value.strip()))
+
+    def stop(self) -> None:
+        """Ends the pane, whether or not keys are taken yet: Ctrl+C came."""
+        self.leave()
+
+    def leave(self) -> None:
+        """Takes the harmless way out, without a reason."""
+        choice = next(choice for choice in self.choices if choice.key == self.escape_key)
+        self.dismiss(self.result_of(choice, ""))

@@ -1,0 +1,206 @@
+"""What the transcript shows: one widget for each item, made of a state that outlives it when it is paged out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar, Generic, Literal, TypeVar
+
+from rich.console import Group
+from rich.padding import Padding
+from rich.text import Text
+from textual.binding import Binding, BindingType
+from textual.strip import Strip
+
+from mltui.ui.tui.strip_view import StripView
+from mltui.ui.tui.text import clean, duration, one_line
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+    from textual import events
+    from textual.timer import Timer
+
+    from mltui.ui.tui.markdown import MarkdownLines
+
+FRAME = 1 / 15
+"""Seconds between two draws of what streams."""
+
+S = TypeVar("S")
+
+
+class Item(StripView, Generic[S]):
+    """A widget that shows a state and nothing else: `type(item)(item.state)` makes it again."""
+
+    DEFAULT_CSS = "Item { margin: 1 0 0 0; padding: 0 1; }"
+
+    def __init__(self, state: S) -> None:
+        super().__init__()
+        self.state = state
+        self._frame: Timer | None = None
+
+    def soon(self) -> None:
+        """Draws the state anew, at most 15 times a second however often this is called; no timer is left behind."""
+        if self._frame is None and self.is_mounted:
+            self._frame = self.set_timer(FRAME, self._draw)
+
+    def _draw(self) -> None:
+        self._frame = None
+        self.changed()
+
+    def on_mount(self) -> None:
+        self.changed()
+
+    def finish_frame(self) -> None:
+        """Draws at once what `soon` still owes."""
+        if self._frame is not None:
+            self._frame.stop()
+            self._draw()
+
+    def renderables(self, width: int) -> list[RenderableType]:
+        raise NotImplementedError
+
+    def build(self, width: int) -> list[Strip]:
+        return self.paint.strips(Group(*self.renderables(width)), width)
+
+
+@dataclass
+class Said:
+    text: str
+
+
+class UserItem(Item[Said]):
+    """What the person wrote."""
+
+    DEFAULT_CSS = "UserItem { background: $panel; padding: 0 1; margin: 1 0 0 0; }"
+
+    def renderables(self, width: int) -> list[RenderableType]:
+        lines = clean(self.state.text).split("\n")
+        return [Text.assemble(("❯ " if i == 0 else "  ", "accent.bold"), line, overflow="fold") for i, line in enumerate(lines)]
+
+
+@dataclass
+class Told:
+    level: Literal["info", "warning", "error"]
+    text: str
+    hint: str = ""
+
+
+class NoticeItem(Item[Told]):
+    """A line from mltui itself."""
+
+    DEFAULT_CSS = "NoticeItem { margin: 1 0 0 0; padding: 0 1; }"
+
+    def renderables(self, width: int) -> list[RenderableType]:
+        mark, style = {"info": ("·", "muted"), "warning": ("!", "warning"), "error": ("✗", "error")}[self.state.level]
+        body = Text(clean(self.state.text), style=style, overflow="fold")
+        parts: list[RenderableType] = [_hanging(Text(mark, style=style), body, width)]
+        if self.state.hint:
+            parts.append(Padding(Text(clean(self.state.hint), style="muted", overflow="fold"), (0, 0, 0, 2)))
+        return parts
+
+
+def _hanging(mark: Text, body: Text, width: int) -> RenderableType:
+    from rich.table import Table  # loaded by rich.console's users already
+
+    grid = Table.grid(padding=(0, 1, 0, 0))
+    grid.add_column(width=1)
+    grid.add_column(width=max(1, width - 2), overflow="fold")
+    grid.add_row(mark, body)
+    return grid
+
+
+@dataclass
+class Answer:
+    """Attributes: lines: the markdown so far; growing: more of it may come."""
+
+    lines: MarkdownLines
+    growing: bool = False
+
+
+class AnswerItem(Item[Answer]):
+    """What the model says, as markdown; while it streams only its open last block is rendered again."""
+
+    DEFAULT_CSS = "AnswerItem { margin: 1 0 0 0; padding: 0 1 0 3; }"
+
+    def __init__(self, state: Answer) -> None:
+        super().__init__(state)
+        self._unread: list[str] = []
+
+    def append(self, text: str) -> None:
+        self._unread.append(text)
+        self.soon()
+
+    @property
+    def source(self) -> str:
+        return self.state.lines.source + "".join(self._unread)
+
+    def replace(self, text: str) -> None:
+        """Shows another text: what was streamed was not what the answer came to."""
+        self._unread = [text]
+        self.state.lines = type(self.state.lines)()
+
+    def finish(self) -> None:
+        self.state.growing = False
+        self.finish_frame()
+        self.changed()
+
+    def build(self, width: int) -> list[Strip]:
+        if self._unread:
+            self.state.lines.append("".join(self._unread))
+            self._unread.clear()
+        return self.state.lines.strips(self.paint, width, growing=self.state.growing)
+
+
+class Fold(Item[S]):
+    """An item with a head, and a body that Enter, Space or a click opens."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("enter,space", "fold", "Open or close", show=False)]
+    DEFAULT_CSS = """
+    Fold { margin: 1 0 0 0; padding: 0 1; &.-tight { margin: 0; } &:focus { background: $surface; } &:hover { background: $surface; } }
+    """
+    can_focus = True
+
+    def __init__(self, state: S) -> None:
+        super().__init__(state)
+        self.opened = False
+
+    def action_fold(self) -> None:
+        self.show_body(not self.opened)
+
+    def show_body(self, opened: bool) -> None:
+        if opened != self.opened:
+            self.opened = opened
+            self.changed()
+
+    def on_click(self, event: events.Click) -> None:
+        if event.y == 0 or not self.opened:
+            self.action_fold()
+
+
+@dataclass
+class Thought:
+    text: str = ""
+    seconds: float | None = None
+
+
+class ThinkingItem(Fold[Thought]):
+    """What the model thought, folded to a line."""
+
+    DEFAULT_CSS = "ThinkingItem { margin: 1 0 0 0; }"
+
+    def append(self, text: str) -> None:
+        self.state.text += text
+        self.soon()
+
+    def finish(self, seconds: float | None) -> None:
+        self.state.seconds = seconds
+        self.changed()
+
+    def renderables(self, width: int) -> list[RenderableType]:
+        text = clean(self.state.text).strip()
+        if self.state.seconds is None:
+            last = text.rsplit("\n", 1)[-1]
+            head = Text.assemble(("✻ ", "secondary"), ("Thinking  ", "muted"), (one_line(last)[-max(10, width - 14) :], "faint"))
+        else:
+            head = Text.assemble(("✻ ", "secondary"), (f"Thought for {duration(self.state.seconds)}", "muted"))
+        head.no_wrap, head.overflow = True, "ellipsis"
+        return [head, Padding(Text(text, style="muted italic", overflow="fold"), (0, 0, 0, 2))] if self.opened else [head]

@@ -1,0 +1,90 @@
+"""May this call run? What would run, what it touches, the diff if there is one."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rich.text import Text
+from textual.containers import Vertical, VerticalScroll
+
+from mltui.core.approval import Decision, PermissionRequest
+from mltui.ui.tui.decision_pane import Choice, DecisionPane
+from mltui.ui.tui.diff import DiffText
+from mltui.ui.tui.strip_view import RichView
+from mltui.ui.tui.text import clean, one_line
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+    from textual.app import ComposeResult
+
+YES = Choice("y", "yes, once", "success")
+NO = Choice("n", "no", "error", asks_reason=True)
+_VERBS = {
+    "read": "reads",
+    "write": "writes",
+    "exec": "runs",
+    "net": "connects to",
+    "ask": "asks",
+    "propose": "proposes",
+    "conclude": "concludes",
+}
+
+
+class PermissionPane(DecisionPane[Decision]):
+    """y once, a always (when there is a rule for it), n no with a reason, Esc no."""
+
+    DEFAULT_CSS = """
+    PermissionPane { align: center bottom; background: transparent;
+        & > Vertical { height: auto; max-height: 85%; background: $surface; border-top: outer $accent; }
+        & VerticalScroll { height: auto; max-height: 1fr; padding: 1 2; scrollbar-size-vertical: 1; }
+    }
+    """
+    escape_key = "n"
+    tail = "Esc no"
+
+    def __init__(self, request: PermissionRequest, by: str) -> None:
+        self._request = request
+        self._by = by
+        always = (Choice("a", f"always: {one_line(request.rule)}", "warning"),) if request.rule else ()
+        self.choices = (YES, *always, NO)
+        super().__init__(marked=len(self.choices) - 1)
+
+    def compose(self) -> ComposeResult:
+        with Vertical():
+            scroll = VerticalScroll(RichView(*self._content()), can_focus=False)
+            yield scroll
+            yield self.reason
+            yield self.bar
+
+    def _content(self) -> list[RenderableType]:
+        request = self._request
+        lines: list[RenderableType] = [Text.assemble(("May this run?  ", "accent.bold"), (one_line(request.call.name), "strong"))]
+        if request.reason:
+            lines.append(Text(clean(request.reason), style="muted", overflow="fold"))
+        lines.append(Text())
+        command = request.call.arguments.get("command")
+        if isinstance(command, str):
+            lines += [Text(f"$ {clean(command)}", style="secondary", overflow="fold"), Text()]
+        for effect in request.effects:
+            line = Text.assemble((f"{_VERBS.get(effect.kind, effect.kind):>11} ", "muted"), (one_line(effect.target), ""), overflow="fold")
+            if effect.opaque:
+                line.append("  cannot be taken apart", style="warning")
+            lines.append(line)
+        if not isinstance(command, str) and not request.diff:
+            lines += [
+                Text.assemble(
+                    (f"{one_line(key):>11} ", "faint"), (clean(value if isinstance(value, str) else repr(value)), "muted"), overflow="fold"
+                )
+                for key, value in request.call.arguments.items()
+            ]
+        if request.diff:
+            lines += [Text(), DiffText(request.diff)]
+        return lines
+
+    def result_of(self, choice: Choice, reason: str) -> Decision:
+        if choice.key == "n":
+            return Decision(answer="reject", by=self._by, reason=reason)
+        return Decision(answer="approve", by=self._by, remember=choice.key == "a")
+
+    def stop(self) -> None:
+        self.dismiss(Decision(answer="stop", by=self._by))

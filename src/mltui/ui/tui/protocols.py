@@ -1,0 +1,96 @@
+"""What the app needs of a session and of the experiments: their public face, for real ones and for fakes."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from typing import Literal
+
+    from mltui.config.schema import PermissionMode
+    from mltui.core.events import Emit, Event, ExperimentFinished, ExperimentProgressed, TurnCompleted
+    from mltui.core.experiment import Experiment
+    from mltui.core.messages import Usage
+    from mltui.models.base import ModelInfo
+    from mltui.tools.base import Workspace
+    from mltui.ui.tui.approver import PaneApprover
+
+
+class ExperimentLog(Protocol):
+    """Methods other than `follow` may block: they are called in threads."""
+
+    def decide(self, proposal_id: str, *, answer: Literal["approve", "reject", "hold"], by: str, reason: str = "") -> Experiment: ...
+
+    def start(self, proposal_id: str) -> str: ...
+
+    def stop(self, proposal_id: str) -> None: ...
+
+    def accept(self, proposal_id: str, *, by: str) -> Experiment: ...
+
+    def discard(self, proposal_id: str, *, by: str) -> Experiment: ...
+
+    def list(self) -> list[Experiment]: ...
+
+    def get(self, proposal_id: str) -> Experiment: ...
+
+    def follow(self, proposal_id: str) -> AsyncIterator[ExperimentProgressed | ExperimentFinished]: ...
+
+
+class Conversation(Protocol):
+    """The folded session."""
+
+    @property
+    def events(self) -> Sequence[Event]: ...
+
+    @property
+    def usage(self) -> Usage: ...
+
+    @property
+    def context_tokens(self) -> int: ...
+
+
+class AgentSession(Protocol):
+    @property
+    def id(self) -> str: ...
+
+    @property
+    def transcript(self) -> Conversation: ...
+
+    @property
+    def experiments(self) -> ExperimentLog: ...
+
+    @property
+    def mode(self) -> PermissionMode: ...
+
+    @property
+    def model_info(self) -> ModelInfo: ...
+
+    @property
+    def persona_name(self) -> str: ...
+
+    @property
+    def workspace(self) -> Workspace: ...
+
+    @property
+    def draft_paths(self) -> tuple[str, ...]: ...
+
+    @property
+    def notices(self) -> tuple[str, ...]: ...
+
+    async def prompt(self, text: str, show: Emit, /) -> TurnCompleted: ...
+
+    def interrupt(self) -> None: ...
+
+    async def set_mode(self, mode: PermissionMode, show: Emit) -> None: ...
+
+    async def set_model(self, name: str, show: Emit) -> None: ...
+
+    async def warm_up(self) -> None: ...
+
+    async def close(self) -> None: ...
+
+
+OpenSession = Callable[["PaneApprover"], Awaitable[AgentSession]]
+ListPersonas = Callable[[], Sequence[tuple[str, str]]]
+"""Returns (name, description) of each persona; may read files."""

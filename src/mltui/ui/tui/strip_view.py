@@ -1,0 +1,96 @@
+"""Widgets that keep their lines ready-made: only the visible ones are drawn, and nothing is laid out twice."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Group
+from textual.geometry import Size
+from textual.strip import Strip
+from textual.widget import Widget
+
+from mltui.ui.tui.theme import Paint, paint_of
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+    from textual.app import App
+    from textual.selection import Selection
+
+
+class StripView(Widget):
+    """A widget as tall as its lines. Subclasses make the lines of a width; the text in it can be selected and copied."""
+
+    DEFAULT_CSS = "StripView { height: auto; width: 1fr; }"
+
+    def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:
+        super().__init__(id=id, classes=classes, markup=False)
+        self._lines: list[Strip] = []
+        self._lines_key: tuple[int, str] | None = None
+
+    def build(self, width: int) -> list[Strip]:
+        raise NotImplementedError
+
+    @property
+    def paint(self) -> Paint:
+        app: App[Any] = self.app
+        return paint_of(app)
+
+    def lines_of(self, width: int) -> list[Strip]:
+        app: App[Any] = self.app
+        key = (width, app.theme)
+        if key != self._lines_key:
+            self._lines, self._lines_key = self.build(width), key
+        return self._lines
+
+    def changed(self) -> None:
+        """Has the lines made again; a change of height lays the parent out again."""
+        self._lines_key = None
+        if not self.is_mounted:
+            return
+        width = self.content_size.width
+        before = self.content_size.height
+        self.refresh(layout=not width or len(self.lines_of(width)) != before)
+
+    def get_content_width(self, container: Size, viewport: Size) -> int:
+        return container.width
+
+    def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
+        return len(self.lines_of(width)) if width else 0
+
+    def render_line(self, y: int) -> Strip:
+        width = self.content_size.width
+        lines = self.lines_of(width) if width else []
+        style = self.visual_style.rich_style
+        if y >= len(lines):
+            return Strip.blank(width, style)
+        strip = lines[y].adjust_cell_length(width).apply_style(style)
+        selection = self.text_selection
+        span = selection.get_span(y) if selection else None
+        if span:
+            start, end = span
+            end = width if end == -1 else end
+            chosen = self.screen.get_component_rich_style("screen--selection")
+            strip = Strip.join([strip.crop(0, start), strip.crop(start, end).apply_style(chosen), strip.crop(end)])
+        return strip.apply_offsets(0, y)
+
+    def get_selection(self, selection: Selection) -> tuple[str, str] | None:
+        text = "\n".join(line.text.rstrip() for line in self._lines)
+        return selection.extract(text), "\n"
+
+    def selection_updated(self, selection: Selection | None) -> None:
+        self.refresh()
+
+
+class RichView(StripView):
+    """Lines made of rich renderables, which name the theme's styles."""
+
+    def __init__(self, *renderables: RenderableType, id: str | None = None, classes: str | None = None) -> None:
+        super().__init__(id=id, classes=classes)
+        self._renderables = renderables
+
+    def update(self, *renderables: RenderableType) -> None:
+        self._renderables = renderables
+        self.changed()
+
+    def build(self, width: int) -> list[Strip]:
+        return self.paint.strips(Group(*self._renderables), width) if self._renderables else []

@@ -1,0 +1,55 @@
+"""May this folder's own instructions and settings be used?"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich.text import Text
+from textual.containers import Vertical
+
+from mltui.ui.tui.decision_pane import Choice, DecisionPane
+from mltui.ui.tui.strip_view import RichView
+from mltui.ui.tui.text import clean, one_line
+
+if TYPE_CHECKING:
+    from textual.app import ComposeResult
+
+
+class TrustPane(DecisionPane[bool]):
+    """Yes or no; Esc is no.
+
+    Args:
+        what: what the folder brings that would be used, for people.
+    """
+
+    DEFAULT_CSS = """
+    TrustPane { align: center middle; background: $background 60%;
+        & > Vertical { height: auto; width: 72; max-width: 100%; background: $surface; border: round $accent; }
+        & RichView { padding: 1 2; }
+    }
+    """
+    choices = (Choice("y", "trust it", "success"), Choice("n", "not now", "error"))
+    escape_key = "n"
+    tail = "Esc not now"
+
+    def __init__(self, path: Path, what: str) -> None:
+        super().__init__(marked=1)
+        self._path = path
+        self._what = what
+
+    def compose(self) -> ComposeResult:
+        with Vertical():
+            yield RichView(
+                Text("Do you trust this folder?", style="accent.bold"),
+                Text(),
+                Text(one_line(str(self._path)), style="strong", overflow="fold"),
+                Text(),
+                Text(clean(self._what), overflow="fold"),
+                Text(),
+                Text("Without trust its files are only material: mltui works, and uses none of these.", style="muted", overflow="fold"),
+            )
+            yield self.bar
+
+    def result_of(self, choice: Choice, reason: str) -> bool:
+        return choice.key == "y"

@@ -1,0 +1,231 @@
+"""A small session that plays scripted turns, and an experiment log in memory."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from pathlib import Path
+from typing import Literal
+from uuid import uuid4
+
+from mltui.config.schema import PermissionMode
+from mltui.core.approval import ApprovalRequest, Approver, Decision
+from mltui.core.errors import MltuiError, ProposalError
+from mltui.core.events import (
+    ApprovalRequested,
+    ApprovalResolved,
+    Emit,
+    Event,
+    ExperimentFinished,
+    ExperimentProgressed,
+    MessageCompleted,
+    ModeChanged,
+    ModelChanged,
+    TextDelta,
+    ToolCompleted,
+    ToolStarted,
+    TurnCompleted,
+    TurnStarted,
+)
+from mltui.core.experiment import Approval, Experiment
+from mltui.core.messages import AssistantMessage, Text, ToolCall, Usage
+from mltui.models.base import ModelInfo
+from mltui.tools.base import Workspace
+
+CWD = Path("/home/anna/digits")
+Step = Event | ApprovalRequest | float | Callable[[], Awaitable[None]]
+"""An event to emit, a request to put to the approver, or seconds to wait."""
+
+
+def said(text: str, *calls: ToolCall, thinking: Sequence[object] = (), usage: Usage | None = None) -> MessageCompleted:
+    parts = ([Text(text=text)] if text else []) + list(calls)
+    return MessageCompleted(
+        message=AssistantMessage(parts=tuple(parts)),
+        usage=usage or Usage(input_tokens=900, output_tokens=80, cache_read_tokens=11_500, cost_usd=0.0123),
+        stop_reason="tool_use" if calls else "end_turn",
+        model="anthropic/claude-sonnet-4-5",
+        seconds=1.5,
+    )
+
+
+def call(name: str, id: str = "", **arguments: object) -> ToolCall:
+    return ToolCall.model_validate({"id": id or uuid4().hex, "name": name, "arguments": arguments})
+
+
+def tool(made: ToolCall, content: str = "", **rest: object) -> list[Event]:
+    """Returns: the events of a call that ran."""
+    end = ToolCompleted.model_validate({"call_id": made.id, "name": made.name, "content": content, **rest})
+    return [ToolStarted(call_id=made.id, name=made.name, arguments=made.arguments), end]
+
+
+def streamed(text: str, size: int = 12) -> list[Event]:
+    """Returns: the text in deltas and the message that ends it."""
+    return [*(TextDelta(text=text[at : at + size]) for at in range(0, len(text), size)), said(text)]
+
+
+class FakeConversation:
+    def __init__(self) -> None:
+        self.events: list[Event] = []
+        self.usage = Usage()
+        self.context_tokens = 0
+
+    def apply(self, event: Event) -> None:
+        self.events.append(event)
+        if isinstance(event, MessageCompleted):
+            self.usage = self.usage + event.usage
+            self.context_tokens = event.usage.prompt_tokens + event.usage.output_tokens
+
+
+class FakeExperiments:
+    """Experiments in memory; `follow` plays what a test put into `progress`."""
+
+    def __init__(self, *experiments: Experiment) -> None:
+        self.all = {experiment.id: experiment for experiment in experiments}
+        self.calls: list[tuple[str, ...]] = []
+        self.progress: dict[str, list[ExperimentProgressed | ExperimentFinished]] = {}
+        self.gate = asyncio.Event()
+        self.error: MltuiError | None = None
+
+    def _change(self, id_: str, **changes: object) -> Experiment:
+        if self.error is not None:
+            raise self.error
+        self.all[id_] = self.get(id_).model_copy(update=changes)
+        return self.all[id_]
+
+    def decide(self, proposal_id: str, *, answer: Literal["approve", "reject", "hold"], by: str, reason: str = "") -> Experiment:
+        self.calls.append(("decide", proposal_id, answer, reason))
+        proposal = self.get(proposal_id).proposal
+        approval = Approval(proposal_id=proposal_id, proposal_hash=proposal.hash, answer=answer, by=by, at=time.time(), reason=reason)
+        return self._change(proposal_id, state={"approve": "approved", "reject": "rejected", "hold": "held"}[answer], approval=approval)
+
+    def start(self, proposal_id: str) -> str:
+        self.calls.append(("start", proposal_id))
+        self._change(proposal_id, state="running")
+        return "job-1"
+
+    def stop(self, proposal_id: str) -> None:
+        self.calls.append(("stop", proposal_id))
+        self._change(proposal_id, state="stopped")
+
+    def accept(self, proposal_id: str, *, by: str) -> Experiment:
+        self.calls.append(("accept", proposal_id))
+        return self._change(proposal_id, state="accepted", decided_by=by)
+
+    def discard(self, proposal_id: str, *, by: str) -> Experiment:
+        self.calls.append(("discard", proposal_id))
+        return self._change(proposal_id, state="discarded", decided_by=by)
+
+    def list(self) -> list[Experiment]:
+        return list(self.all.values())
+
+    def get(self, proposal_id: str) -> Experiment:
+        if proposal_id not in self.all:
+            raise ProposalError(f"There is no {proposal_id}")
+        return self.all[proposal_id]
+
+    async def follow(self, proposal_id: str) -> AsyncIterator[ExperimentProgressed | ExperimentFinished]:
+        for event in self.progress.get(proposal_id, []):
+            if isinstance(event, ExperimentFinished):
+                await self.gate.wait()
+                self._change(proposal_id, state="compared", comparison=event.comparison)
+            yield event
+
+
+class FakeSession:
+    """Plays one list of steps for each prompt. Answers of the approver are kept in `decisions`."""
+
+    def __init__(
+        self,
+        approver: Approver,
+        turns: Sequence[Sequence[Step]] = (),
+        *,
+        experiments: FakeExperiments | None = None,
+        note: str = "",
+        notices: tuple[str, ...] = (),
+        events: Sequence[Event] = (),
+    ) -> None:
+        self.id = "20260101-abc"
+        self.approver = approver
+        self.experiments = experiments or FakeExperiments()
+        self.transcript = FakeConversation()
+        for event in events:
+            self.transcript.apply(event)
+        self.mode: PermissionMode = "default"
+        self.model_info = ModelInfo("anthropic/claude-sonnet-4-5", context_window=200_000, note=note)
+        self.persona_name = "ml-engineer"
+        self.workspace = Workspace(cwd=CWD, roots=(CWD,))
+        self.draft_paths: tuple[str, ...] = ()
+        self.notices = notices
+        self.decisions: list[Decision] = []
+        self.prompts: list[str] = []
+        self.closed = False
+        self._turns = list(turns)
+        self._task: asyncio.Task[None] | None = None
+
+    async def prompt(self, text: str, show: Emit, /) -> TurnCompleted:
+        self.prompts.append(text)
+        number = len(self.prompts)
+
+        async def emit(event: Event) -> None:
+            self.transcript.apply(event)
+            await show(event)
+
+        await emit(TurnStarted(turn=number, text=text))
+        steps = self._turns.pop(0) if self._turns else []
+        self._task = asyncio.create_task(self._play(steps, emit))
+        outcome: Literal["completed", "interrupted"] = "completed"
+        try:
+            await asyncio.shield(self._task)
+        except asyncio.CancelledError:
+            current = asyncio.current_task()
+            if current is not None and current.cancelling():
+                self._task.cancel()
+                await asyncio.wait([self._task])
+                raise
+            outcome = "interrupted"
+        finally:
+            self._task = None
+        end = TurnCompleted(turn=number, outcome=outcome, usage=Usage(), steps=1, seconds=2.0)
+        await emit(end)
+        return end
+
+    async def _play(self, steps: Sequence[Step], emit: Emit) -> None:
+        for step in steps:
+            if isinstance(step, (int, float)):
+                await asyncio.sleep(step)
+            elif callable(step):
+                await step()
+            elif hasattr(step, "kind"):
+                request: ApprovalRequest = step  # type: ignore[assignment]
+                await emit(ApprovalRequested(request=request))
+                decision = await self.approver.decide(request)
+                self.decisions.append(decision)
+                await emit(
+                    ApprovalResolved(
+                        request_id=request.id, call_id=request.call.id, answer=decision.answer, by=decision.by, reason=decision.reason
+                    )
+                )
+            else:
+                await emit(step)  # type: ignore[arg-type]
+
+    def interrupt(self) -> None:
+        if self._task is not None:
+            self._task.cancel()
+
+    async def set_mode(self, mode: PermissionMode, show: Emit) -> None:
+        self.mode = mode
+        await show(ModeChanged(mode=mode))
+
+    async def set_model(self, name: str, show: Emit) -> None:
+        if name == "nonesuch":
+            raise MltuiError("There is no model nonesuch", hint="Try sonnet")
+        self.model_info = ModelInfo(name)
+        await show(ModelChanged(model=name, reason="chosen"))
+
+    async def warm_up(self) -> None:
+        return None
+
+    async def close(self) -> None:
+        self.interrupt()
+        self.closed = True

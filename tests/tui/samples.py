@@ -1,0 +1,138 @@
+"""Proposals, comparisons and conversations to show."""
+
+from __future__ import annotations
+
+from mltui.core.experiment import (
+    Approval,
+    Budget,
+    Comparison,
+    Conclusion,
+    ControlledChange,
+    DataVersion,
+    Experiment,
+    ExperimentKind,
+    ExperimentState,
+    Guardrail,
+    Metric,
+    ParameterChange,
+    Proposal,
+    Run,
+)
+
+ACCURACY = Metric(name="accuracy", direction="maximize", min_effect=0.005)
+PATCH = """diff --git a/conf/train.yaml b/conf/train.yaml
+index 1111111..2222222 100644
+--- a/conf/train.yaml
++++ b/conf/train.yaml
+@@ -1,7 +1,7 @@
+ model: mlp
+ hidden: [64]
+ optimizer:
+-  lr: 0.1
++  lr: 0.05
+   momentum: 0.9
+ epochs: 40
+ batch_size: 32
+diff --git a/train.py b/train.py
+index 3333333..4444444 100644
+--- a/train.py
++++ b/train.py
+@@ -21,6 +21,8 @@ def train(config: Config, seed: int) -> float:
+     model = build(config)
+     optimizer = SGD(model.parameters(), lr=config.optimizer.lr, momentum=config.optimizer.momentum)
+     for epoch in range(config.epochs):
++        if epoch == config.epochs // 2:
++            optimizer.scale(0.1)  # the loss is flat here; a smaller step finds the bottom of the valley instead of jumping over it
+         for batch in batches(seed):
+             loss = step(model, batch)
+             loss.backward()
+"""
+
+
+def proposal(
+    id: str = "P-0007", *, kind: ExperimentKind = "hparam", title: str = "Halve the learning rate", created: float = 1_700_000_000.0
+) -> Proposal:
+    return Proposal(
+        id=id,
+        title=title,
+        kind=kind,
+        hypothesis="The loss oscillates in the last ten epochs. A learning rate of 0.05 should settle it and raise accuracy by about one point.",
+        methodology="Six seeds of the baseline and of the change, paired by seed. The test split is not touched; accuracy is measured on the validation split.",
+        metric=ACCURACY,
+        guardrails=(Guardrail(name="train_seconds", margin="20%"),),
+        files=(
+            ControlledChange(path="conf/train.yaml", kind="hparam", reason="a configuration of the training"),
+            ControlledChange(path="train.py", kind="train", reason="the training entry point"),
+        ),
+        parameters=(
+            ParameterChange(name="lr", key="conf/train.yaml:optimizer.lr", before=0.1, after=0.05),
+            ParameterChange(name="epochs", key="conf/train.yaml:epochs", before=40, after=40),
+        ),
+        base_commit="8c1f0a77d2b94e5f",
+        base_tree="a" * 40,
+        commit="b" * 40,
+        tree="c0ffee0123456789" * 2,
+        patch=PATCH,
+        command="python train.py --seed {seed}",
+        seeds=(0, 1, 2, 3, 4, 5),
+        budget=Budget(minutes=12, runs=12),
+        data=(DataVersion(name="data/digits.csv", digest="9f86d081884c7d659a2feaa0c55ad015", size=491_520),),
+        author="model:anthropic/claude-sonnet-4-5",
+        created=created,
+        hash="d" * 64,
+    )
+
+
+def comparison() -> Comparison:
+    pairs = ((0, 0.942, 0.953), (1, 0.939, 0.950), (2, 0.947, 0.951), (3, 0.936, 0.954), (4, 0.944, 0.952), (5, 0.941, 0.956))
+    return Comparison(
+        metric=ACCURACY,
+        test="exact sign-flip",
+        n=6,
+        baseline_mean=0.9415,
+        candidate_mean=0.9527,
+        baseline_std=0.0038,
+        candidate_std=0.0021,
+        diff=0.0112,
+        ci_low=0.0059,
+        ci_high=0.0164,
+        ci_method="paired t",
+        p_value=0.031,
+        effect_size=2.1,
+        effect_name="d_z",
+        verdict="better",
+        summary="accuracy +0.0112 [0.0059, 0.0164] (95 % CI, paired by 6 seeds, p = 0.031): better",
+        pairs=pairs,
+    )
+
+
+def experiment(state: ExperimentState = "proposed", **changes: object) -> Experiment:
+    made = proposal(**{key: changes.pop(key) for key in ("id", "kind", "title") if key in changes})  # type: ignore[arg-type]
+    compared = state in ("compared", "interpreted", "accepted", "discarded")
+    return Experiment(
+        proposal=made,
+        state=state,
+        approval=None
+        if state in ("proposed",)
+        else Approval(
+            proposal_id=made.id,
+            proposal_hash=made.hash,
+            answer="reject" if state == "rejected" else "approve",
+            by="anna",
+            at=1_700_000_100.0,
+        ),
+        comparison=comparison() if compared else None,
+        conclusion=Conclusion(
+            interpretation="The halved rate is better on every seed. The interval excludes zero and the smallest effect worth having; "
+            "nothing is said about other data.",
+            recommendation="accept",
+            by="model:sonnet",
+            at=1_700_000_900.0,
+        )
+        if state in ("interpreted", "accepted", "discarded")
+        else None,
+        runs=(Run(arm="candidate", seed=3, status="failed", started=0.0, ended=4.0, exit_code=1, message="CUDA out of memory"),)
+        if state == "failed"
+        else (),
+        message="1 of 12 runs failed" if state == "failed" else "",
+    )
