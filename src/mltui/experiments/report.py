@@ -1,0 +1,166 @@
+"""An experiment as a markdown page: what was asked, what was done, what came out, what was decided."""
+
+from __future__ import annotations
+
+import json
+import re
+from datetime import UTC, datetime
+
+from mltui.core.data import JsonValue
+from mltui.core.experiment import Comparison, Experiment, Proposal, Run
+from mltui.experiments.render import clean, decimals_for, difference_text, p_text
+
+PATCH_LIMIT = 60_000
+"""Characters of a patch that are shown; all of it is the artifact `diff.patch`."""
+
+
+def experiment_report(experiment: Experiment) -> str:
+    """Returns: the whole report, ending in a newline. Complete at every state: what is not there yet is left out or said."""
+    proposal = experiment.proposal
+    parts = [
+        f"# {proposal.id} {clean(proposal.title)}",
+        _status(experiment),
+        *_plan(proposal),
+        *_changes(proposal),
+        "## Runs",
+        _runs(experiment),
+    ]
+    if experiment.comparison:
+        parts += ["## Comparison", _comparison(experiment.comparison)]
+    if experiment.guardrails:
+        parts += ["## Guardrails", "\n".join(f"- {clean(guardrail.summary)}" for guardrail in experiment.guardrails)]
+    if experiment.conclusion:
+        conclusion = experiment.conclusion
+        parts += ["## Interpretation", conclusion.interpretation, f"Recommended by {clean(conclusion.by)}: **{conclusion.recommendation}**"]
+    parts += ["## Decision", _decision(experiment)]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def proposal_text(proposal: Proposal) -> str:
+    """Returns: the plan as it was proposed, as markdown."""
+    parts = [f"# {proposal.id} {clean(proposal.title)}", *_plan(proposal), *_changes(proposal)]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _status(experiment: Experiment) -> str:
+    lines = [f"**{experiment.state}**"]
+    if experiment.comparison:
+        lines.append(clean(experiment.comparison.summary))
+    if experiment.message:
+        lines.append(clean(experiment.message))
+    return "  \n".join(lines)
+
+
+def _plan(proposal: Proposal) -> list[str]:
+    metric = proposal.metric
+    effect = f", worth having from {metric.min_effect:g} {metric.unit}".rstrip() if metric.min_effect else ""
+    facts = [
+        ("Kind", proposal.kind),
+        ("Primary metric", f"{clean(metric.name)}, {metric.direction}{effect}"),
+        *(("Guardrail", f"{clean(guard.name)}, {guard.direction}, margin {clean(guard.margin)}") for guard in proposal.guardrails),
+        ("Command", _code(proposal.command)),
+        ("Seeds", ", ".join(map(str, proposal.seeds))),
+        ("Budget", f"{proposal.budget.minutes:g} minutes, {proposal.budget.runs} runs"),
+        ("Code", f"from {_code(proposal.base_commit[:12])} to {_code(proposal.commit[:12])}"),
+        *(("Data", f"{_code(version.name)}, {version.size} bytes, SHA-256 {_code(version.digest[:16])}…") for version in proposal.data),
+        ("Proposed", f"{_when(proposal.created)} by {clean(proposal.author)}"),
+    ]
+    return [
+        "## Hypothesis",
+        proposal.hypothesis,
+        "## Methodology" if proposal.methodology else "",
+        proposal.methodology,
+        "## Plan",
+        "\n".join(f"- {name}: {value}" for name, value in facts),
+    ]
+
+
+def _changes(proposal: Proposal) -> list[str]:
+    changed = [
+        f"- {clean(change.name)} ({_code(change.key)}): {_code(_value(change.before))} → {_code(_value(change.after))}"
+        for change in proposal.parameters
+    ]
+    files = [f"- {_code(file.path)} {file.change}, {file.kind}: {clean(file.reason)}" for file in proposal.files]
+    patch = proposal.patch
+    if len(patch) > PATCH_LIMIT:
+        patch = patch[:PATCH_LIMIT] + f"\n… {len(proposal.patch) - PATCH_LIMIT} characters more, see diff.patch\n"
+    return ["## Change", "\n".join([*changed, *files]), _fenced(patch, "diff") if patch.strip() else ""]
+
+
+def _runs(experiment: Experiment) -> str:
+    if not experiment.runs:
+        return "None yet."
+    names = [experiment.proposal.metric.name, *(guard.name for guard in experiment.proposal.guardrails)]
+    rows = [["arm", "seed", "status", *names, "seconds", "note"]]
+    for run in sorted(experiment.runs, key=lambda run: (run.arm, run.seed)):
+        values = [f"{run.metrics[name]:.6g}" if name in run.metrics else "–" for name in names]
+        rows.append([run.arm, str(run.seed), run.status, *values, f"{run.ended - run.started:.1f}", _note(run)])
+    return _table(rows)
+
+
+def _note(run: Run) -> str:
+    return "; ".join(note for note in ("made for an earlier proposal" if run.reused else "", run.message) if note)
+
+
+def _comparison(comparison: Comparison) -> str:
+    digits = decimals_for(comparison.ci_high - comparison.ci_low, comparison.diff) + 1
+    lines = [
+        f"**{clean(comparison.summary)}**",
+        "",
+        f"- Difference, candidate less baseline: {difference_text(comparison)}"
+        + (f" ({comparison.confidence * 100:g} % interval, {comparison.ci_method})" if comparison.n > 1 else ""),
+    ]
+    if comparison.effect_size is not None:
+        lines.append(f"- Effect size: {comparison.effect_name} = {comparison.effect_size:.2f}")
+    ties = f", {comparison.ties} tied" if comparison.ties else ""
+    lines.append(f"- Test: {comparison.test}, {p_text(comparison.p_value)} against {comparison.alpha:g}, {comparison.n} pairs{ties}")
+    if comparison.needed_n:
+        lines.append(f"- About {comparison.needed_n} pairs would be needed for a power of 0.8")
+    lines += [
+        f"- Baseline {comparison.baseline_mean:.{digits}f} ± {comparison.baseline_std:.{digits}f},"
+        f" candidate {comparison.candidate_mean:.{digits}f} ± {comparison.candidate_std:.{digits}f} (standard deviation over seeds)",
+        f"- Verdict: **{comparison.verdict}**",
+        "",
+        _table(
+            [["seed", "baseline", "candidate", "difference"]]
+            + [[str(seed), f"{old:.6g}", f"{new:.6g}", f"{new - old:+.{digits}f}"] for seed, old, new in comparison.pairs]
+        ),
+    ]
+    return "\n".join(lines)
+
+
+def _decision(experiment: Experiment) -> str:
+    lines: list[str] = []
+    if experiment.approval:
+        approval = experiment.approval
+        said = {"approve": "Approved", "reject": "Rejected", "hold": "Held"}[approval.answer]
+        lines.append(f"- {said} by {clean(approval.by)}, {_when(approval.at)}{f': {clean(approval.reason)}' if approval.reason else ''}")
+    if experiment.state in {"accepted", "discarded"}:
+        lines.append(f"- Change {experiment.state} by {clean(experiment.decided_by or 'unknown')}")
+    return "\n".join(lines) or "None yet."
+
+
+def _value(value: JsonValue) -> str:
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+def _when(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M UTC")
+
+
+def _code(text: str) -> str:
+    """Inline code, whatever backticks the text has (CommonMark §6.1)."""
+    text = clean(text)
+    fence = "`" * (max((len(run) for run in re.findall("`+", text)), default=0) + 1)
+    return f"{fence} {text} {fence}" if "`" in text else f"`{text}`"
+
+
+def _fenced(text: str, language: str) -> str:
+    fence = "`" * max(3, max((len(run) for run in re.findall("`+", text)), default=0) + 1)
+    return f"{fence}{language}\n{text.rstrip()}\n{fence}"
+
+
+def _table(rows: list[list[str]]) -> str:
+    cells = [[clean(cell).replace("\\", "\\\\").replace("|", "\\|") for cell in row] for row in rows]
+    lines = [f"| {' | '.join(row)} |" for row in cells]
+    return "\n".join([lines[0], f"|{'---|' * len(rows[0])}", *lines[1:]])

@@ -1,0 +1,1 @@
+"""MLflow behind the journal: a sink that may be down, and that holds nothing the journal does not."""

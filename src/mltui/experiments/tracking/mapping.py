@@ -1,0 +1,239 @@
+"""An experiment as MLflow runs: a parent for the proposal, a child for each seed of each arm. Pure data."""
+
+from __future__ import annotations
+
+import json
+import math
+import posixpath
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from mltui.core.data import JsonValue
+from mltui.core.experiment import Comparison, DataVersion, Experiment, ExperimentState, Run
+from mltui.experiments.plot import comparison_svg
+from mltui.experiments.report import experiment_report, proposal_text
+from mltui.experiments.tracking.history import History, TrackedRun
+
+RunStatus = Literal["SCHEDULED", "RUNNING", "FINISHED", "FAILED", "KILLED"]
+
+STATUS_OF_STATE: dict[ExperimentState, RunStatus] = {
+    "proposed": "SCHEDULED",
+    "held": "SCHEDULED",
+    "rejected": "KILLED",
+    "approved": "SCHEDULED",
+    "running": "RUNNING",
+    "failed": "FAILED",
+    "stopped": "KILLED",
+    "compared": "FINISHED",
+    "interpreted": "FINISHED",
+    "accepted": "FINISHED",
+    "discarded": "FINISHED",
+}
+
+TAG_LIMIT, PARAM_LIMIT, NAME_LIMIT = 7_900, 5_900, 250
+"""MLflow cuts tag values at 8,000 characters and parameters at 6,000 without a word; a cut is said here."""
+
+LOG_LIMIT = 1_000_000
+"""Bytes of a run's output that become an artifact: the first fifth and the end."""
+
+
+@dataclass(frozen=True)
+class MlflowRun:
+    """What one MLflow run should hold.
+
+    Attributes:
+        event_id: by which it is found again, in the tag `mltui.event_id`.
+        started, ended: seconds since the epoch; `ended` None while it goes on.
+        measured: when the metrics were taken, in seconds since the epoch.
+        artifacts: text by path within the run.
+    """
+
+    event_id: str
+    name: str
+    status: RunStatus
+    started: float
+    ended: float | None
+    tags: Mapping[str, str]
+    params: Mapping[str, str] = field(default_factory=dict[str, str])
+    metrics: Mapping[str, float] = field(default_factory=dict[str, float])
+    measured: float = 0.0
+    data: tuple[DataVersion, ...] = ()
+    artifacts: Mapping[str, str] = field(default_factory=dict[str, str])
+
+
+def parent_run(history: History, head: str) -> MlflowRun:
+    """Returns: the proposal with its decision, comparison and conclusion. `head` is the journal's last hash."""
+    experiment, proposal = history.experiment, history.experiment.proposal
+    status = STATUS_OF_STATE[experiment.state]
+    over = status not in {"SCHEDULED", "RUNNING"}
+    ended = max((run.ended for run in experiment.runs), default=history.closed_at)
+    return MlflowRun(
+        event_id=history.event_id,
+        name=f"{proposal.id} {proposal.title}"[:NAME_LIMIT],
+        status=status,
+        started=proposal.created,
+        ended=ended if over else None,
+        tags=_parent_tags(experiment, head),
+        metrics=_compared(experiment),
+        measured=ended,
+        data=proposal.data,
+        artifacts=_parent_artifacts(experiment),
+    )
+
+
+def child_runs(history: History, root: Path) -> list[MlflowRun]:
+    """Returns: one MLflow run for each seed and arm; `root` is what the runs' folders are relative to."""
+    return [_child(history.experiment, tracked, root) for tracked in history.runs]
+
+
+def _child(experiment: Experiment, tracked: TrackedRun, root: Path) -> MlflowRun:
+    proposal, run = experiment.proposal, tracked.run
+    status: RunStatus = "FINISHED" if run.status == "finished" else "FAILED" if run.status == "failed" else "KILLED"
+    tags = {
+        "mltui.proposal_id": proposal.id,
+        "mltui.arm": run.arm,
+        "mltui.status": run.status,
+        "mltui.message": run.message,
+        "mltui.exit_code": "" if run.exit_code is None else str(run.exit_code),
+        "mltui.reused_from": tracked.reused_from or "",
+        "mltui.reused_from_proposal": tracked.reused_by_proposal or "",
+        "mltui.reused": "true" if run.reused else "",
+        "mlflow.source.name": proposal.command,
+        "mlflow.source.type": "LOCAL",
+        "mlflow.source.git.commit": proposal.commit if run.arm == "candidate" else proposal.base_commit,
+    }
+    artifacts = _logs(root / run.folder) if run.folder else {}
+    if run.arm == "candidate":
+        artifacts["mltui/diff.patch"] = proposal.patch
+    return MlflowRun(
+        event_id=tracked.event_id,
+        name=f"{proposal.id} {run.arm} seed {run.seed}",
+        status=status,
+        started=run.started,
+        ended=run.ended,
+        tags=_kept(tags),
+        params=_params(experiment, run),
+        metrics={mlflow_name(name): value for name, value in run.metrics.items()},
+        measured=run.ended,
+        data=proposal.data,
+        artifacts=artifacts,
+    )
+
+
+def _params(experiment: Experiment, run: Run) -> dict[str, str]:
+    changed = {change.name: change.before if run.arm == "baseline" else change.after for change in experiment.proposal.parameters}
+    params: dict[str, JsonValue] = {**run.params, **changed, "seed": run.seed, "arm": run.arm}
+    return {mlflow_name(name): _cut(_value_text(value), PARAM_LIMIT) for name, value in params.items()}
+
+
+def _value_text(value: JsonValue) -> str:
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+def _parent_tags(experiment: Experiment, head: str) -> dict[str, str]:
+    proposal, approval, comparison = experiment.proposal, experiment.approval, experiment.comparison
+    conclusion = experiment.conclusion
+    tags = {
+        "mlflow.note.content": "\n\n".join(part for part in (proposal.hypothesis, proposal.methodology) if part),
+        "mlflow.source.name": proposal.command,
+        "mlflow.source.type": "LOCAL",
+        "mlflow.source.git.commit": proposal.commit,
+        "mltui.proposal_id": proposal.id,
+        "mltui.proposal_hash": proposal.hash,
+        "mltui.kind": proposal.kind,
+        "mltui.state": experiment.state,
+        "mltui.author": proposal.author,
+        "mltui.session_id": proposal.session_id or "",
+        "mltui.base_commit": proposal.base_commit,
+        "mltui.decision": approval.answer if approval else "",
+        "mltui.decided_by": approval.by if approval else "",
+        "mltui.approved_by": approval.by if approval and approval.answer == "approve" else "",
+        "mltui.reason": approval.reason if approval else "",
+        "mltui.message": experiment.message,
+        "mltui.verdict": comparison.verdict if comparison else "",
+        "mltui.summary": comparison.summary if comparison else "",
+        "mltui.guardrails": "\n".join(guardrail.summary for guardrail in experiment.guardrails),
+        "mltui.interpretation": conclusion.interpretation if conclusion else "",
+        "mltui.recommendation": conclusion.recommendation if conclusion else "",
+        "mltui.concluded_by": conclusion.by if conclusion else "",
+        "mltui.accepted_by": (experiment.decided_by or "") if experiment.state == "accepted" else "",
+        "mltui.discarded_by": (experiment.decided_by or "") if experiment.state == "discarded" else "",
+        "mltui.journal_head": head,
+    }
+    return _kept(tags)
+
+
+def _kept(tags: Mapping[str, str]) -> dict[str, str]:
+    return {name: _cut(value, TAG_LIMIT) for name, value in tags.items() if value}
+
+
+def _cut(text: str, limit: int) -> str:
+    if len(text) <= limit:
+        return text
+    note = "… (cut; all of it is in mltui/proposal.md and mltui/report.md)"
+    return text[: limit - len(note)] + note
+
+
+def _compared(experiment: Experiment) -> dict[str, float]:
+    """The comparison under the names that MLflow 3.18 gives its own."""
+    metrics: dict[str, float] = {}
+    for comparison in (experiment.comparison, *experiment.guardrails):
+        if comparison is None or comparison.n == 0:
+            continue
+        prefix = f"compare/{experiment.proposal.base_commit[:8]}/{comparison.metric.name}"
+        metrics |= {mlflow_name(f"{prefix}/{name}"): value for name, value in _numbers(comparison).items() if math.isfinite(value)}
+    return metrics
+
+
+def _numbers(comparison: Comparison) -> dict[str, float]:
+    numbers: dict[str, float | None] = {
+        "diff": comparison.diff,
+        "ci_low": comparison.ci_low if comparison.n > 1 else None,
+        "ci_high": comparison.ci_high if comparison.n > 1 else None,
+        "p_value": comparison.p_value,
+        "effect_size": comparison.effect_size,
+        "n_paired": float(comparison.n),
+    }
+    return {name: value for name, value in numbers.items() if value is not None}
+
+
+def _parent_artifacts(experiment: Experiment) -> dict[str, str]:
+    artifacts = {
+        "mltui/proposal.md": proposal_text(experiment.proposal),
+        "mltui/diff.patch": experiment.proposal.patch,
+        "mltui/report.md": experiment_report(experiment),
+    }
+    if experiment.comparison:
+        artifacts["mltui/comparison.json"] = experiment.comparison.model_dump_json(indent=2) + "\n"
+        artifacts["mltui/comparison.svg"] = comparison_svg(experiment.comparison)
+    if experiment.guardrails:
+        artifacts["mltui/guardrails.json"] = json.dumps([one.model_dump(mode="json") for one in experiment.guardrails], indent=2) + "\n"
+    return artifacts
+
+
+def _logs(folder: Path) -> dict[str, str]:
+    """A run's output; a folder that was cleared away since leaves nothing to keep."""
+    return {f"logs/{name}": _bounded(folder / name) for name in ("stdout.log", "stderr.log") if (folder / name).is_file()}
+
+
+def _bounded(path: Path) -> str:
+    size = path.stat().st_size
+    with path.open("rb") as file:
+        if size <= LOG_LIMIT:
+            return file.read().decode("utf-8", "replace")
+        start = file.read(LOG_LIMIT // 5)
+        file.seek(-(LOG_LIMIT - LOG_LIMIT // 5), 2)
+        end = file.read()
+    left_out = size - len(start) - len(end)
+    return f"{start.decode('utf-8', 'replace')}\n… {left_out} bytes left out, see {path} …\n{end.decode('utf-8', 'replace')}"
+
+
+def mlflow_name(name: str) -> str:
+    """Returns: a metric's or parameter's name with what MLflow does not take replaced by `_`."""
+    text = re.sub(r"[^/\w.\- :]", "_", name).strip()
+    text = posixpath.normpath(text).lstrip("/") if text else "_"
+    text = text.replace("..", "_")[:NAME_LIMIT].rstrip("/")
+    return text if text not in {"", "."} else "_"
