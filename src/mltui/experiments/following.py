@@ -35,6 +35,7 @@ async def follow(
     seen = 0
     unchecked = CHECK_EVERY
     while True:
+        known = ledger.journal.seq
         experiment = await asyncio.to_thread(ledger.get, proposal_id)
         for record in ledger.records(proposal_id, since=seen):
             seen = record.seq
@@ -44,7 +45,8 @@ async def follow(
         if experiment.state != "running":
             yield ExperimentFinished(proposal_id=proposal_id, comparison=experiment.comparison, message=experiment.message)
             return
-        while not ledger.journal.changed():
+        # News come from other processes (the file grew) and from this one (it was read already).
+        while not ledger.journal.changed() and ledger.journal.seq == known:
             if unchecked >= CHECK_EVERY:
                 unchecked = 0.0
                 await asyncio.to_thread(recover, proposal_id)

@@ -77,6 +77,11 @@ class Journal:
         """Hash of the last record that was read."""
         return self._head
 
+    @property
+    def seq(self) -> int:
+        """Number of the last record that was read."""
+        return self._seq
+
     def changed(self) -> bool:
         """Whether there may be something to read: one look at the file's size."""
         return self._size() != self._offset

@@ -93,8 +93,7 @@ class Supervisor:
 
     def work(self) -> None:
         """Everything: runs, comparison, tracking. What goes wrong goes into the journal."""
-        if self._config.tracking.enabled:
-            threading.Thread(target=self._preload, daemon=True).start()
+        threading.Thread(target=self._preload, daemon=True).start()
         try:
             self._record(self._outcome())
         finally:
@@ -209,10 +208,13 @@ class Supervisor:
             GitTree(self._root, self._state).remove_worktree(folder)
 
     def _preload(self) -> None:
+        """Imports what is needed at the end, while the runs run."""
         try:
-            syncing().preload()
+            comparing()
+            if self._config.tracking.enabled:
+                syncing().preload()
         except Exception:
-            # The synchronisation itself says what is wrong, when it is due.
+            # Who needs it at the end says what is wrong.
             traceback.print_exc()
 
     def _sync(self) -> None:
