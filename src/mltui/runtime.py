@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -25,8 +25,10 @@ from mltui.core.approval import Approver
 from mltui.core.errors import TrustError, UsageError
 from mltui.core.events import SessionStarted
 from mltui.experiments.service import Experiments
-from mltui.models import registry
+from mltui.models import catalogue, registry
 from mltui.models.base import Model
+from mltui.models.deferred import DeferredModel
+from mltui.models.registry import ModelChoice
 from mltui.personas import loader as personas
 from mltui.personas.loader import Persona
 from mltui.tools.base import Tool, Workspace, spec
@@ -43,6 +45,8 @@ class Options:
         overrides: dotted configuration keys and their values.
         restrict_tools: offer only these tools (a plan may not be wider than the session).
         permissions: allow rules from an approval policy that a person wrote.
+        trust: trust the folder from now on; trusted: for this session only.
+        system: the system prompt, as it is.
         ask_trust: how to ask whether a folder is trusted; None: no one is there to ask.
     """
 
@@ -59,10 +63,13 @@ class Options:
     disallowed_tools: tuple[str, ...] = ()
     permissions: tuple[str, ...] = ()
     trust: bool = False
+    trusted: bool = False
     persist: bool = True
     overrides: Mapping[str, Any] | None = None
     restrict_tools: frozenset[str] | None = None
     ask_trust: AskTrust | None = None
+    system: str | None = None
+    session_type: type[Session] = Session
 
 
 async def open_session(options: Options, approver: Approver, environ: Mapping[str, str] | None = None) -> Session:
@@ -80,6 +87,8 @@ async def open_session(options: Options, approver: Approver, environ: Mapping[st
 
 
 async def _trusted(cwd: Path, options: Options, environ: Mapping[str, str]) -> bool:
+    if options.trusted:
+        return True
     if options.trust:
         trust.trust(cwd, environ)
         return True
@@ -115,16 +124,18 @@ class _Assembly:
         if previous is not None:
             return await self._resume(folder, previous)
         persona = self._persona(self.options.persona or self.config.persona)
-        model = await self._model(self._model_name(persona))
+        choice = self._choice(persona)
+        model = await asyncio.to_thread(self._load, choice)
         session_id = self.options.session_id or str(uuid4())
         if self.options.persist and (folder / f"{session_id}.jsonl").exists():
             raise UsageError(f"There is a session {session_id} already", hint=f"Go on with it: mltui --resume {session_id}")
         tools = self._tools(persona)
         head, notices = self._head(session_id, persona, model, tools)
+        notices = (*((choice.note,) if choice.note else ()), *notices)
         parts = self._parts(session_id, persona, model, tools, notices)
         head = head.model_copy(update={"mode": parts.policy.mode})
         file = store.SessionFile(folder / f"{session_id}.jsonl") if self.options.persist else None
-        return Session(head, parts, file=file)
+        return self.options.session_type(head, parts, file=file)
 
     def _previous(self, folder: Path) -> Path | None:
         if self.options.resume:
@@ -143,7 +154,7 @@ class _Assembly:
         assert isinstance(head, SessionStarted)
         transcript = Transcript.fold(loaded.events)
         persona = self._persona(self.options.persona or head.persona)
-        model = await self._model(self.options.model or transcript.model or head.model)
+        model = await self._named_model(self.options.model or transcript.model or head.model)
         tools = [tool for tool in self._tools(persona) if tool.name in {known.name for known in head.tools}]
         if self.options.fork:
             fork_id = self.options.session_id or str(uuid4())
@@ -157,7 +168,7 @@ class _Assembly:
         else:
             file = store.SessionFile(path) if self.options.persist else None
         parts = self._parts(head.session_id, persona, model, tools, loaded.problems)
-        return Session(head, parts, file=file, transcript=transcript)
+        return self.options.session_type(head, parts, file=file, transcript=transcript)
 
     def _persona(self, name: str) -> Persona:
         return personas.find(name, self._persona_folders(), self.environ)
@@ -165,16 +176,15 @@ class _Assembly:
     def _persona_folders(self) -> list[Path]:
         return personas.folders(self.loaded.project_root, paths.config_dir(self.environ), self.trusted)
 
-    def _model_name(self, persona: Persona) -> str | None:
-        """The model that was asked for by name, by flag or persona; None: the default role."""
+    def _choice(self, persona: Persona) -> ModelChoice:
+        """The flag, else the configuration or the environment, else the persona, else the default role."""
         if self.options.model:
-            return self.options.model
-        explicit = self.loaded.origins.get("model.default", "default") != "default"
-        return None if explicit or persona.model in (None, "inherit") else persona.model
-
-    async def _model(self, name: str | None) -> Model:
-        choice = registry.resolve(name or self.config.model.default, self.config, self.environ, explicit=bool(self.options.model))
-        return await asyncio.to_thread(registry.create, choice, self.config)
+            return registry.resolve(self.options.model, self.config, self.environ)
+        config = self.config
+        named = self.loaded.origins.get("model.default", "default") != "default"
+        if persona.model not in (None, "inherit") and not named:
+            config = config.model_copy(update={"model": config.model.model_copy(update={"default": persona.model})})
+        return registry.resolve_role("default", config, self.environ)
 
     def _tools(self, persona: Persona) -> list[Tool]:
         """The tools that are offered: a persona, a flag or a caller can only take away."""
@@ -191,7 +201,7 @@ class _Assembly:
 
     def _head(self, session_id: str, persona: Persona, model: Model, tools: list[Tool]) -> tuple[SessionStarted, tuple[str, ...]]:
         instructions = load_instructions(self.cwd, self.environ, self.trusted)
-        system = prompt.build(
+        system = self.options.system or prompt.build(
             persona=persona.body,
             cwd=self.cwd,
             today=date.today(),
@@ -243,7 +253,13 @@ class _Assembly:
         )
 
     async def _named_model(self, name: str) -> Model:
-        return await replace(self, options=replace(self.options, model=name))._model(name)
+        return await asyncio.to_thread(self._load, registry.resolve(name, self.config, self.environ))
+
+    def _load(self, choice: ModelChoice) -> Model:
+        if choice.kind != "litellm":
+            return registry.create(choice, self.config, self.environ)
+        info = catalogue.info_of(choice.settings)
+        return DeferredModel(info, lambda: registry.create(choice, self.config, self.environ))
 
     def _policy(self, persona: Persona, workspace: Workspace) -> Policy:
         mode: PermissionMode = self.config.permissions.mode

@@ -52,7 +52,12 @@ class TurnResult:
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """All that one turn works with. The model and the request's shape stay the same until it ends."""
+    """All that one turn works with. The model and the request's shape stay the same until it ends.
+
+    Attributes:
+        force_tool: the tool that the first answer must call.
+        once: the turn ends when the calls of the first answer came back.
+    """
 
     model: Model
     gate: Executor
@@ -63,6 +68,7 @@ class Turn:
     system: str
     tools: tuple[ToolSpec, ...]
     force_tool: str | None = None
+    once: bool = False
 
     async def run(self) -> TurnResult:
         """Runs the turn to its end. Errors end it with an outcome; cancellation passes through, the calls answered."""
@@ -98,6 +104,8 @@ class Turn:
             except BaseException:
                 await self._answer_rest()
                 raise
+            if self.once:
+                return TurnResult("completed", self.limits.steps)
 
     async def _ask(self, force: str | None) -> Answer:
         request = ModelRequest(self.system, tuple(self.transcript.messages), self.tools, force)

@@ -115,13 +115,14 @@ class Session:
         self.transcript.apply(event)
 
     async def prompt(
-        self, text: str, show: Emit, *, force_tool: str | None = None, tools: tuple[ToolSpec, ...] | None = None
+        self, text: str, show: Emit, *, force_tool: str | None = None, tools: tuple[ToolSpec, ...] | None = None, once: bool = False
     ) -> TurnCompleted:
         """Runs one turn to its end and returns its last event.
 
         Args:
             force_tool: the tool that the first answer must call.
             tools: offered in this turn instead of the session's.
+            once: end the turn when the calls of the first answer came back.
 
         Raises: MltuiError: a turn is running already.
         """
@@ -146,6 +147,7 @@ class Session:
             system=self.system,
             tools=self.tools if tools is None else tools,
             force_tool=force_tool,
+            once=once,
         )
         await emit(TurnStarted(turn=number, text=text))
         self._turn = asyncio.create_task(turn.run())

@@ -95,9 +95,9 @@ def show(experiment_id: str, cwd: Path, as_json: bool) -> None:
     if as_json:
         emit_json(experiment.model_dump(mode="json"))
         return
-    from mltui.experiments.report import markdown
+    from mltui.experiments.report import experiment_report
 
-    text = markdown(experiment)
+    text = experiment_report(experiment)
     click.echo("\n".join(clean(line) for line in text.splitlines()))
 
 

@@ -44,7 +44,7 @@ class MltuiError(Exception):
 
     def __str__(self) -> str:
         message = str(self.args[0]) if self.args else type(self).__name__
-        return f"{message}. {self.hint}" if self.hint else message
+        return f"{message.rstrip('.')} — {self.hint}" if self.hint else message
 
 
 class UsageError(MltuiError):

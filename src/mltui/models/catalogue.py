@@ -11,6 +11,9 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, cast
 
+from mltui.config.schema import ModelSettings
+from mltui.models.base import ModelInfo
+
 FAMILIES = ("sonnet", "opus", "haiku")
 
 _CLAUDE = re.compile(r'"(claude-(sonnet|opus|haiku)-(\d+)(?:-(\d{1,2}))?(?:-(\d{8}))?)"\s*:\s*(?=\{)')
@@ -44,19 +47,33 @@ def newest(family: str) -> str | None:
     return f"anthropic/{best[1]}" if best else None
 
 
-@functools.cache
 def limits(id: str) -> Limits | None:
     """What is listed of a model, by its id as it is or without the provider before the slash; None when it is not listed."""
-    for name in (id, id.partition("/")[2]):
-        match = re.search(rf'"{re.escape(name)}"\s*:\s*(?=\{{)', _table()) if name else None
-        entry = _entry_at(match.end()) if match else {}
-        if provider := entry.get("litellm_provider"):
-            return Limits(
-                provider=str(provider),
-                context_window=_tokens(entry.get("max_input_tokens") or entry.get("max_tokens")),
-                max_output_tokens=_tokens(entry.get("max_output_tokens")),
-            )
-    return None
+    return listed(id) or listed(id.partition("/")[2])
+
+
+@functools.cache
+def listed(id: str) -> Limits | None:
+    """What is listed under exactly this id, or None."""
+    match = re.search(rf'"{re.escape(id)}"\s*:\s*(?=\{{)', _table())
+    entry = _entry_at(match.end()) if match else {}
+    if not (provider := entry.get("litellm_provider")):
+        return None
+    return Limits(
+        provider=str(provider),
+        context_window=_tokens(entry.get("max_input_tokens") or entry.get("max_tokens")),
+        max_output_tokens=_tokens(entry.get("max_output_tokens")),
+    )
+
+
+def info_of(settings: ModelSettings) -> ModelInfo:
+    """What is known of the model: the configuration first, then LiteLLM's table."""
+    listed = limits(settings.id) or Limits()
+    return ModelInfo(
+        id=settings.id,
+        context_window=settings.max_input_tokens or listed.context_window,
+        max_output_tokens=settings.max_output_tokens or listed.max_output_tokens,
+    )
 
 
 @functools.cache

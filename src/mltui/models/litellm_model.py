@@ -129,7 +129,7 @@ class LiteLLMModel:
         self._environ = environ
         self._retry = retry or RetryPolicy()
         self._timeouts = timeouts or Timeouts()
-        self._info = info_of(settings)
+        self._info = catalogue.info_of(settings)
         self._name, self._provider = _provider_of(settings.id)
         self._dialect: Dialect = dialect_of(self._provider, settings.id)
         limits = httpx.Timeout(self._timeouts.idle, connect=self._timeouts.connect)
@@ -189,6 +189,8 @@ class LiteLLMModel:
             thinking = None  # Claude refuses a forced tool while it thinks
         force = {"type": "function", "function": {"name": request.force_tool}} if request.force_tool else None
         api_base = settings.api_base or base_url_for(self._provider, self._environ)
+        if api_base and self._provider == "anthropic":
+            api_base = api_base.rstrip("/").removesuffix("/v1")  # LiteLLM adds /v1/messages
         arguments: dict[str, Any] = {
             "model": settings.id,
             "messages": wire_messages(request, self._dialect),
@@ -245,16 +247,6 @@ class LiteLLMModel:
         except Exception:
             return None  # an unknown model raises a bare Exception
         return sum(parts)
-
-
-def info_of(settings: ModelSettings) -> ModelInfo:
-    """What is known of the model: the configuration first, then LiteLLM's table."""
-    listed = catalogue.limits(settings.id) or catalogue.Limits()
-    return ModelInfo(
-        id=settings.id,
-        context_window=settings.max_input_tokens or listed.context_window,
-        max_output_tokens=settings.max_output_tokens or listed.max_output_tokens,
-    )
 
 
 def _provider_of(id: str) -> tuple[str, str]:
@@ -354,4 +346,4 @@ def _decoded(data: str) -> dict[str, Any]:
         raise ModelUnavailableError("the server sent something that is no JSON") from None
 
 
-__all__ = ["LiteLLMModel", "Timeouts", "info_of"]
+__all__ = ["LiteLLMModel", "Timeouts"]

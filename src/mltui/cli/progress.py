@@ -1,0 +1,46 @@
+"""Events as lines on stderr, for commands that work without a front-end."""
+
+from __future__ import annotations
+
+import click
+
+from mltui.cli.output import clean
+from mltui.core.events import (
+    Event,
+    ExperimentConcluded,
+    ExperimentDecided,
+    ExperimentFinished,
+    ExperimentProgressed,
+    ExperimentProposed,
+    Notice,
+)
+
+
+async def show_progress(event: Event) -> None:
+    """Prints what a person who waits would want to know."""
+    text = line(event)
+    if text:
+        click.echo(clean(text), err=True)
+
+
+def line(event: Event) -> str:
+    match event:
+        case Notice():
+            return event.text if event.level == "info" else f"{event.level}: {event.text}"
+        case ExperimentProposed(proposal=proposal):
+            changes = ", ".join(f"{change.name} {change.before} → {change.after}" for change in proposal.parameters)
+            return f"◆ {proposal.id} proposed: {changes or proposal.title}"
+        case ExperimentDecided():
+            return f"◆ {event.proposal_id} {event.answer} by {event.by}" + (f" ({event.reason})" if event.reason else "")
+        case ExperimentProgressed(metrics=metrics) if metrics or event.message:
+            values = ", ".join(f"{name} {value:.4g}" for name, value in metrics.items())
+            note = f" ({event.message})" if event.message not in ("", "finished") else ""
+            return f"  [{event.done}/{event.total}] {event.arm} seed {event.seed}: {values}{note}"
+        case ExperimentFinished(comparison=comparison) if comparison is not None:
+            return f"◆ {event.proposal_id} {comparison.summary}"
+        case ExperimentFinished():
+            return f"◆ {event.proposal_id} ended: {event.message}"
+        case ExperimentConcluded():
+            return f"◆ {event.proposal_id} {event.outcome or 'interpreted'}: {event.conclusion.interpretation}"
+        case _:
+            return ""

@@ -1,0 +1,87 @@
+"""The session of `mltui try`: its first prompt plays the whole experiment, through the same loop and gate as any other."""
+
+from __future__ import annotations
+
+import asyncio
+import statistics
+from pathlib import Path
+
+from mltui.agent.session import Session
+from mltui.config.schema import Experiments as Section
+from mltui.core.data import JsonValue
+from mltui.core.errors import MltuiError
+from mltui.core.events import Emit, ExperimentFinished, ExperimentStarted, TurnCompleted
+from mltui.core.experiment import Experiment
+from mltui.core.messages import ToolSpec
+from mltui.experiments.config_files import get_value
+from mltui.tryout.choices import conclusion_spec, proposal_spec
+
+FIRST_PROMPT = "Improve the digits classifier: propose one change, let me decide, and compare it with the baseline."
+HONEST = (
+    "SmolLM2-135M picks one of the valid changes, and that is all it can do: it demonstrates the road, it does not reason. "
+    "What decides is measured."
+)
+SYSTEM = "You are an assistant that tunes hyperparameters. You answer with one tool call."
+
+
+class TryoutSession(Session):
+    """Attributes: outcome: the experiment as it stands when the first prompt is over, or None."""
+
+    outcome: Experiment | None = None
+
+    async def prompt(
+        self, text: str, show: Emit, *, force_tool: str | None = None, tools: tuple[ToolSpec, ...] | None = None, once: bool = False
+    ) -> TurnCompleted:
+        if force_tool is not None or self.transcript.turns > 0:
+            return await super().prompt(text, show, force_tool=force_tool, tools=tools, once=once)
+        return await self._play(text, show)
+
+    async def _play(self, text: str, show: Emit) -> TurnCompleted:
+        section = self.experiments.config.experiments
+        await self.notify("info", HONEST, show)
+        baseline = await self._baseline(show)
+        await self.notify("info", "Step 2 of 4: the model proposes one change inside the declared space, and you decide", show)
+        spec = proposal_spec(self._spec("ProposeExperiment"), section, _current(self.workspace.cwd, section))
+        end = await super().prompt(f"{text}\n\n{baseline}", show, force_tool=spec.name, tools=(spec,), once=True)
+        experiment = self._latest()
+        if end.outcome != "completed" or experiment is None or experiment.comparison is None:
+            self.outcome = experiment
+            return end
+        await self.notify("info", "Step 4 of 4: what it means, and whether the change is kept", show)
+        spec = conclusion_spec(self._spec("ConcludeExperiment"), experiment)
+        end = await super().prompt(f"{experiment.comparison.summary}. Conclude.", show, force_tool=spec.name, tools=(spec,), once=True)
+        self.outcome = self._latest()
+        return end
+
+    async def _baseline(self, show: Emit) -> str:
+        """Measures the untouched tree over the declared seeds. Returns what the model is told of it."""
+        section = self.experiments.config.experiments
+        seeds = section.seeds
+        await self.notify("info", f"Step 1 of 4: the baseline, over {len(seeds)} seeds", show)
+        baseline = await asyncio.to_thread(self.experiments.start_baseline, by="mltui try")
+        await show(ExperimentStarted(proposal_id=baseline.id, job=baseline.id, runs=len(seeds)))
+        async for event in self.experiments.follow(baseline.id):
+            await show(event)
+            if isinstance(event, ExperimentFinished) and event.message:
+                await self.notify("info", event.message, show)
+        measured = await asyncio.to_thread(self.experiments.get, baseline.id)
+        if measured.state != "measured" or section.primary is None:
+            raise MltuiError(f"The baseline could not be measured: {measured.message}")
+        values = [run.metrics[section.primary.name] for run in measured.runs]
+        return f"Baseline {section.primary.name}: {statistics.mean(values):.4f}, standard deviation {statistics.stdev(values):.4f}."
+
+    def _spec(self, name: str) -> ToolSpec:
+        return next(tool for tool in self.tools if tool.name == name)
+
+    def _latest(self) -> Experiment | None:
+        proposals = [experiment for experiment in self.experiments.list() if experiment.state != "measured"]
+        return proposals[-1] if proposals else None
+
+
+def _current(root: Path, section: Section) -> dict[str, JsonValue]:
+    """The parameters' present values."""
+    values: dict[str, JsonValue] = {}
+    for name, parameter in section.space.items():
+        file, _, key = parameter.key.partition(":")
+        values[name] = get_value(file, (root / file).read_bytes(), key)
+    return values
