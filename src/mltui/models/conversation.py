@@ -6,10 +6,11 @@ the one before it and a provider's prompt cache hits.
 
 from __future__ import annotations
 
+import itertools
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 from mltui.core.messages import AssistantMessage, Message, Text, Thinking, ToolCall, ToolMessage, ToolSpec, UserMessage
 from mltui.models.base import ModelRequest
@@ -45,13 +46,12 @@ def dialect_of(provider: str, model: str) -> Dialect:
 
 def wire_messages(request: ModelRequest, dialect: Dialect) -> list[Wire]:
     """System prompt and history as chat-completions messages."""
-    marked = _borders(request.messages) if dialect.cache_marks else frozenset[int]()
+    history = _in_order_of_calls(request.messages)
+    marked = _borders(history) if dialect.cache_marks else frozenset[int]()
     messages: list[Wire] = []
     if request.system:
         messages.append({"role": "system", "content": _text(request.system, dialect.cache_marks)})
-    order = _in_order_of_calls(request.messages)
-    for place in order:
-        message = request.messages[place]
+    for place, message in enumerate(history):
         mark = place in marked
         if isinstance(message, UserMessage):
             messages.append({"role": "user", "content": _text(message.text, mark)})
@@ -84,29 +84,21 @@ def _borders(messages: Sequence[Message]) -> frozenset[int]:
     return frozenset(asked[-1:] + before[-1:])
 
 
-def _in_order_of_calls(messages: Sequence[Message]) -> list[int]:
-    """Places of all messages, with the results of each answer in the order of its calls."""
-    rank: dict[str, int] = {}
-    order: list[int] = []
-    results: list[int] = []
-    for place, message in enumerate(messages):
-        if isinstance(message, ToolMessage):
-            results.append(place)
-            continue
-        order += _sorted(results, messages, rank)
-        results = []
-        order.append(place)
-        if isinstance(message, AssistantMessage):
-            rank = {call.id: number for number, call in enumerate(message.tool_calls)}
-    return order + _sorted(results, messages, rank)
+def _in_order_of_calls(messages: Sequence[Message]) -> list[Message]:
+    """All messages, with the results of each answer in the order of its calls."""
+    ordered: list[Message] = []
+    for are_results, group in itertools.groupby(messages, key=lambda message: isinstance(message, ToolMessage)):
+        if are_results:
+            rank = {call.id: place for place, call in enumerate(_last_calls(ordered))}
+            ordered += sorted(cast("Iterator[ToolMessage]", group), key=lambda result: rank.get(result.call_id, len(rank)))
+        else:
+            ordered += group
+    return ordered
 
 
-def _sorted(places: list[int], messages: Sequence[Message], rank: dict[str, int]) -> list[int]:
-    def key(place: int) -> int:
-        message = messages[place]
-        return rank.get(message.call_id, len(rank)) if isinstance(message, ToolMessage) else 0
-
-    return sorted(places, key=key)
+def _last_calls(messages: Sequence[Message]) -> tuple[ToolCall, ...]:
+    last = messages[-1] if messages else None
+    return last.tool_calls if isinstance(last, AssistantMessage) else ()
 
 
 def _text(text: str, mark: bool) -> str | list[Wire]:

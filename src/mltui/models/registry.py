@@ -65,12 +65,12 @@ def resolve(name: str, config: Config, environ: Mapping[str, str], *, inherit: M
 def resolve_role(role: Role, config: Config, environ: Mapping[str, str]) -> ModelChoice:
     """The model of a role; `CODING_AGENT_MODEL` overrides the default one.
 
-    Where there are no credentials for a role's model that no one named on purpose, the local one stands in, if there is one.
+    Where there are no credentials for a role's model, the local one stands in, if there is one and llama.cpp is installed.
     """
     if role == "default" and (named := environ.get("CODING_AGENT_MODEL")):
         return resolve(named, config, environ)
     choice = resolve(getattr(config.model, role), config, environ)
-    if has_credentials(choice, environ):
+    if has_credentials(choice, environ) or not find_spec("llama_cpp"):
         return choice
     if config.local.path:
         note = f"no credentials for {choice.id}: using the local model instead"
@@ -198,10 +198,13 @@ def _cloud(name: str, config: Config, settings: ModelSettings) -> ModelChoice:
     prefix, slash, rest = name.partition("/")
     if slash and rest and prefix in catalogue.providers():
         return ModelChoice("litellm", name, settings)
-    # Some listed ids have a slash and no provider before it, and with an address of one's own any name may be right.
-    if listed := catalogue.limits(name) if catalogue.limits(rest) is None or not slash else None:
+    if listed := catalogue.listed(name):
         id = f"anthropic/{name}" if listed.provider == "anthropic" else name
         return ModelChoice("litellm", id, settings.model_copy(update={"id": id}))
+    if settings.api_base:
+        raise ConfigError(
+            f"no protocol is named for the model {name} at {settings.api_base}", hint=f"write openai/{name} or anthropic/{name}"
+        )
     if slash:
         raise UsageError(f"unknown provider {prefix} in the model {name}", hint=_near(prefix, catalogue.providers()) or _FORMS)
     known = [*catalogue.FAMILIES, "local", *config.models, *catalogue.chat_models()]

@@ -1,0 +1,398 @@
+"""Real requests through LiteLLM to a scripted provider on loopback, in both protocols."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import json
+import os
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+from contextlib import aclosing, asynccontextmanager
+from typing import Any, Literal
+
+import pytest
+
+from mltui.config.schema import ModelSettings
+from mltui.core.errors import AuthError, ContextOverflowError, ModelRequestError, ModelUnavailableError
+from mltui.core.messages import AssistantMessage, Message, Text, Thinking, ToolCall, ToolMessage, UserMessage
+from mltui.models.backoff import RetryPolicy
+from mltui.models.base import Answer, Model, ModelRequest, Retry, TextPiece
+from tests.servers.provider import Provider
+
+from .contract import ASK, READ, ModelContract, answer_of, parts_of
+
+Kind = Literal["anthropic", "openai"]
+FAST = RetryPolicy(tries=3, first=0.001)
+IDS = {"anthropic": "anthropic/claude-sonnet-4-5", "openai": "openai/gpt-4o"}
+KEYS = {"ANTHROPIC_API_KEY": "test-key", "OPENAI_API_KEY": "test-key"}
+both = pytest.mark.parametrize("kind", ["anthropic", "openai"])
+
+
+def connect(provider: Provider, kind: Kind, *, settings: dict[str, Any] | None = None, **options: Any) -> Any:
+    from mltui.models.litellm_model import LiteLLMModel  # seconds of CPU, which collecting the tests should not cost
+
+    base = provider.url if kind == "anthropic" else f"{provider.url}/v1"
+    given = {"id": IDS[kind], "api_base": base} | (settings or {})
+    return LiteLLMModel(ModelSettings(**given), **{"environ": KEYS, "retry": FAST} | options)
+
+
+@asynccontextmanager
+async def serving(kind: Kind, script: list[Any], **options: Any) -> AsyncIterator[tuple[Any, Provider]]:
+    with Provider(script) as provider:
+        model = connect(provider, kind, **options)
+        try:
+            yield model, provider
+        finally:
+            await model.close()
+
+
+class LiteLLMContract(ModelContract):
+    kind: Kind
+
+    @asynccontextmanager
+    async def model(self, script: list[Any]) -> AsyncIterator[Model]:
+        async with serving(self.kind, script) as (model, _):
+            yield model
+
+    def failing_once(self, text: str) -> dict[str, Any]:
+        return {"text": text, "cut_after": 5}
+
+
+class TestAnthropic(LiteLLMContract):
+    kind = "anthropic"
+
+
+class TestOpenAI(LiteLLMContract):
+    kind = "openai"
+
+
+def conversation(steps: int) -> list[ModelRequest]:
+    """The requests of a session in which each answer reads two files, whose results come in the wrong order."""
+    messages: list[Message] = [UserMessage(text="Read everything.")]
+    requests: list[ModelRequest] = []
+    for step in range(steps):
+        requests.append(ModelRequest(system="You are an agent.", messages=tuple(messages), tools=ASK.tools))
+        calls = [ToolCall(id=f"c{step}_{n}", name="Read", arguments={"file_path": f"{n}.py"}) for n in range(2)]
+        thinking = Thinking(text=f"thought {step}", signature="c2ln")
+        messages.append(AssistantMessage(parts=(thinking, Text(text=f"Step {step}."), *calls)))
+        messages += [ToolMessage(call_id=call.id, name="Read", content=f"content {call.id}") for call in reversed(calls)]
+        if step % 3 == 2:
+            messages.append(UserMessage(text="Go on."))
+    return requests
+
+
+def without_marks(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: without_marks(inner) for key, inner in value.items() if key != "cache_control"}
+    return [without_marks(inner) for inner in value] if isinstance(value, list) else value
+
+
+@both
+async def test_each_request_only_appends_to_the_one_before(kind: Kind) -> None:
+    async with serving(kind, []) as (model, provider):
+        for request in conversation(7):
+            await parts_of(model, request)
+    prompts = [
+        json.dumps([body["tools"], body.get("system")]) + "".join(json.dumps(message) for message in body["messages"])
+        for body in without_marks(provider.bodies)
+    ]
+    assert len(prompts) == 7
+    for before, after in itertools.pairwise(prompts):
+        # The last user message of a request may still be joined by what follows it, so its closing bracket is left out.
+        assert after.startswith(before.rstrip("]}"))
+        assert len(after) > len(before)
+    assert len({request.connection for request in provider.requests}) == 1
+
+
+async def test_marks_end_the_tools_the_system_prompt_and_the_last_two_requests() -> None:
+    async with serving("anthropic", []) as (model, provider):
+        for request in conversation(3):
+            await parts_of(model, request)
+    body = provider.bodies[-1]
+    assert [("cache_control" in tool) for tool in body["tools"]] == [False, True]
+    assert [("cache_control" in block) for block in body["system"]] == [True]
+    marked = [
+        (place, block.get("tool_use_id") or block.get("text"))
+        for place, message in enumerate(body["messages"])
+        for block in message["content"]
+        if "cache_control" in block
+    ]
+    assert marked == [(2, "c0_1"), (4, "c1_1")]
+    assert len(marked) + 2 <= 4  # the provider's limit
+
+
+async def test_openai_gets_no_marks() -> None:
+    async with serving("openai", []) as (model, provider):
+        await parts_of(model, conversation(2)[-1])
+    assert b"cache_control" not in provider.requests[0].raw
+
+
+async def test_thinking_goes_back_signed_and_in_its_place() -> None:
+    step = {"thinking": "first I read", "signature": "c2lnbmF0dXJl", "text": "Reading.", "calls": [{"name": "Read", "arguments": {}}]}
+    async with serving("anthropic", [step, "done"]) as (model, provider):
+        answer = (await answer_of(model)).message
+        (call,) = answer.tool_calls
+        unsigned = AssistantMessage(parts=(Thinking(text="from elsewhere"), Text(text="Hello.")))
+        result = ToolMessage(call_id=call.id, name="Read", content="x")
+        history = (*ASK.messages, unsigned, UserMessage(text="Go on."), answer, result)
+        await answer_of(model, ModelRequest(system="", messages=history, tools=ASK.tools))
+    sent = without_marks(provider.bodies[-1]["messages"])
+    assert sent[1]["content"] == [{"type": "text", "text": "Hello."}]
+    assert sent[3]["content"] == [
+        {"type": "thinking", "thinking": "first I read", "signature": "c2lnbmF0dXJl"},
+        {"type": "text", "text": "Reading."},
+        {"type": "tool_use", "id": call.id, "name": "Read", "input": {}},
+    ]
+
+
+@both
+async def test_a_broken_call_goes_back_as_valid_arguments(kind: Kind) -> None:
+    step = {"calls": [{"name": "Read", "raw": '{"file_path": '}]}
+    async with serving(kind, [step, "sorry"]) as (model, provider):
+        answer = (await answer_of(model)).message
+        result = ToolMessage(call_id=answer.tool_calls[0].id, name="Read", content="not JSON", is_error=True)
+        await answer_of(model, ModelRequest(system="", messages=(*ASK.messages, answer, result), tools=ASK.tools))
+    assistant = provider.bodies[-1]["messages"][1]
+    sent = assistant["content"][-1]["input"] if kind == "anthropic" else json.loads(assistant["tool_calls"][0]["function"]["arguments"])
+    assert sent == {"_broken": '{"file_path": '}
+
+
+@both
+async def test_results_go_back_in_the_order_of_the_calls(kind: Kind) -> None:
+    async with serving(kind, []) as (model, provider):
+        await parts_of(model, conversation(2)[-1])
+    messages = provider.bodies[0]["messages"]
+    if kind == "anthropic":
+        assert [block["tool_use_id"] for block in messages[-1]["content"]] == ["c0_0", "c0_1"]
+    else:
+        assert [message["tool_call_id"] for message in messages[-2:]] == ["c0_0", "c0_1"]
+
+
+async def test_calls_without_ids_get_some() -> None:
+    calls = [{"name": "Read", "arguments": {"file_path": "a"}}, {"name": "Read", "arguments": {"file_path": "b"}}]
+    async with serving("openai", [{"calls": calls, "no_ids": True}]) as (model, _):
+        made = (await answer_of(model)).message.tool_calls
+    assert [call.arguments["file_path"] for call in made] == ["a", "b"]
+    assert len({call.id for call in made} - {""}) == 2
+
+
+@both
+async def test_the_forced_tool_is_asked_for(kind: Kind) -> None:
+    request = ModelRequest(system="", messages=ASK.messages, tools=ASK.tools, force_tool="Read")
+    async with serving(kind, ["ok"], settings={"reasoning_effort": "low"} if kind == "anthropic" else {}) as (model, provider):
+        await parts_of(model, request)
+    body = provider.bodies[0]
+    if kind == "anthropic":
+        assert (body["tool_choice"]["type"], body["tool_choice"]["name"]) == ("tool", "Read")
+        assert "thinking" not in body  # refused together with a forced tool
+    else:
+        assert body["tool_choice"] == {"type": "function", "function": {"name": "Read"}}
+
+
+async def test_thinking_is_asked_for_by_effort() -> None:
+    async with serving("anthropic", ["ok"], settings={"reasoning_effort": "low"}) as (model, provider):
+        await parts_of(model)
+    assert provider.bodies[0]["thinking"]["type"] == "enabled"
+
+
+@both
+async def test_settings_reach_the_request(kind: Kind) -> None:
+    settings = {"temperature": 0.25, "max_output_tokens": 777, "extra": {"extra_headers": {"x-team": "ml"}}}
+    async with serving(kind, ["ok"], settings=settings) as (model, provider):
+        await parts_of(model)
+        assert model.info.max_output_tokens == 777
+    body = provider.bodies[0]
+    assert body["temperature"] == 0.25
+    assert 777 in (body.get("max_tokens"), body.get("max_completion_tokens"))
+    assert provider.requests[0].headers["x-team"] == "ml"
+
+
+async def test_cache_tokens_and_cost() -> None:
+    usage = {"input_tokens": 1000, "output_tokens": 100, "cache_read_tokens": 5000, "cache_write_tokens": 2000}
+    async with serving("anthropic", [{"text": "ok", "usage": usage}]) as (model, _):
+        counted = (await answer_of(model)).usage
+    assert counted.model_dump(exclude={"cost_usd"}) == usage
+    # claude-sonnet-4-5 per million tokens: 3 in, 15 out, 0.30 read from the cache, 3.75 written to it.
+    assert counted.cost_usd == pytest.approx((1000 * 3 + 100 * 15 + 5000 * 0.3 + 2000 * 3.75) / 1e6)
+
+
+async def test_an_unknown_model_has_no_price() -> None:
+    async with serving("openai", ["ok"], settings={"id": "openai/my-own-model"}) as (model, _):
+        assert (await answer_of(model)).usage.cost_usd is None
+        assert model.info.context_window is None
+
+
+@both
+async def test_a_refusal_is_told(kind: Kind) -> None:
+    async with serving(kind, [{"text": "I", "stop": "refusal"}]) as (model, _):
+        assert (await answer_of(model)).stop_reason == "refusal"
+
+
+@both
+@pytest.mark.parametrize(
+    "fault",
+    [
+        {"error": "unavailable"},
+        {"status": 429},
+        {"status": 500},
+        {"text": "half of an answer that is lost", "cut_after": 4},
+        {"text": "half of an answer that is lost", "cut_after": 4, "clean_cut": True},
+        {"text": "answer", "garbage": True},
+    ],
+    ids=["overloaded", "rate limit", "server error", "cut", "cut in order", "garbage"],
+)
+async def test_tries_again(kind: Kind, fault: dict[str, Any]) -> None:
+    async with serving(kind, [fault, fault, "the answer"]) as (model, provider):
+        parts = await parts_of(model)
+    assert [part.attempt for part in parts if isinstance(part, Retry)] == [1, 2]
+    answer = parts[-1]
+    assert isinstance(answer, Answer)
+    assert answer.message.text == "the answer"
+    assert len(provider.requests) == 3
+
+
+@both
+async def test_gives_up_after_the_last_try(kind: Kind) -> None:
+    async with serving(kind, [{"error": "unavailable"}] * 9) as (model, provider):
+        with pytest.raises(ModelUnavailableError, match=kind):
+            await parts_of(model)
+    assert len(provider.requests) == FAST.tries
+
+
+@both
+async def test_waits_as_long_as_the_provider_asks(kind: Kind) -> None:
+    async with serving(kind, [{"status": 429, "retry_after": 0.3}, "ok"]) as (model, provider):
+        retry = (await parts_of(model))[0]
+    assert isinstance(retry, Retry)
+    assert retry.delay >= 0.3
+    assert provider.requests[1].at - provider.requests[0].at >= 0.3
+
+
+@both
+async def test_does_not_wait_for_longer_than_the_policy_allows(kind: Kind) -> None:
+    async with serving(kind, [{"status": 429, "retry_after": 3600}]) as (model, provider):
+        with pytest.raises(ModelUnavailableError) as raised:
+            await parts_of(model)
+    assert raised.value.retry_after == 3600
+    assert len(provider.requests) == 1
+
+
+@both
+async def test_a_silent_stream_ends(kind: Kind) -> None:
+    from mltui.models.litellm_model import Timeouts
+
+    options = {"timeouts": Timeouts(idle=0.2), "retry": RetryPolicy(tries=1)}
+    async with serving(kind, [{"text": "hello", "hang": 30}], **options) as (model, _):
+        with pytest.raises(ModelUnavailableError):
+            await parts_of(model)
+
+
+@both
+async def test_a_response_that_never_begins_ends(kind: Kind) -> None:
+    from mltui.models.litellm_model import Timeouts
+
+    options = {"timeouts": Timeouts(first=0.2), "retry": RetryPolicy(tries=1)}
+    async with serving(kind, [{"text": "hello", "delay": 30}], **options) as (model, _):
+        with pytest.raises(ModelUnavailableError, match=r"within 0\.2 s"):
+            await parts_of(model)
+
+
+@both
+async def test_no_server_at_all(kind: Kind) -> None:
+    with Provider() as provider:
+        pass
+    model = connect(provider, kind)
+    with pytest.raises(ModelUnavailableError):
+        await parts_of(model)
+    await model.close()
+
+
+@both
+async def test_closing_the_stream_ends_the_request_at_the_provider(kind: Kind) -> None:
+    async with serving(kind, [{"text": "word " * 400, "pause": 0.01}]) as (model, provider):
+        async with aclosing(model.stream(ASK)) as stream:
+            async for part in stream:
+                if isinstance(part, TextPiece):
+                    break
+        for _ in range(200):
+            if provider.disconnects:
+                break
+            await asyncio.sleep(0.01)
+        assert provider.disconnects == 1
+
+
+@both
+async def test_errors_say_what_to_do(kind: Kind) -> None:
+    script = [{"error": "auth"}, {"error": "context"}, {"status": 404}, {"error": "request", "message": "tools.0: bad schema"}]
+    async with serving(kind, script) as (model, _):
+        with pytest.raises(AuthError, match=f"{kind.upper()}_API_KEY"):
+            await parts_of(model)
+        with pytest.raises(ContextOverflowError, match="too long"):
+            await parts_of(model)
+        with pytest.raises(ModelRequestError, match=rf"knows no model {IDS[kind]}.*--model"):
+            await parts_of(model)
+        with pytest.raises(ModelRequestError, match=r"tools\.0: bad schema") as raised:
+            await parts_of(model)
+    assert "litellm" not in str(raised.value).lower()
+    assert "\n" not in str(raised.value)
+
+
+@both
+async def test_missing_credentials_name_the_variable(kind: Kind) -> None:
+    from mltui.models.litellm_model import LiteLLMModel
+
+    model = LiteLLMModel(ModelSettings(id=IDS[kind]), environ={})
+    with pytest.raises(AuthError, match=f"set {kind.upper()}_API_KEY"):
+        await parts_of(model)
+    model = LiteLLMModel(ModelSettings(id=IDS[kind], api_key_env="MY_KEY"), environ=KEYS)
+    with pytest.raises(AuthError, match="set MY_KEY"):
+        await parts_of(model)
+
+
+@both
+async def test_the_key_and_the_address_come_from_the_environment(kind: Kind) -> None:
+    variable = {"anthropic": "ANTHROPIC_BASE_URL", "openai": "OPENAI_BASE_URL"}[kind]
+    with Provider(["ok"]) as provider:
+        environ = {variable: f"{provider.url}/v1", "MY_KEY": "secret"}
+        model = connect(provider, kind, settings={"api_base": None, "api_key_env": "MY_KEY"}, environ=environ)
+        await parts_of(model)
+        await model.close()
+    headers = {name.lower(): value for name, value in provider.requests[0].headers.items()}
+    assert "secret" in (headers.get("x-api-key"), headers.get("authorization", "").removeprefix("Bearer "))
+
+
+async def test_text_that_looks_like_the_end_of_the_stream() -> None:
+    text = 'if line == "data: [DONE]": break  # [DONE]'
+    async with serving("openai", [text]) as (model, _):
+        assert (await answer_of(model)).message.text == text
+
+
+async def test_requests_at_the_same_time_do_not_mix() -> None:
+    async with serving("anthropic", [{"text": f"answer {n} " * 20, "pause": 0.001} for n in range(4)]) as (model, _):
+        answers = await asyncio.gather(*(answer_of(model) for _ in range(4)))
+    assert sorted({answer.message.text[:8] for answer in answers}) == [f"answer {n}" for n in range(4)]
+
+
+async def test_no_provider_in_the_id_is_an_error_with_a_hint() -> None:
+    from mltui.models.litellm_model import LiteLLMModel
+
+    with pytest.raises(ModelRequestError, match="nonesuch"):
+        LiteLLMModel(ModelSettings(id="nonesuch/model"))
+
+
+@pytest.mark.slow
+def test_importing_leaves_stdout_and_the_environment_as_they_were() -> None:
+    code = (
+        "import os; before = dict(os.environ); import mltui.models.litellm_model\n"
+        "print(sorted(name for name in before.keys() | os.environ.keys() if before.get(name) != os.environ.get(name)))"
+    )
+    environ = {name: value for name, value in os.environ.items() if "LITELLM" not in name and "EXPERIMENTAL" not in name}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environ, check=True)
+    assert done.stdout.strip() == "['EXPERIMENTAL_OPENAI_BASE_LLM_HTTP_HANDLER']"
+    assert done.stderr == ""
+
+
+def test_the_tools_of_the_contract_are_real_schemas() -> None:
+    assert READ.parameters["required"] == ["file_path"]
