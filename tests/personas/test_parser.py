@@ -127,8 +127,10 @@ def test_tools_absent_empty_and_listed(tmp_path: Path, line: str, tools: tuple[s
         ("---\nname: a\nx: !!python/object:os.system b\n---\nBody", 3, "could not determine a constructor"),
         ("---\nname: a\n---\n\n", 3, "no system prompt"),
         (b"---\nname: a\n---\nBody \xff\n", 4, "is not UTF-8"),
-        ("---\nname: a\nx: " + "[" * 5000 + "\n---\nBody", 2, "nested too deeply"),
+        ("---\nname: a\nx: " + "y" * 20_000 + "\n---\nBody", 1, "longer than 16,384 characters"),
+        ("---\nname: a\nx: " + "[" * 1000 + "\n---\nBody", 2, "nested too deeply"),
     ],
+    ids=lambda value: str(value)[:20] if isinstance(value, str) else None,
 )
 def test_a_bad_file_names_path_line_and_reason(tmp_path: Path, text: str | bytes, line: int, reason: str) -> None:
     path = persona(tmp_path, text)

@@ -11,6 +11,8 @@ from typing import Any, cast
 from mltui.core.errors import PersonaError
 
 MAX_BYTES = 256 * 1024
+MAX_FRONT_MATTER = 16 * 1024
+"""Characters. YAML is slow, and the files are anybody's."""
 
 _PLAIN_LINE = re.compile(r"([A-Za-z][\w-]*): +([A-Za-z][^\x00-\x1f#\x7f-\xa0\ud800-\uffff]*|[1-9]\d{0,8})")
 _NOT_TEXT = {"true", "false", "null", "yes", "no", "on", "off", "y", "n"}
@@ -45,6 +47,8 @@ def split_front_matter(text: str, path: Path) -> tuple[str, str] | None:
     end = re.search(r"^---[ \t]*$", rest, re.MULTILINE)
     if not end:
         raise PersonaError(f"{path}:1: the front matter has no end", hint="Close it with a line of ---")
+    if end.start() > MAX_FRONT_MATTER:
+        raise PersonaError(f"{path}:1: the front matter is longer than {MAX_FRONT_MATTER:,} characters", hint="Write the prompt below it")
     return rest[: end.start()], rest[end.end() :].removeprefix("\n")
 
 

@@ -1,0 +1,283 @@
+from __future__ import annotations
+
+import io
+from pathlib import PurePath
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mltui.core.approval import ApprovalRequest, Decision
+from mltui.core.events import Event, ModelRetrying, Notice, TextDelta, ToolCompleted, ToolOutput, ToolStarted, TurnCompleted
+from mltui.core.messages import Usage
+from mltui.ui.plain_approver import TRIES, PlainApprover
+from mltui.ui.plain_commands import is_command, run_command
+from mltui.ui.plain_events import MAX_OUTPUT_LINES, EventPrinter
+from mltui.ui.plain_input import Interrupted
+from mltui.ui.plain_text import Printer, printable
+from tests.plain.fake_session import EXPERIMENT, FakeSession, experiment, keep, permission, question
+
+
+class Lines:
+    """A reader that gives these lines; None is the end of input, an exception is raised."""
+
+    interactive = True
+
+    def __init__(self, *lines: str | Exception | None) -> None:
+        self.left = list(lines)
+        self.prompts: list[str] = []
+
+    async def line(self, prompt: str, *, fresh: bool = False) -> str | None:
+        assert fresh, "what was typed before the question was shown must not answer it"
+        self.prompts.append(prompt)
+        line = self.left.pop(0)
+        if isinstance(line, Exception):
+            raise line
+        return line
+
+    def interrupt(self) -> bool:
+        return False
+
+
+async def decide(request: ApprovalRequest, *lines: str | Exception | None) -> tuple[Decision, str]:
+    out = io.StringIO()
+    reader = Lines(*lines)
+    decision = await PlainApprover(reader, Printer(out)).decide(request)
+    assert reader.left == []
+    return decision, out.getvalue() + "".join(reader.prompts)
+
+
+@pytest.mark.parametrize(
+    ("line", "answer", "reason", "remember"),
+    [
+        ("y", "approve", "", False),
+        ("YES", "approve", "", False),
+        ("a", "approve", "", True),
+        ("n", "reject", "", False),
+        ("no, use the other file", "reject", "use the other file", False),
+        (None, "reject", "no answer: the input ended", False),
+        (Interrupted(), "stop", "Ctrl-C", False),
+    ],
+)
+async def test_permission(line: str | Exception | None, answer: str, reason: str, remember: bool) -> None:
+    decision, shown = await decide(permission(), line)
+    assert (decision.answer, decision.reason, decision.remember) == (answer, reason, remember)
+    assert decision.by
+    for words in (
+        "Edit asks for permission: no rule allows it",
+        "write: /p/a.py",
+        "    -old\n    +new ",
+        "<U+202E>",
+        "always (Edit(src/**))",
+    ):
+        assert words in shown
+    assert "\x1b" not in shown
+    assert "\x07" not in shown
+
+
+async def test_always_is_no_answer_where_there_is_no_rule() -> None:
+    decision, shown = await decide(permission(rule=None), "always", "y")
+    assert (decision.answer, decision.remember) == ("approve", False)
+    assert "always" not in shown.split("Answer with")[0]
+
+
+@pytest.mark.parametrize("make", [permission, experiment, keep])
+async def test_nothing_but_a_clear_yes_approves(make: object) -> None:
+    for line in ("", "hm", "yesterday", "1", "/quit"):
+        decision, _ = await decide(make(), *[line] * TRIES)  # type: ignore[operator]
+        assert decision.answer in ("reject", "hold")
+        assert decision.reason == "the answer was not understood"
+
+
+async def test_a_proposal_is_shown_in_full() -> None:
+    decision, shown = await decide(experiment(), "a")
+    assert decision.answer == "approve"
+    for words in (
+        "Experiment P-0001: A larger step [hparam]",
+        "Hypothesis: A larger learning rate",
+        "Method: Six paired seeds",
+        "Metric: accuracy, maximize, at least 0.005",
+        "Guardrail: latency_ms, minimize, margin 5%",
+        "Parameter: lr 0.1 -> 0.5 (conf/optim.yaml:lr)",
+        "File: conf/optim.yaml modified (hparam: conf/**)",
+        "Data: data/train.csv, 12,345 bytes, sha256 ffffffffffffffff",
+        "Command: python train.py --seed {seed}",
+        "Seeds: 0, 1, 2, 3, 4, 5; baseline and candidate, 12 runs at most",
+        "Budget: 30 minutes, 12 runs",
+        "Proposed by: model:fake",
+        "    -lr: 0.1\n    +lr: 0.5",
+    ):
+        assert words in shown
+    assert "\x1b" not in shown
+
+
+@pytest.mark.parametrize(
+    ("line", "answer", "reason"),
+    [
+        ("reject too many seeds", "reject", "too many seeds"),
+        ("h", "hold", ""),
+        (None, "hold", "no answer: the input ended"),
+        (Interrupted(), "stop", "Ctrl-C"),
+    ],
+)
+async def test_experiment_answers(line: str | Exception | None, answer: str, reason: str) -> None:
+    decision, _ = await decide(experiment(), line)
+    assert (decision.answer, decision.reason) == (answer, reason)
+
+
+@pytest.mark.parametrize(("typed", "answer"), [("P-0001", "approve"), ("y", "hold"), (None, "hold")])
+async def test_a_change_of_the_evaluation_is_approved_twice(typed: str | None, answer: str) -> None:
+    decision, shown = await decide(experiment("eval"), "approve", typed)
+    assert decision.answer == answer
+    assert "cannot be compared" in shown
+
+
+@pytest.mark.parametrize(("line", "answer"), [("k", "approve"), ("discard not worth it", "reject"), ("later", "hold"), (None, "hold")])
+async def test_keep_or_discard(line: str | None, answer: str) -> None:
+    decision, shown = await decide(keep(), line)
+    assert decision.answer == answer
+    for words in (
+        "BETTER",
+        "difference +0.02",
+        "95% interval +0.014 to +0.026",
+        "d_z 2.5",
+        "p 0.0003",
+        "n 6, ties 1",
+        "It converged sooner.",
+        "recommends accept",
+    ):
+        assert words in shown
+
+
+@pytest.mark.parametrize(
+    ("multi", "lines", "answer"),
+    [
+        (False, ["2"], "F1"),
+        (False, ["7", "1"], "Accuracy"),
+        (False, ["", "log loss, please"], "log loss, please"),
+        (True, ["3, 1,3"], "AUC, Accuracy"),
+        (True, ["1,9", "F1 and recall"], "F1 and recall"),
+    ],
+)
+async def test_questions(multi: bool, lines: list[str], answer: str) -> None:
+    decision, shown = await decide(question(multi=multi), *lines)
+    assert (decision.answer, decision.answers) == ("approve", {"Which metric?": answer})
+    assert "1. Accuracy: share of right answers" in shown
+
+
+async def test_a_question_without_an_answer_is_refused() -> None:
+    for lines in ([None], [""] * TRIES):
+        decision, _ = await decide(question(), *lines)
+        assert (decision.answer, decision.reason) == ("reject", "no answer was given")
+
+
+async def test_trust_needs_a_yes() -> None:
+    for line, trusted in (("y", True), ("n", False), (None, False), (Interrupted(), False)):
+        out = io.StringIO()
+        assert await PlainApprover(Lines(line), Printer(out)).ask_trust(PurePath("/p"), ["AGENTS.md"]) is trusted  # type: ignore[arg-type]
+        assert "AGENTS.md" in out.getvalue()
+
+
+async def shown(*events: Event) -> str:
+    out = io.StringIO()
+    printer = EventPrinter(Printer(out), PurePath("/p"))
+    for event in events:
+        await printer.show(event)
+    return out.getvalue()
+
+
+async def test_text_streams_and_a_tool_begins_a_line() -> None:
+    text = await shown(
+        TextDelta(text="I lo"),
+        TextDelta(text="ok"),
+        ToolStarted(call_id="1", name="Read", arguments={"file_path": "/p/a/train.py"}),
+        ToolCompleted(call_id="1", name="Read", content="one\ntwo"),
+        ToolStarted(call_id="2", name="Bash", arguments={"description": "d", "command": "ls\n-l"}),
+        ToolOutput(call_id="2", text="x\n" * (MAX_OUTPUT_LINES + 5)),
+        ToolCompleted(call_id="2", name="Bash", content="x"),
+    )
+    lines = text.split("\n")
+    assert lines[:5] == ["I look", "* Read a/train.py", "  one (and 1 more lines)", "* Bash ls -l", "  | x"]
+    assert lines[-2:] == ["  | (more output is not shown here)", ""]
+    assert lines.count("  | x") == MAX_OUTPUT_LINES
+
+
+async def test_a_diff_is_printed_unless_it_was_already_decided_on() -> None:
+    done = ToolCompleted(call_id="1", name="Edit", content="changed", details={"diff": "-a\n+b\n", "staged": True})
+    assert await shown(done) == "    -a\n    +b\n  This file is under experiment: the edit waits in the draft.\n"
+
+
+async def test_failures_refusals_and_ends_are_said() -> None:
+    text = await shown(
+        ToolCompleted(call_id="1", name="Edit", content="not unique\nmore", is_error=True),
+        ToolCompleted(call_id="2", name="Bash", content="no", is_error=True, denied=True),
+        Notice(level="warning", text="cut"),
+        TextDelta(text="half"),
+        ModelRetrying(attempt=1, delay=2.0, error="overloaded"),
+        TurnCompleted(turn=1, outcome="max_turns", usage=Usage(input_tokens=1000, output_tokens=5), steps=2, seconds=1.0),
+    )
+    assert text.split("\n") == [
+        "  ! Edit failed: not unique more",
+        "  ! Bash was denied: no",
+        "warning: cut",
+        "half",
+        "! No answer (overloaded). Trying again in 2 s. The text above is void.",
+        "! stopped at the limit of steps",
+        "[2 steps, 1.0 s, 1,000 tokens in, 5 out]",
+        "",
+    ]
+
+
+@given(st.text())
+def test_printable_text_cannot_drive_a_terminal(text: str) -> None:
+    safe = printable(text)
+    assert all(char in "\n\t" or not (ord(char) < 32 or 127 <= ord(char) < 160) for char in safe)
+    assert printable(safe) == safe
+
+
+async def command(text: str) -> tuple[bool, str, FakeSession]:
+    out = io.StringIO()
+    session, printer = FakeSession(PlainApprover(Lines(), Printer(out))), Printer(out)
+    leave = await run_command(text, session, printer, EventPrinter(printer, PurePath("/p")))
+    return leave, out.getvalue(), session
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("/help", "/experiments [ID]"),
+        ("/status", "context 0 of 8,000 tokens"),
+        ("/status", "staged edits: train.py"),
+        ("/mode plan", "= mode plan"),
+        ("/mode acceptEdits", "= mode accept-edits"),
+        ("/mode yolo", "error: "),
+        ("/mode", "mode default; there are plan"),
+        ("/model opus", "= model opus"),
+        ("/model none", "error: There is no model 'none'"),
+        ("/model", "model fake:one"),
+        ("/experiments", "P-0001  interpreted"),
+        ("/experiments P-0001", "Hypothesis: A larger learning rate"),
+        ("/experiments P-1", "Did you mean P-0001?"),
+        ("/statsu", "Did you mean /status?"),
+        ("/zzzzz", "/help lists them"),
+    ],
+)
+async def test_commands(text: str, words: str) -> None:
+    leave, out, _ = await command(text)
+    assert not leave
+    assert words in out
+    assert "\x1b" not in out
+
+
+async def test_quit_leaves() -> None:
+    assert (await command("/quit"))[0]
+    assert (await command("/exit"))[0]
+
+
+def test_a_path_is_no_command() -> None:
+    assert is_command("/help")
+    assert is_command("/zzz now")
+    assert not is_command("/etc/hosts is wrong")
+    assert not is_command("see /help")
+    assert not is_command("")
+    assert EXPERIMENT.id == "P-0001"
