@@ -1,0 +1,45 @@
+# What a change has to pass; also what `just` does by itself.
+check: lint types contracts
+    .venv/bin/python scripts/check_sizes.py
+    scripts/test
+
+# Makes or completes .venv; the other recipes need it.
+setup:
+    bash -c '. scripts/lib.sh && ensure_environment dev'
+
+test *ARGS:
+    scripts/test {{ARGS}}
+
+lint: setup
+    .venv/bin/ruff check
+    .venv/bin/ruff format --check
+
+types: setup
+    .venv/bin/pyright
+
+contracts: setup
+    .venv/bin/lint-imports
+
+# Writes the golden transcripts again from what mltui does now; read the diff before you commit it.
+golden:
+    scripts/test tests/golden --update-golden
+
+# Writes the screens' snapshots again; look at them before you commit them.
+snapshots:
+    scripts/test tests/tui --snapshot-update
+
+bench: setup
+    .venv/bin/python scripts/bench.py
+    .venv/bin/python scripts/cold_start.py
+
+# The main job, on the embedded model.
+try *ARGS:
+    scripts/mltui try {{ARGS}}
+
+# Remakes requirements/*.txt.
+lock *ARGS:
+    scripts/lock {{ARGS}}
+
+# Writes docs/events.schema.json again.
+schema: setup
+    .venv/bin/python scripts/events_schema.py
