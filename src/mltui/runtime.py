@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -21,7 +21,7 @@ from mltui.config import loader, paths, trust
 from mltui.config.instructions import load_instructions
 from mltui.config.loader import LoadedConfig
 from mltui.config.schema import Config, PermissionMode
-from mltui.core.approval import Approver
+from mltui.core.approval import Approver, TrustRequest
 from mltui.core.errors import TrustError, UsageError
 from mltui.core.events import SessionStarted
 from mltui.experiments.service import Experiments
@@ -34,8 +34,6 @@ from mltui.personas.loader import Persona
 from mltui.tools.base import Tool, Workspace, spec
 from mltui.tools.catalog import catalog
 
-AskTrust = Callable[[Path, list[str]], Awaitable[bool]]
-
 
 @dataclass(frozen=True, slots=True)
 class Options:
@@ -47,7 +45,6 @@ class Options:
         permissions: allow rules from an approval policy that a person wrote.
         trust: trust the folder from now on; trusted: for this session only.
         system: the system prompt, as it is.
-        ask_trust: how to ask whether a folder is trusted; None: no one is there to ask.
     """
 
     cwd: Path
@@ -67,7 +64,6 @@ class Options:
     persist: bool = True
     overrides: Mapping[str, Any] | None = None
     restrict_tools: frozenset[str] | None = None
-    ask_trust: AskTrust | None = None
     system: str | None = None
     session_type: type[Session] = Session
 
@@ -81,12 +77,12 @@ async def open_session(options: Options, approver: Approver, environ: Mapping[st
     cwd = options.cwd.resolve()
     if not cwd.is_dir():
         raise UsageError(f"{options.cwd} is not a folder")
-    trusted = await _trusted(cwd, options, env)
+    trusted = await _trusted(cwd, options, approver, env)
     loaded = await asyncio.to_thread(loader.load, cwd, env, options.overrides or {}, trusted)
     return await _Assembly(options, approver, env, cwd, trusted, loaded).open()
 
 
-async def _trusted(cwd: Path, options: Options, environ: Mapping[str, str]) -> bool:
+async def _trusted(cwd: Path, options: Options, approver: Approver, environ: Mapping[str, str]) -> bool:
     if options.trusted:
         return True
     if options.trust:
@@ -97,12 +93,12 @@ async def _trusted(cwd: Path, options: Options, environ: Mapping[str, str]) -> b
     found = trust.what_needs_trust(cwd)
     if not found:
         return True
-    if options.ask_trust is None:
-        raise TrustError(f"{cwd} is not trusted, and mltui would obey {', '.join(found)}", hint="Look at them, then pass --trust once")
-    if await options.ask_trust(cwd, found):
+    decision = await approver.decide(TrustRequest(id=uuid4().hex, folder=str(cwd), found=tuple(found)))
+    if decision.approved:
         trust.trust(cwd, environ)
-        return True
-    return False
+    elif decision.answer == "stop":
+        raise TrustError(f"{cwd} is not trusted, and mltui would obey {', '.join(found)}", hint="Look at them, then pass --trust once")
+    return decision.approved
 
 
 @dataclass(frozen=True, slots=True)

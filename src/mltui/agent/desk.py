@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from uuid import uuid4
 
 from mltui.core.approval import ApprovalRequest, Decision, ExperimentRequest, KeepRequest
+from mltui.core.data import JsonObject
 from mltui.core.errors import ExperimentError, UndeclaredEffectError
 from mltui.core.events import (
     Emit,
@@ -65,7 +66,7 @@ class Desk:
             answer = "approve"
         if answer == "approve":
             return await self._run(proposal.id)
-        details = {"experiment_id": proposal.id, "state": "held" if answer == "hold" else "rejected"}
+        details: JsonObject = {"experiment_id": proposal.id, "state": "held" if answer == "hold" else "rejected"}
         if answer == "hold":
             return ToolResult(
                 content=f"{proposal.id} is in the experiment log and waits for a person's decision{_because(decision.reason)}. "
@@ -124,7 +125,7 @@ class Desk:
         )
         await self.emit(ExperimentConcluded(proposal_id=experiment.id, conclusion=conclusion))
         decision = await self.ask(KeepRequest(id=uuid4().hex, call=self.call, experiment=experiment))
-        details = {"experiment_id": experiment.id}
+        details: JsonObject = {"experiment_id": experiment.id}
         if decision.answer == "hold":
             return ToolResult(
                 content=f"The interpretation of {experiment.id} is recorded. Whether the change is kept is still open.", details=details
@@ -173,7 +174,7 @@ def describe(experiment: Experiment) -> ToolResult:
             lines.append("It is still running, also if this session ends; look again with ExperimentStatus.")
         case _:
             pass
-    details = {"experiment_id": experiment.id, "state": experiment.state, "verdict": comparison.verdict if comparison else None}
+    details: JsonObject = {"experiment_id": experiment.id, "state": experiment.state, "verdict": comparison.verdict if comparison else None}
     return ToolResult(content="\n".join(lines), is_error=experiment.state == "failed", details=details)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import functools
+import importlib
 import os
 import sys
 from pathlib import Path
@@ -153,12 +153,7 @@ def _headless(flags: dict[str, Any]) -> int:
         denied_ok=flags["denied_ok"],
     )
 
-    async def open_session(answers: Any) -> Any:
-        from mltui.runtime import open_session
-
-        return await open_session(_options(flags, _folder(flags, None), approver.permissions), answers)
-
-    return run_headless(open_session, approver, options)
+    return run_headless(_opener(flags, _folder(flags, None), approver.permissions), approver, options)
 
 
 def _prompt(flags: dict[str, Any]) -> str:
@@ -198,19 +193,20 @@ def _words_as_path(flags: dict[str, Any]) -> str | None:
     return words[0] if words else None
 
 
-def _plain(flags: dict[str, Any]) -> int:
-    from mltui.ui.plain import ask_trust, run_plain
-
-    folder = _folder(flags, _words_as_path(flags))
+def _opener(flags: dict[str, Any], folder: Path, permissions: tuple[str, ...] = ()) -> Any:
+    """Opens the session for a front-end, which gives its approver."""
 
     async def open_session(approver: Any) -> Any:
-        from dataclasses import replace
+        runtime = await asyncio.to_thread(importlib.import_module, "mltui.runtime")
+        return await runtime.open_session(_options(flags, folder, permissions), approver)
 
-        from mltui.runtime import open_session
+    return open_session
 
-        return await open_session(replace(_options(flags, folder), ask_trust=ask_trust), approver)
 
-    return asyncio.run(run_plain(open_session))
+def _plain(flags: dict[str, Any]) -> int:
+    from mltui.ui.plain import run_plain
+
+    return asyncio.run(run_plain(_opener(flags, _folder(flags, _words_as_path(flags)))))
 
 
 def _tui(flags: dict[str, Any]) -> int:
@@ -219,11 +215,4 @@ def _tui(flags: dict[str, Any]) -> int:
         raise UsageError("There is no terminal", hint="Use `mltui --headless 'what to do'` in scripts, or `mltui --plain`")
     from mltui.ui.tui.app import run_tui
 
-    return run_tui(functools.partial(_open_for_tui, flags, folder))
-
-
-async def _open_for_tui(flags: dict[str, Any], folder: Path, approver: Any, ask_trust: Any = None) -> Any:
-    from dataclasses import replace
-
-    runtime = await asyncio.to_thread(__import__, "mltui.runtime", fromlist=["open_session"])
-    return await runtime.open_session(replace(_options(flags, folder), ask_trust=ask_trust), approver)
+    return run_tui(_opener(flags, folder))

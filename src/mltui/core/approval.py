@@ -68,6 +68,19 @@ class QuestionRequest(Data):
     questions: tuple[Question, ...]
 
 
+class TrustRequest(Data):
+    """May mltui obey what a folder says? Asked before there is a session; `stop` ends the start, `reject` goes on without it.
+
+    Attributes:
+        found: what would be obeyed, relative to the project (`AGENTS.md`, `.mltui/config.toml`, …).
+    """
+
+    kind: Literal["trust"] = "trust"
+    id: str
+    folder: str
+    found: tuple[str, ...]
+
+
 ApprovalRequest = Annotated[PermissionRequest | ExperimentRequest | KeepRequest | QuestionRequest, Field(discriminator="kind")]
 
 
@@ -95,4 +108,4 @@ class Decision(Data):
 class Approver(Protocol):
     """The one authority that answers. It is a required argument everywhere and has no default."""
 
-    async def decide(self, request: ApprovalRequest) -> Decision: ...
+    async def decide(self, request: ApprovalRequest | TrustRequest) -> Decision: ...

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from mltui.core.approval import ApprovalRequest, Decision, ExperimentRequest, KeepRequest, PermissionRequest
+from mltui.core.approval import ApprovalRequest, Decision, ExperimentRequest, KeepRequest, PermissionRequest, TrustRequest
 from mltui.ui.headless.policy_file import ApprovalPolicy, load, objections
 
 
@@ -29,8 +29,10 @@ class HeadlessApprover:
     def permissions(self) -> tuple[str, ...]:
         return self._policy.permissions
 
-    async def decide(self, request: ApprovalRequest) -> Decision:
+    async def decide(self, request: ApprovalRequest | TrustRequest) -> Decision:
         match request:
+            case TrustRequest():
+                return Decision(answer="stop", by="headless")
             case ExperimentRequest():
                 return self._experiment(request)
             case KeepRequest():

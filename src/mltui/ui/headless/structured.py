@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 from pathlib import Path
 from typing import Any, cast
@@ -12,13 +13,17 @@ TRIES = 2
 """How often the model is told what is wrong before the run fails."""
 
 
+def _validator_type(schema: dict[str, Any]) -> Any:
+    """The validator class for the schema's own draft (the library has no types)."""
+    validators: Any = importlib.import_module("jsonschema.validators")
+    return validators.validator_for(schema)
+
+
 class Schema:
     """A JSON schema, and what an answer lacks of it."""
 
     def __init__(self, source: str) -> None:
         """Takes JSON or the path of a JSON file. Raises: UsageError: neither, or not a schema."""
-        import jsonschema
-
         text = source
         if not source.lstrip().startswith("{"):
             try:
@@ -27,11 +32,12 @@ class Schema:
                 raise UsageError(f"Cannot read the schema {source}: {error.strerror}") from None
         try:
             self.schema = cast("dict[str, Any]", json.loads(text))
-            checker = jsonschema.validators.validator_for(self.schema)
+            checker = _validator_type(self.schema)
             checker.check_schema(self.schema)
-        except (ValueError, jsonschema.SchemaError, AttributeError, TypeError) as error:
+        # jsonschema's own SchemaError is no ValueError, and a schema that is no object raises other things.
+        except Exception as error:
             raise UsageError(f"--json-schema is not a JSON schema: {str(error).splitlines()[0]}") from None
-        self._validator = checker(self.schema)
+        self._validator: Any = checker(self.schema)
 
     @property
     def instruction(self) -> str:
