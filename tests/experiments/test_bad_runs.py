@@ -13,11 +13,11 @@ from pathlib import Path
 
 import psutil
 import pytest
+from tests.experiments.conftest import Project
 
 from mltui.core.errors import ApprovalVoidError, JournalError, ProposalError
 from mltui.core.events import ExperimentFinished
 from mltui.experiments.service import Experiments
-from tests.experiments.conftest import Project
 
 SLEEPER = "import os, time\nopen(os.environ['MLTUI_RUN_DIR'] + '/pid', 'w').write(str(os.getpid()))\ntime.sleep(600)\n"
 
@@ -60,7 +60,9 @@ async def test_a_hanging_run_is_ended_with_its_whole_group(project: Project) -> 
     assert [run.status for run in experiment.runs if run.arm == "candidate"] == ["timeout", "timeout"]
     pids = [int(file.read_text()) for file in (project.root / ".mltui" / "jobs").glob("*/runs/*/pid")]
     assert pids and all(gone(pid) for pid in pids)
-    assert not [process for process in psutil.process_iter(["cmdline"]) if "import time; time.sleep(600)" in (process.info["cmdline"] or [])]
+    assert not [
+        process for process in psutil.process_iter(["cmdline"]) if "import time; time.sleep(600)" in (process.info["cmdline"] or [])
+    ]
 
 
 async def test_the_budget_is_kept(project: Project) -> None:
@@ -158,7 +160,7 @@ def test_tampering_voids_the_approval(project: Project) -> None:
     journal.write_text(honest)
     commit = project.experiments.get(proposal_id).proposal.commit
     (project.root / ".git" / "objects" / commit[:2] / commit[2:]).unlink()
-    with pytest.raises(ApprovalVoidError, match="candidate commit .* does not hold what was approved"):
+    with pytest.raises(ApprovalVoidError, match=r"candidate commit .* does not hold what was approved"):
         Experiments.open(project.root, project.config).start(proposal_id)
     assert project.experiments.get(proposal_id).state == "approved"
 

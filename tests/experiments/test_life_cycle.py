@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from tests.experiments.conftest import OPTIM, Project
 
 from mltui.core.errors import ProposalError
 from mltui.core.events import ExperimentFinished, ExperimentProgressed
-from tests.experiments.conftest import OPTIM, Project
 
 
 async def test_from_proposal_to_accepted_change(project: Project) -> None:

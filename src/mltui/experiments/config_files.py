@@ -45,9 +45,16 @@ def set_value(file: str, data: bytes, key: str, value: JsonValue) -> bytes:
     replaced = _set_toml(text, key, value) if _suffix(file) == ".toml" else _set_scalar(file, text, key, value)
     expected = _load(file, text)
     _assign(expected, key.split("."), value)
-    if _load(file, replaced) != expected:
+    if not _reads_as(file, replaced, expected):
         raise ProposalError(f"{key} in {file} cannot be set alone", hint="Is it shared through an anchor? Edit the file instead.")
     return replaced.encode()
+
+
+def _reads_as(file: str, text: str, expected: object) -> bool:
+    try:
+        return bool(_load(file, text) == expected)
+    except ProposalError:
+        return False
 
 
 def _set_scalar(file: str, text: str, key: str, value: JsonValue) -> str:
@@ -59,8 +66,9 @@ def _set_scalar(file: str, text: str, key: str, value: JsonValue) -> str:
     start: int = node.start_mark.index
     end: int = node.end_mark.index
     written = json.dumps(value) if _suffix(file) == ".json" else _yaml_scalar(value)
-    # An empty value ends where the key's colon does.
-    return text[:start] + (" " if start == end and text[start - 1 : start] == ":" else "") + written + text[end:]
+    if start == end:
+        raise ProposalError(f"{key} in {file} is empty", hint="Write its present value there first (null, if none).")
+    return text[:start] + written + text[end:]
 
 
 def _is_scalar(node: object) -> bool:
@@ -126,6 +134,9 @@ def _yaml_scalar(value: JsonValue) -> str:
         return written if "." in written or "e" not in written else written.replace("e", ".0e")
     if isinstance(value, str) and _PLAIN.fullmatch(value) and value.lower() not in _WORDS_WITH_MEANING:
         return value
+    if isinstance(value, str):
+        # JSON writes what lies beyond 16 bits as two halves, which YAML does not join.
+        return '"' + "".join(f"\\U{ord(sign):08x}" if ord(sign) > 0xFFFF else json.dumps(sign)[1:-1] for sign in value) + '"'
     return json.dumps(value)
 
 

@@ -13,9 +13,9 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 from pydantic_core import to_json
 
 from mltui.core.data import Data, JsonObject
@@ -48,9 +48,9 @@ class Record(Data):
     hash: str
 
 
-def plain(value: Any) -> JsonObject:
+def plain(value: BaseModel) -> JsonObject:
     """A pydantic value as plain JSON; numbers that JSON does not know become the strings that pydantic reads back."""
-    return cast(JsonObject, json.loads(to_json(value, inf_nan_mode="strings")))
+    return cast(JsonObject, json.loads(to_json(value.model_dump(), inf_nan_mode="strings")))
 
 
 def canonical(value: JsonObject) -> bytes:

@@ -23,6 +23,10 @@ KIND_ORDER: tuple[ExperimentKind, ...] = ("eval", "data", "train", "prompt", "hp
 """A proposal that changes several kinds of files is of the first of them: the one that needs the most care."""
 
 
+COVERED = ("base_tree", "tree", "command", "seeds", "budget", "metric", "guardrails", "data")
+"""Fields of a proposal that an approval is bound to."""
+
+
 @dataclass(frozen=True, slots=True)
 class Author:
     """Who proposes, in which session (None: from outside a session)."""
@@ -39,11 +43,8 @@ class Built:
 
 def proposal_hash(proposal: Proposal) -> str:
     """SHA-256, in hexadecimal, of all that an approval covers: code before and after, command, seeds, budget, metrics, data."""
-    covered: JsonObject = plain(
-        proposal.model_dump(
-            include={"base_tree", "tree", "command", "seeds", "budget", "metric", "guardrails", "data"},
-        )
-    )
+    fields = plain(proposal)
+    covered: JsonObject = {name: fields[name] for name in COVERED}
     return hashlib.sha256(canonical(covered)).hexdigest()
 
 
