@@ -138,7 +138,10 @@ def _parsed(call: _Call, seen: set[str]) -> ToolCall:
     text = whole("".join(call.arguments))
     try:
         # An empty text is how many providers write a call without arguments.
-        return ToolCall(id=id, name=whole(call.name), arguments=json.loads(text) if text.strip() else {})
+        arguments = json.loads(text) if text.strip() else {}
+        if "\\u" in text:
+            json.dumps(arguments, ensure_ascii=False).encode()  # an escape may stand for what is no character
+        return ToolCall(id=id, name=whole(call.name), arguments=arguments)
     except (ValueError, RecursionError):  # no JSON, no object, too deep, or not Unicode
         return ToolCall(id=id, name=whole(call.name), broken=text)
 

@@ -31,15 +31,20 @@ class Limits:
 
 @functools.cache
 def newest(family: str) -> str | None:
-    """The id of the newest `claude-FAMILY-*` of Anthropic: highest version, the undated name first, then the latest date.
+    """The id of the newest Anthropic model of a family (`sonnet`, `opus`, `haiku`) in the installed table."""
+    return newest_in(_table(), family)
+
+
+def newest_in(table: str, family: str) -> str | None:
+    """The newest `claude-FAMILY-*` of Anthropic: highest version, the undated name first, then the latest date.
 
     Returns:
         `anthropic/ID`, or None when the table lists no such model.
     """
     best: tuple[tuple[int, int, int], str] | None = None
-    for match in _CLAUDE.finditer(_table()):
+    for match in _CLAUDE.finditer(table):
         id, of_family, major, minor, date = match.groups()
-        if of_family != family or _entry_at(match.end()).get("litellm_provider") != "anthropic":
+        if of_family != family or _entry_at(table, match.end()).get("litellm_provider") != "anthropic":
             continue
         rank = (int(major), int(minor or 0), int(date or 99999999))
         if best is None or rank > best[0]:
@@ -56,7 +61,7 @@ def limits(id: str) -> Limits | None:
 def listed(id: str) -> Limits | None:
     """What is listed under exactly this id, or None."""
     match = re.search(rf'"{re.escape(id)}"\s*:\s*(?=\{{)', _table())
-    entry = _entry_at(match.end()) if match else {}
+    entry = _entry_at(_table(), match.end()) if match else {}
     if not (provider := entry.get("litellm_provider")):
         return None
     return Limits(
@@ -111,8 +116,8 @@ def _table() -> str:
     return found[0].read_text(encoding="utf-8") if found else ""
 
 
-def _entry_at(start: int) -> dict[str, Any]:
-    value, _ = _DECODER.raw_decode(_table(), start)
+def _entry_at(table: str, start: int) -> dict[str, Any]:
+    value, _ = _DECODER.raw_decode(table, start)
     return cast("dict[str, Any]", value)
 
 

@@ -58,8 +58,8 @@ def resolve(name: str, config: Config, environ: Mapping[str, str], *, inherit: M
     """
     if name == "inherit":
         return inherit or resolve_role("default", config, environ)
-    choice = _resolve(name, config, environ, seen=())
-    return replace(choice, alias=name) if choice.id != name else choice
+    choice = _resolve(name, config, environ, None, seen=())
+    return replace(choice, alias=name if choice.id != name else None, settings=choice.settings.model_copy(update={"id": choice.id}))
 
 
 def resolve_role(role: Role, config: Config, environ: Mapping[str, str]) -> ModelChoice:
@@ -136,15 +136,14 @@ def model_folders(environ: Mapping[str, str]) -> tuple[Path, ...]:
     return (Path(home) / "models" if home else platformdirs.user_data_path("mltui") / "models",)
 
 
-def _resolve(name: str, config: Config, environ: Mapping[str, str], seen: tuple[str, ...]) -> ModelChoice:
+def _resolve(name: str, config: Config, environ: Mapping[str, str], settings: ModelSettings | None, seen: tuple[str, ...]) -> ModelChoice:
+    """Follows `[models.NAME]` to a real model; the settings of the name that was asked for are the ones that count."""
     if name in seen:
         raise ConfigError(f"the models {' → '.join((*seen, name))} name each other", hint=f"give [models.{name}] the id of a real model")
-    if settings := config.models.get(name):
-        if settings.id == name:
-            return _builtin(name, config, environ, settings)
-        found = _resolve(settings.id, config, environ, (*seen, name))
-        return replace(found, settings=settings.model_copy(update={"id": found.id}))
-    return _builtin(name, config, environ, ModelSettings(id=name))
+    own = config.models.get(name)
+    if own and own.id != name:
+        return _resolve(own.id, config, environ, settings or own, (*seen, name))
+    return _builtin(name, config, environ, settings or own or ModelSettings(id=name))
 
 
 def _builtin(name: str, config: Config, environ: Mapping[str, str], settings: ModelSettings) -> ModelChoice:
@@ -153,7 +152,7 @@ def _builtin(name: str, config: Config, environ: Mapping[str, str], settings: Mo
     if name in catalogue.FAMILIES:
         if not (id := catalogue.newest(name)):
             raise ConfigError(f"the installed LiteLLM lists no {name} model", hint=f"set id in [models.{name}]")
-        return ModelChoice("litellm", id, settings.model_copy(update={"id": id}))
+        return ModelChoice("litellm", id, settings)
     if name.startswith("scripted:"):
         return ModelChoice("scripted", name, settings)
     if name.startswith("local:"):
@@ -200,7 +199,7 @@ def _cloud(name: str, config: Config, settings: ModelSettings) -> ModelChoice:
         return ModelChoice("litellm", name, settings)
     if listed := catalogue.listed(name):
         id = f"anthropic/{name}" if listed.provider == "anthropic" else name
-        return ModelChoice("litellm", id, settings.model_copy(update={"id": id}))
+        return ModelChoice("litellm", id, settings)
     if settings.api_base:
         raise ConfigError(
             f"no protocol is named for the model {name} at {settings.api_base}", hint=f"write openai/{name} or anthropic/{name}"
