@@ -56,12 +56,15 @@ class LocalModel:
         settings: the `[local]` part of the configuration.
         temperature: by default 0 for a demonstration model, `TEMPERATURE` for others.
         seed: of the sampling, where the temperature is not 0.
+        max_output: the most tokens of one answer; by default fewer for a demonstration model.
 
     Raises:
         ConfigError: the file is not a whole GGUF text model, or llama.cpp is not installed.
     """
 
-    def __init__(self, path: Path, settings: Settings, *, temperature: float | None = None, seed: int = 0) -> None:
+    def __init__(
+        self, path: Path, settings: Settings, *, temperature: float | None = None, seed: int = 0, max_output: int | None = None
+    ) -> None:
         self._gguf = gguf.inspect(path)
         if importlib.util.find_spec("llama_cpp") is None:
             raise ConfigError("Local models need llama.cpp, which is not installed", hint=f"Run: {INSTALL}")
@@ -69,7 +72,7 @@ class LocalModel:
         demo = self._gguf.is_demo
         self._temperature = temperature if temperature is not None else (0.0 if demo else TEMPERATURE)
         self._seed = seed
-        self._max_output = DEMO_OUTPUT if demo else MAX_OUTPUT
+        self._max_output = max_output or (DEMO_OUTPUT if demo else MAX_OUTPUT)
         self._note = DEMO_NOTE.format(name=path.stem, millions=self._gguf.parameters / 1e6) if demo else ""
         self._context = wanted_context(self._gguf, settings.context)
         self._worker: WorkerProcess | None = None

@@ -72,7 +72,7 @@ class GGUFReader:
         version = self._version()
         tensor_count, key_count = self._number("<Q"), self._number("<Q")
         if tensor_count > MAX_TENSORS or key_count > MAX_KEYS or tensor_count * 24 + key_count * 13 > self._size:
-            raise Malformed(f"it claims {tensor_count:,} tensors and {key_count:,} metadata keys, which cannot be")
+            raise Malformed(f"it claims {tensor_count:,} tensors and {key_count:,} metadata keys, more than it can hold")
         metadata: dict[str, Value] = {}
         for _ in range(key_count):
             self._entry(metadata)
@@ -144,6 +144,8 @@ class GGUFReader:
     def _tensor(self) -> Tensor:
         name = self._string(MAX_NAME)
         dimensions = self._number("<I")
+        if not name:
+            raise Malformed("a tensor has no name")
         if dimensions > 4:
             raise Malformed(f"the tensor {_shown(name)} has {dimensions:,} dimensions")
         shape = struct.unpack(f"<{dimensions}Q", self._take(8 * dimensions))

@@ -152,6 +152,8 @@ _TYPES: dict[str, type[Message]] = {
     kind.__name__.lower(): kind for kind in (Load, Generate, Cancel, Stat, Quit, Hello, Loaded, Piece, Done, Failed, Stats)
 }
 
+_OPTIONAL = {"hint"}
+
 
 def encode(message: Message) -> bytes:
     """The frame of a message. Raises: ProtocolError: it is larger than `MAX_FRAME`."""
@@ -180,7 +182,8 @@ def decode(body: bytes) -> Message:
     if kind is None or not isinstance(data, dict):
         raise ProtocolError("a message of unknown type")
     expected = _fields(kind)
-    if data.keys() - expected.keys() or not all(_fits(data.get(name), allowed) for name, allowed in expected.items()):
+    missing = expected.keys() - data.keys() - _OPTIONAL
+    if missing or data.keys() - expected.keys() or not all(_fits(data[name], expected[name]) for name in data):
         raise ProtocolError(f"a malformed {kind.__name__.lower()} message")
     return kind(**cast(dict[str, typing.Any], data))
 

@@ -62,17 +62,19 @@ def _signed(low: int, high: int, magnitudes: Callable[[int, int], Node]) -> Node
 
 
 def _naturals(low: int, high: int) -> Node:
-    """The integers 0 <= low..high: by length, the lengths that are wholly inside in one alternative."""
-    parts: list[Node] = []
+    """The integers 0 <= low..high: zero, and by length; lengths that are wholly inside in one alternative."""
+    parts: list[Node] = [Literal("0")] if low == 0 else []
     whole: list[int] = []
-    for length in range(len(str(low)), len(str(high)) + 1):
-        smallest, largest = 10 ** (length - 1) if length > 1 else 0, 10**length - 1
-        if length > 1 and low <= smallest and largest <= high:
+    low = max(low, 1)
+    for length in range(len(str(low)), len(str(high)) + 1 if high else 0):
+        smallest, largest = 10 ** (length - 1), 10**length - 1
+        if low <= smallest and largest <= high:
             whole.append(length)
         else:
             parts.append(_digits(str(max(low, smallest)), str(min(high, largest))))
     if whole:
-        parts.insert(1 if len(str(low)) < whole[0] else 0, sequence(Chars("1-9"), Repeat(DIGIT, whole[0] - 1, whole[-1] - 1)))
+        first, last = whole[0] - 1, whole[-1] - 1
+        parts.append(sequence(Chars("1-9"), Repeat(DIGIT, first, last) if last else NOTHING))
     return choice(*parts)
 
 

@@ -12,7 +12,6 @@ import faulthandler
 import json
 import resource
 import signal
-import threading
 from collections.abc import Generator
 from typing import Any
 
@@ -97,12 +96,10 @@ class ChatTemplate:
 @contextlib.contextmanager
 def _bounded() -> Generator[None]:
     """Bounds the time and memory of what runs inside, which must be the main thread."""
-    timer = threading.current_thread() is threading.main_thread()
-    if timer:
-        signal.signal(signal.SIGALRM, _out_of_time)
-        signal.setitimer(signal.ITIMER_REAL, RENDER_SECONDS)
-        # A single C call cannot be interrupted by the signal; this ends the process from outside of Python.
-        faulthandler.dump_traceback_later(KILL_SECONDS, exit=True)
+    handler = signal.signal(signal.SIGALRM, _out_of_time)
+    timer = signal.setitimer(signal.ITIMER_REAL, RENDER_SECONDS)
+    # A single C call cannot be interrupted by the signal; this ends the process from outside of Python.
+    faulthandler.dump_traceback_later(KILL_SECONDS, exit=True)
     limits = resource.getrlimit(resource.RLIMIT_AS)
     _limit_memory(limits)
     try:
@@ -117,9 +114,10 @@ def _bounded() -> Generator[None]:
         raise TemplateError(" ".join(f"{type(error).__name__}: {error}".split())[:300]) from None
     finally:
         resource.setrlimit(resource.RLIMIT_AS, limits)
-        if timer:
-            signal.setitimer(signal.ITIMER_REAL, 0)
-            faulthandler.cancel_dump_traceback_later()
+        faulthandler.cancel_dump_traceback_later()
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, handler)
+        signal.setitimer(signal.ITIMER_REAL, *timer)
 
 
 def _limit_memory(limits: tuple[int, int]) -> None:
