@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import pytest
@@ -89,7 +90,7 @@ def test_every_request_only_appends_to_the_one_before(project: Project, protocol
         return [bare(inner) for inner in value] if isinstance(value, list) else value
 
     assert len(bodies) == len(SCRIPT)
-    for earlier, later in zip(bodies, bodies[1:], strict=False):
+    for earlier, later in itertools.pairwise(bodies):
         assert bare(later.get("system")) == bare(earlier.get("system"))
         assert bare(later["tools"]) == bare(earlier["tools"])
         assert bare(later["messages"])[: len(earlier["messages"])] == bare(earlier["messages"])

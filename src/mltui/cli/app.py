@@ -52,7 +52,8 @@ class Root(click.Group):
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         run = self.get_command(ctx, "run")
         assert run is not None
-        records = [record for parameter in run.get_params(ctx) if (record := parameter.get_help_record(ctx))]
+        options = [parameter for parameter in run.get_params(ctx) if isinstance(parameter, click.Option)]
+        records = [record for option in options if (record := option.get_help_record(ctx))]
         with formatter.section("Options of the agent"):
             formatter.write_dl(records)
         self.format_commands(ctx, formatter)
@@ -61,11 +62,12 @@ class Root(click.Group):
 @click.command(
     cls=Root,
     name="mltui",
+    subcommand_metavar="[PATH] | COMMAND [ARGS]...",
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
     epilog="Examples: `mltui` · `mltui --plain` · `mltui --headless 'why does test_loss fail?'` · `mltui experiments list`",
 )
 def root() -> None:
-    """mltui [PATH]: a coding agent for machine-learning engineers. Every training, prompt and
+    """A coding agent for machine-learning engineers. Every training, prompt and
     hyperparameter change that it proposes is an experiment that you approve."""
 
 

@@ -63,7 +63,9 @@ def show(name: str, cwd: Path) -> None:
 @json_option
 def check(paths_: tuple[Path, ...], cwd: Path, as_json: bool) -> int:
     """Check persona files; ends with 52 when one is broken. Example: mltui personas check .claude/agents"""
-    problems = loader.check(paths_ or _folders(cwd), os.environ, [tool.name for tool in catalog()])
+    problems = loader.check(
+        paths_ or [folder for folder in _folders(cwd) if folder.is_dir()], os.environ, [tool.name for tool in catalog()]
+    )
     if as_json:
         emit_json([{"path": str(p.path), "line": p.line, "level": p.level, "text": p.text} for p in problems])
     else:

@@ -17,7 +17,7 @@ MODES = ("plan", "default", "accept-edits", "auto", "acceptEdits")
 
 
 @click.command(name="run", context_settings={"help_option_names": ["-h", "--help"]})
-@click.argument("words", nargs=-1)
+@click.argument("words", nargs=-1, metavar="[PATH | PROMPT]")
 @click.option(
     "--headless",
     "-p",
