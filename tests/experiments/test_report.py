@@ -1,0 +1,163 @@
+"""The report and the plot of an experiment, and the texts that go into MLflow: complete, escaped, bounded."""
+
+from __future__ import annotations
+
+import posixpath
+import re
+import xml.etree.ElementTree as ElementTree
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from tests.experiments.tracked_project import BEGUN, proposal
+
+from mltui.core.experiment import Approval, Arm, Comparison, Conclusion, Experiment, ParameterChange, Proposal, Run
+from mltui.experiments.comparison import compare
+from mltui.experiments.plot import Scale, comparison_svg
+from mltui.experiments.report import experiment_report, proposal_text
+from mltui.experiments.tracking.history import History, TrackedRun
+from mltui.experiments.tracking.mapping import LOG_LIMIT, TAG_LIMIT, child_runs, mlflow_name, parent_run
+
+
+def run(arm: Arm, seed: int, accuracy: float) -> Run:
+    return Run(arm=arm, seed=seed, status="finished", metrics={"accuracy": accuracy}, started=BEGUN, ended=BEGUN + 4.5)
+
+
+def finished(plan: Proposal | None = None) -> Experiment:
+    plan = plan or proposal()
+    runs = [run("baseline", seed, 0.9 + seed / 500) for seed in range(6)] + [run("candidate", seed, 0.92 + seed / 400) for seed in range(6)]
+    comparison, guardrails = compare(plan, runs)
+    return Experiment(
+        proposal=plan,
+        state="accepted",
+        approval=Approval(proposal_id=plan.id, proposal_hash=plan.hash, answer="approve", by="ada", at=BEGUN, reason="try it"),
+        runs=tuple(runs),
+        comparison=comparison,
+        guardrails=guardrails,
+        conclusion=Conclusion(interpretation="It converges now.", recommendation="accept", by="claude", at=BEGUN),
+        decided_by="ada",
+    )
+
+
+def test_the_report_goes_from_hypothesis_to_decision():
+    text = experiment_report(finished())
+    order = ["# P-0007", "## Hypothesis", "## Methodology", "## Plan", "## Change", "-lr: 0.1", "## Runs", "## Comparison"]
+    order += ["95 % interval, paired t", "d_z = ", "p = 0.031", "Verdict: **better**", "## Guardrails", "## Interpretation", "## Decision"]
+    place = 0
+    for part in order:
+        place = text.index(part, place)
+    assert "| baseline | 0 | finished | 0.9 | – | 4.5 |  |" in text
+    assert "latency ms: inconclusive, no run reported latency ms; they reported accuracy" in text
+    assert "Approved by ada, 2025-06-15 15:06 UTC: try it" in text
+    assert text.endswith("- Change accepted by ada\n")
+
+
+def test_a_proposal_that_nobody_decided_on_has_a_report_too():
+    text = experiment_report(Experiment(proposal=proposal(), state="proposed"))
+    assert "## Runs\n\nNone yet." in text
+    assert text.endswith("## Decision\n\nNone yet.\n")
+
+
+def test_content_cannot_break_out_of_the_page():
+    plan = proposal().model_copy(update={"patch": "+```\n+# not a heading\n+````\n", "command": "python `x` --seed {seed}"})
+    crashed = Run(arm="candidate", seed=0, status="failed", started=0, ended=1, message="a | b\nc")
+    text = experiment_report(Experiment(proposal=plan, state="running", runs=(crashed,)))
+    assert "`````diff\n+```" in text
+    assert "`` python `x` --seed {seed} ``" in text
+    assert "| a \\| b c |" in text
+
+
+def test_a_long_patch_is_cut_in_the_report_only():
+    plan = proposal().model_copy(update={"patch": "+line\n" * 20_000})
+    assert "characters more, see diff.patch" in proposal_text(plan)
+    assert len(proposal_text(plan)) < 62_000
+
+
+def elements(svg: str, name: str) -> list[ElementTree.Element]:
+    return list(ElementTree.fromstring(svg).iter(f"{{http://www.w3.org/2000/svg}}{name}"))
+
+
+def test_the_plot_has_a_line_for_each_pair_and_the_interval():
+    comparison = finished().comparison
+    assert comparison is not None
+    svg = comparison_svg(comparison)
+    assert len(elements(svg, "circle")) == 2 * 6 + 1
+    assert len(elements(svg, "path")) == 1
+    assert "seed 5: 0.91 → 0.9325" in svg
+
+
+@given(st.text(max_size=20), st.floats(-1e9, 1e9), st.floats(0, 1e9), st.integers(0, 8))
+def test_the_plot_is_well_formed_whatever_the_numbers(name: str, diff: float, half: float, n: int):
+    base = finished().comparison
+    assert base is not None
+    pairs = tuple((seed, 0.5, 0.5 + diff) for seed in range(n))
+    changes: dict[str, object] = {
+        "diff": diff,
+        "ci_low": diff - half,
+        "ci_high": diff + half,
+        "n": n,
+        "pairs": pairs,
+        "summary": f"{name} <&> moved",
+    }
+    svg = comparison_svg(Comparison.model_validate({**base.model_dump(), **changes}))
+    assert len(elements(svg, "svg")) == 1
+    for circle in elements(svg, "circle"):
+        assert 79 <= float(circle.get("cy", "0")) <= 351
+
+
+@pytest.mark.parametrize("values", [[0.0], [5.0, 5.0], [0.001, 0.0012], [-3e8, 4e8], [1e-12, 2e-12]])
+def test_axes_have_a_few_round_ticks_inside(values: list[float]):
+    scale = Scale(values)
+    assert 1 <= len(scale.ticks()) <= 11
+    assert all(scale.low <= tick <= scale.high for tick in scale.ticks())
+
+
+def history(experiment: Experiment) -> History:
+    runs = tuple(TrackedRun(f"run-{index}", run) for index, run in enumerate(experiment.runs))
+    return History(experiment, "event", 9, BEGUN, runs)
+
+
+def test_long_texts_are_cut_where_mlflow_would_cut_without_a_word():
+    plan = proposal().model_copy(
+        update={
+            "hypothesis": "h" * 20_000,
+            "parameters": (ParameterChange(name="layers", key="c.yaml:l", before=[1, 2], after=["x" * 9000]),),
+        }
+    )
+    parent = parent_run(history(finished(plan)), "head")
+    assert len(parent.tags["mlflow.note.content"]) == TAG_LIMIT
+    assert parent.tags["mlflow.note.content"].endswith("(cut; all of it is in mltui/proposal.md and mltui/report.md)")
+    assert "h" * 20_000 in parent.artifacts["mltui/proposal.md"]
+    children = child_runs(history(finished(plan)), Path("/"))
+    assert children[0].params["layers"] == "[1, 2]"
+    assert len(children[6].params["layers"]) < 6000
+
+
+def test_a_long_log_keeps_its_start_and_its_end(tmp_path: Path):
+    (tmp_path / "stdout.log").write_bytes(b"first\n" + b"x" * (3 * LOG_LIMIT) + b"\nlast\n")
+    (tmp_path / "stderr.log").write_bytes(b"\xff broken")
+    experiment = Experiment(
+        proposal=proposal(), state="running", runs=(run("baseline", 0, 0.9).model_copy(update={"folder": str(tmp_path)}),)
+    )
+    (child,) = child_runs(history(experiment), Path("/"))
+    log = child.artifacts["logs/stdout.log"]
+    assert log.startswith("first\n")
+    assert log.endswith("\nlast\n")
+    assert f"{2 * LOG_LIMIT + 12} bytes left out" in log
+    assert child.artifacts["logs/stderr.log"] == "\ufffd broken"
+    assert "mltui/diff.patch" not in child.artifacts
+
+
+@given(st.text(max_size=400))
+def test_names_are_such_as_mlflow_takes(name: str):
+    made = mlflow_name(name)
+    assert re.fullmatch(r"[/\w.\- :]+", made)
+    assert posixpath.normpath(made) == made
+    assert made not in {".", ""}
+    assert not made.startswith(("..", "/"))
+    assert len(made) <= 250
+
+
+def test_ordinary_names_are_kept():
+    assert [mlflow_name(name) for name in ("val/f1-macro", "lr", "top 5: acc", "a[0]")] == ["val/f1-macro", "lr", "top 5: acc", "a_0_"]
