@@ -156,12 +156,12 @@ def read_regular(path: Path, largest: int = LARGEST) -> bytes:
     try:
         # O_NONBLOCK: opening a pipe that nobody writes to must not wait.
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         raise ToolError(f"{path} does not exist", hint=_nearest(path)) from None
     except OSError as error:
         raise ToolError(f"{path} cannot be read: {_reason(error)}") from None
-    with os.fdopen(descriptor, "rb") as file:
-        status = os.fstat(file.fileno())
+    try:
+        status = os.fstat(descriptor)
         if stat.S_ISDIR(status.st_mode):
             raise ToolError(f"{path} is a folder", hint="List it with Glob, or with ls in Bash")
         if not stat.S_ISREG(status.st_mode):
@@ -171,10 +171,12 @@ def read_regular(path: Path, largest: int = LARGEST) -> bytes:
                 f"{path} has {status.st_size:,} bytes, too many to read whole (at most {largest:,})",
                 hint="Look at a part with Bash (head, tail, sed -n) or search it with Grep",
             )
-        try:
+        with open(descriptor, "rb", closefd=False) as file:
             data = file.read(largest + 1)
-        except OSError as error:
-            raise ToolError(f"{path} cannot be read: {_reason(error)}") from None
+    except OSError as error:
+        raise ToolError(f"{path} cannot be read: {_reason(error)}") from None
+    finally:
+        os.close(descriptor)
     if len(data) > largest:
         raise ToolError(f"{path} grew beyond {largest:,} bytes while it was read")
     return data

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Annotated
 
 from pydantic import BeforeValidator, Field
-from pydantic.json_schema import SkipJsonSchema
 
 from mltui.core.data import JsonObject
 from mltui.core.effects import Effect
@@ -26,9 +25,9 @@ def _milliseconds(value: object) -> object:
 
 class BashArgs(LaxArgs):
     command: str = Field(min_length=1, description="The command")
-    description: str | SkipJsonSchema[None] = Field(default=None, description="What it does, in five to ten words")
-    timeout: Annotated[float, BeforeValidator(_milliseconds)] | SkipJsonSchema[None] = Field(
-        default=None, gt=0, le=LONGEST_SECONDS * 1000, description="Milliseconds until it is ended; 120000 when left out, 600000 at most"
+    description: str = Field(default="", description="What it does, in five to ten words")
+    timeout: Annotated[float, BeforeValidator(_milliseconds)] = Field(
+        default=DEFAULT_SECONDS * 1000, gt=0, le=LONGEST_SECONDS * 1000, description="Milliseconds until it is ended"
     )
     run_in_background: bool = Field(default=False, description="Not available")
 
@@ -48,7 +47,7 @@ class Bash:
         return command_effects(args.command, workspace.cwd)
 
     async def run(self, args: BashArgs, ctx: ToolContext) -> ToolResult:
-        seconds = DEFAULT_SECONDS if args.timeout is None else args.timeout / 1000
+        seconds = args.timeout / 1000
         result = await ctx.shell.run(args.command, seconds, ctx.output)
         lines = [result.output.rstrip("\n")] if result.output.strip() else ["(no output)"]
         if result.spill is not None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pydantic import Field
-from pydantic.json_schema import SkipJsonSchema
 
 from mltui.core.data import JsonValue
 from mltui.core.effects import Effect
@@ -22,9 +21,9 @@ class ProposeExperimentArgs(LaxArgs):
     changes: dict[str, JsonValue] = Field(
         default_factory=dict[str, JsonValue], description='Parameters of the declared space and their new values, such as {"lr": 0.01}'
     )
-    entrypoint: str | SkipJsonSchema[None] = Field(default=None, description="The declared training command, where there is more than one")
-    seeds: tuple[int, ...] | SkipJsonSchema[None] = Field(default=None, min_length=1, description="The project's seeds when left out")
-    minutes: float | SkipJsonSchema[None] = Field(default=None, gt=0, description="The most wall time of all runs together")
+    entrypoint: str = Field(default="", description="The declared training command, where there is more than one")
+    seeds: tuple[int, ...] = Field(default=(), description="The project's own seeds when left out")
+    minutes: float = Field(default=0.0, ge=0, description="The most wall time of all runs together; 0: the project's own limit")
 
 
 class ProposeExperiment:
@@ -41,15 +40,15 @@ class ProposeExperiment:
                 hypothesis=args.hypothesis,
                 methodology=args.methodology,
                 changes=args.changes,
-                entrypoint=args.entrypoint,
-                seeds=args.seeds,
-                minutes=args.minutes,
+                entrypoint=args.entrypoint or None,
+                seeds=args.seeds or None,
+                minutes=args.minutes or None,
             )
         )
 
 
 class ExperimentStatusArgs(LaxArgs):
-    experiment_id: str | SkipJsonSchema[None] = Field(default=None, description="Such as P-0007; all experiments when left out")
+    experiment_id: str = Field(default="", description="Such as P-0007; all experiments when left out")
     wait_seconds: float = Field(default=0.0, ge=0, le=_LONGEST_WAIT, description="Wait so long for the experiment's runs to end")
 
 
@@ -61,7 +60,7 @@ class ExperimentStatus:
         return (Effect(kind="note", target=args.experiment_id or "experiments"),)
 
     async def run(self, args: ExperimentStatusArgs, ctx: ToolContext) -> ToolResult:
-        return await ctx.experiments.status(args.experiment_id, args.wait_seconds)
+        return await ctx.experiments.status(args.experiment_id or None, args.wait_seconds)
 
 
 class ConcludeExperimentArgs(LaxArgs):

@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 from pydantic import Field
-from pydantic.json_schema import SkipJsonSchema
 
 from mltui.core.effects import Effect
 from mltui.core.messages import ToolResult
@@ -19,7 +18,7 @@ _MAGIC = frozenset("*?[{")
 
 class GlobArgs(LaxArgs):
     pattern: str = Field(min_length=1, description="A glob such as **/*.py or conf/*.{yaml,yml}")
-    path: str | SkipJsonSchema[None] = Field(default=None, description="The folder to search; the working folder when left out")
+    path: str = Field(default=".", description="The folder to search")
 
 
 class Glob:
@@ -41,10 +40,10 @@ def searched(args: GlobArgs, workspace: Workspace) -> tuple[Path, str]:
     """The folder to search and the pattern inside it: the fixed folders that a pattern begins with belong to the former."""
     parts = args.pattern.split("/")
     if not (args.pattern.startswith(("/", "~")) or ".." in parts):
-        return resolve(workspace, args.path or "."), args.pattern.removeprefix("./")
+        return resolve(workspace, args.path), args.pattern.removeprefix("./")
     fixed = next((index for index, part in enumerate(parts) if _MAGIC & set(part)), len(parts) - 1)
     folder = "/".join(parts[:fixed]) or "/"
-    base = resolve(workspace, args.path or ".")
+    base = resolve(workspace, args.path)
     return resolve(workspace, str(base / Path(folder).expanduser()) if not folder.startswith("~") else folder), "/".join(parts[fixed:])
 
 

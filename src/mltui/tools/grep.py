@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Literal
 
 from pydantic import Field
-from pydantic.json_schema import SkipJsonSchema
 
 from mltui.core.effects import Effect
 from mltui.core.messages import ToolResult
@@ -20,9 +19,9 @@ _MOST_CONTEXT = 200
 
 class GrepArgs(LaxArgs):
     pattern: str = Field(min_length=1, description="A regular expression (Rust syntax, as in ripgrep)")
-    path: str | SkipJsonSchema[None] = Field(default=None, description="A file or folder; the working folder when left out")
-    glob: str | SkipJsonSchema[None] = Field(default=None, description="Only files of this shape, such as *.py or conf/**")
-    type: str | SkipJsonSchema[None] = Field(default=None, description="Only files of this type, such as py, yaml, md")
+    path: str = Field(default=".", description="A file or folder")
+    glob: str = Field(default="", description="Only files of this shape, such as *.py or conf/**")
+    type: str = Field(default="", description="Only files of this type, such as py, yaml, md")
     output_mode: Literal["content", "files_with_matches", "count"] = Field(
         default="files_with_matches", description="Matching lines, names of files, or matching lines counted by file"
     )
@@ -31,7 +30,7 @@ class GrepArgs(LaxArgs):
     after: int = Field(default=0, ge=0, le=_MOST_CONTEXT, alias="-A", description="Lines to show after a match (content)")
     before: int = Field(default=0, ge=0, le=_MOST_CONTEXT, alias="-B", description="Lines to show before a match (content)")
     context: int = Field(default=0, ge=0, le=_MOST_CONTEXT, alias="-C", description="Lines to show around a match (content)")
-    head_limit: int = Field(default=LIMIT, ge=0, description=f"At most so many lines of answer; {LIMIT} when left out")
+    head_limit: int = Field(default=LIMIT, ge=0, description="At most so many lines of answer")
     multiline: bool = Field(default=False, description="Let a match span lines, and . match a line ending")
 
 
@@ -40,15 +39,15 @@ class Grep:
     args_model = GrepArgs
 
     def effects(self, args: GrepArgs, workspace: Workspace) -> tuple[Effect, ...]:
-        return (Effect(kind="read", target=str(resolve(workspace, args.path or "."))),)
+        return (Effect(kind="read", target=str(resolve(workspace, args.path))),)
 
     async def run(self, args: GrepArgs, ctx: ToolContext) -> ToolResult:
-        root = resolve(ctx.workspace, args.path or ".")
+        root = resolve(ctx.workspace, args.path)
         query = GrepQuery(
             pattern=args.pattern,
             root=root,
-            glob=args.glob,
-            type=args.type,
+            glob=args.glob or None,
+            type=args.type or None,
             output_mode=args.output_mode,
             ignore_case=args.ignore_case,
             line_numbers=args.line_numbers,

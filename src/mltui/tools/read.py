@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pydantic import Field
-from pydantic.json_schema import SkipJsonSchema
 
 from mltui.core.effects import Effect
 from mltui.core.errors import ToolError
@@ -32,8 +31,8 @@ _HOW_TO_LOOK = {
 
 class ReadArgs(LaxArgs):
     file_path: str = Field(description="The file: absolute, or relative to the working folder")
-    offset: int | SkipJsonSchema[None] = Field(default=None, ge=0, description="The first line to show, counted from 1")
-    limit: int | SkipJsonSchema[None] = Field(default=None, ge=1, description=f"How many lines; {DEFAULT_LINES} when left out")
+    offset: int = Field(default=1, ge=0, description="The first line to show, counted from 1")
+    limit: int = Field(default=DEFAULT_LINES, ge=1, description="How many lines")
 
 
 class Read:
@@ -54,7 +53,7 @@ class Read:
         if not data:
             return ToolResult(content=f"{shown} is empty", details={"path": str(path), "lines": 0})
         file = decode(data)
-        content, lines = numbered(file, args.offset or 1, args.limit or DEFAULT_LINES)
+        content, lines = numbered(file, max(args.offset, 1), args.limit)
         return ToolResult(content=content, details={"path": str(path), "lines": lines})
 
 

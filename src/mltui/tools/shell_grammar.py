@@ -113,9 +113,12 @@ class _Walk:
             for child in node.named_children:
                 self._scope(child, itself=True)
         elif kind == "list":
-            self.visit(node.children[0], straight=straight)
-            for operator, right in zip(node.children[1::2], node.children[2::2], strict=False):
-                self.visit(right, straight=straight and operator.type == "&&")
+            follows = straight
+            for child in node.children:
+                if child.is_named:
+                    self.visit(child, straight=follows)
+                else:
+                    follows = straight and child.type == "&&"
         else:
             for child in node.named_children:
                 self.visit(child, straight=straight and kind not in _BRANCHING)
@@ -128,8 +131,9 @@ class _Walk:
         self._folder = folder
 
     def _command(self, node: Node, straight: bool) -> None:
-        parts = [child for child in node.named_children if child.type not in _REDIRECTS]
-        redirects = [child for child in node.named_children if child.type in _REDIRECTS]
+        self._check_words(node)
+        parts = [child for child in node.children if child.type not in _REDIRECTS]
+        redirects = [child for child in node.children if child.type in _REDIRECTS]
         words = [self._word(part) for part in parts]
         writes = self._writes(redirects)
         for inner in self._described(words):
@@ -168,6 +172,7 @@ class _Walk:
     def _redirected(self, node: Node, straight: bool) -> None:
         body = node.child_by_field_name("body")
         redirects = node.children_by_field_name("redirect")
+        self._check_words(node)
         # The grammar hangs the redirect of a list's last command on the whole list.
         of_last = body is not None and body.type in {"list", "pipeline", "negated_command"}
         writes = () if of_last else self._writes(redirects)
@@ -265,7 +270,7 @@ class _Walk:
             return source[1:-1]
         if node.type == "string":
             return unescape_quoted(source[1:-1]) if all(child.type in {'"', "string_content"} for child in node.children) else None
-        if node.type in {"word", "number", "test_operator"} and not node.named_children:
+        if node.type in {"word", "number", "test_operator"} or not node.is_named:
             return unescape(source)
         return None
 
@@ -295,12 +300,19 @@ class _Walk:
     def _check_gaps(self, node: Node) -> None:
         """Between tokens there is only what bash takes for white space."""
         position = node.start_byte
-        for child in node.children:
-            if not _BLANK.fullmatch(self._source, position, max(child.start_byte, position)):
+        for start, end in [*((child.start_byte, child.end_byte) for child in node.children), (node.end_byte, node.end_byte)]:
+            gap = self._source[position : max(start, position)]
+            # A line continuation alone joins what stands around it to one word.
+            if not _BLANK.fullmatch(gap) or (gap and not gap.replace(b"\\\n", b"")):
                 raise _Unsplittable
-            position = child.end_byte
-        if not _BLANK.fullmatch(self._source, position, node.end_byte):
-            raise _Unsplittable
+            position = end
+
+    def _check_words(self, command: Node) -> None:
+        """Words have blanks between them, or they are one; a line ending ends the command."""
+        for left, right in itertools.pairwise(command.children):
+            gap = self._source[left.end_byte : right.start_byte].replace(b"\\\n", b"")
+            if b"\n" in gap or (not gap and right.type not in _REDIRECTS):
+                raise _Unsplittable
 
     def _check_heredoc(self, node: Node) -> None:
         if node.children_by_field_name("argument"):

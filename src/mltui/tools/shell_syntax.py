@@ -9,6 +9,8 @@ from pathlib import Path
 from mltui.core.effects import Effect
 
 _LONGEST = 100_000
+_BLANKS = " \t\n"
+"""What bash takes for white space; a carriage return is none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +37,7 @@ class SimpleCommand:
 
 def opaque(text: str) -> SimpleCommand:
     """A command that could not be split."""
-    text = text.strip()
+    text = text.strip(_BLANKS)
     return SimpleCommand(text=text, words=(text,), core=(text,), core_text=text, opaque=True)
 
 
@@ -45,7 +47,7 @@ def simple_commands(command: str) -> tuple[SimpleCommand, ...]:
 
     What cannot be split with certainty is one opaque command. Never raises.
     """
-    if not command.strip():
+    if not command.strip(_BLANKS):
         return ()
     if len(command) > _LONGEST:
         return (opaque(command),)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Literal
 
 from pydantic import ConfigDict, Field
-from pydantic.json_schema import SkipJsonSchema
 
 from mltui.core.effects import Effect
 from mltui.core.errors import ToolError
@@ -22,7 +21,7 @@ class TodoItem(LaxArgs):
 
     content: str = Field(min_length=1, description="What is to be done")
     status: Literal["pending", "in_progress", "completed"] = "pending"
-    activeForm: str | SkipJsonSchema[None] = Field(default=None, description="The same, as it is called while it is being done")
+    activeForm: str = Field(default="", description="The same, as it is called while it is being done")
 
 
 class TodoWriteArgs(LaxArgs):

@@ -17,18 +17,13 @@ from mltui.tools.base import Args, Tool
 def validate(tool: Tool, arguments: JsonObject) -> Args:
     """The arguments as the tool's own frozen type.
 
-    A null where the argument may be left out counts as left out, and a list or object that came as
-    JSON text is read.
+    A list or object that came as JSON text is read.
 
     Raises: InvalidArgumentsError: one line per problem, with the nearest name for an unknown argument.
     """
     model = tool.args_model
     known = {field.alias or name: field for name, field in model.model_fields.items()}
-    given = {
-        name: _unquoted(value, known[name].annotation) if name in known else value
-        for name, value in arguments.items()
-        if not (value is None and name in known and not known[name].is_required())
-    }
+    given = {name: _unquoted(value, known[name].annotation) if name in known else value for name, value in arguments.items()}
     try:
         return model.model_validate(given)
     except ValidationError as error:

@@ -1,0 +1,120 @@
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from pathlib import Path
+
+import pytest
+
+from mltui.capabilities.context import mint
+from mltui.capabilities.files import SessionFiles
+from mltui.capabilities.search import RipgrepSearch
+from mltui.core.approval import Question
+from mltui.core.effects import Effect, Grant
+from mltui.core.errors import UndeclaredEffectError
+from mltui.core.experiment import ProposalRequest, Recommendation
+from mltui.core.messages import ToolResult
+from mltui.tools.base import GrepQuery, ShellResult, Todo, ToolContext, Workspace
+from tests.capabilities.conftest import silent, write_files
+
+
+class Recorder:
+    """Every capability that is not files or search: says what it was asked for."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+
+    async def run(self, command: str, timeout: float, on_output: Callable[[str], Awaitable[None]]) -> ShellResult:
+        self.asked.append(command)
+        return ShellResult("", 0)
+
+    def set_todos(self, todos: Sequence[Todo]) -> None:
+        self.asked.append("todos")
+
+    async def ask(self, questions: Sequence[Question]) -> dict[str, str]:
+        self.asked.append("ask")
+        return {}
+
+    async def propose(self, request: ProposalRequest) -> ToolResult:
+        self.asked.append(request.title)
+        return ToolResult(content="")
+
+    async def status(self, experiment_id: str | None, wait_seconds: float) -> ToolResult:
+        self.asked.append(f"status {experiment_id}")
+        return ToolResult(content="")
+
+    async def conclude(self, experiment_id: str, interpretation: str, recommendation: Recommendation) -> ToolResult:
+        self.asked.append(f"conclude {experiment_id}")
+        return ToolResult(content="")
+
+
+def context(workspace: Workspace, recorder: Recorder, *effects: Effect) -> ToolContext:
+    return mint(
+        [Grant(effect=effect) for effect in effects],
+        workspace=workspace,
+        files=SessionFiles(),
+        search=RipgrepSearch(workspace, root=workspace.cwd),
+        shell=recorder,
+        notes=recorder,
+        questions=recorder,
+        experiments=recorder,
+        output=silent,
+    )
+
+
+async def test_nothing_is_possible_without_a_grant(workspace: Workspace, root: Path) -> None:
+    recorder = Recorder()
+    ctx = context(workspace, recorder)
+    attempts: list[Callable[[], Awaitable[object]]] = [
+        lambda: ctx.files.read(root / "a"),
+        lambda: ctx.files.write(root / "a", b""),
+        lambda: ctx.files.exists(root / "a"),
+        lambda: ctx.search.grep(GrepQuery("x", root)),
+        lambda: ctx.search.glob("*", root, 1),
+        lambda: ctx.shell.run("true", 1, silent),
+        lambda: ctx.shell.run("", 1, silent),
+        lambda: ctx.questions.ask([]),
+        lambda: ctx.experiments.propose(ProposalRequest(title="t", hypothesis="h")),
+        lambda: ctx.experiments.status(None, 0),
+        lambda: ctx.experiments.conclude("P-1", "i", "accept"),
+    ]
+    for attempt in attempts:
+        with pytest.raises(UndeclaredEffectError):
+            await attempt()
+    with pytest.raises(UndeclaredEffectError):
+        ctx.notes.set_todos([])
+    assert recorder.asked == []
+
+
+async def test_a_grant_of_one_thing_is_none_of_another(workspace: Workspace) -> None:
+    recorder = Recorder()
+    ctx = context(
+        workspace, recorder, Effect(kind="exec", target="git status"), Effect(kind="note", target="P-1"), Effect(kind="propose", target="t")
+    )
+    await ctx.shell.run("git  status", 1, silent)
+    await ctx.experiments.status("P-1", 0)
+    await ctx.experiments.propose(ProposalRequest(title="t", hypothesis="h"))
+    assert recorder.asked == ["git  status", "status P-1", "t"]
+    for command in ("git push", "git status; rm x", "git status > f", "git status $(rm x)"):
+        with pytest.raises(UndeclaredEffectError):
+            await ctx.shell.run(command, 1, silent)
+    with pytest.raises(UndeclaredEffectError):
+        await ctx.experiments.status("P-2", 0)
+    with pytest.raises(UndeclaredEffectError):
+        await ctx.experiments.propose(ProposalRequest(title="u", hypothesis="h"))
+
+
+async def test_an_opaque_command_needs_the_grant_of_exactly_it(workspace: Workspace) -> None:
+    recorder = Recorder()
+    plain = context(workspace, recorder, Effect(kind="exec", target="eval ls"))
+    with pytest.raises(UndeclaredEffectError):
+        await plain.shell.run("eval ls", 1, silent)
+    await context(workspace, recorder, Effect(kind="exec", target="eval ls", opaque=True)).shell.run("eval ls", 1, silent)
+    assert recorder.asked == ["eval ls"]
+
+
+async def test_a_search_stays_below_what_was_granted(workspace: Workspace, root: Path) -> None:
+    write_files(root, {"src/a.py": "x\n", "b.py": "x\n"})
+    ctx = context(workspace, Recorder(), Effect(kind="read", target=str(root / "src")))
+    assert (await ctx.search.grep(GrepQuery("x", root / "src"))).lines == ("src/a.py",)
+    with pytest.raises(UndeclaredEffectError):
+        await ctx.search.grep(GrepQuery("x", root))
