@@ -70,7 +70,10 @@ class Anthropic:
                 "output_tokens": 1,
             },
         }
-        whole = message | {"content": blocks, "stop_reason": stop}
+        texts = [block for block in blocks if block["type"] != "tool_use"]
+        calls = [block for block in blocks if block["type"] == "tool_use"]
+        parsed = [block | {"input": call.arguments} for block, call in zip(calls, step.calls, strict=True)]
+        whole = message | {"content": texts + parsed, "stop_reason": stop}
         whole["usage"] = message["usage"] | {"output_tokens": usage.output_tokens}
         return Answer(self._events(message, blocks, stop, usage), whole)
 

@@ -6,7 +6,7 @@ import json
 import uuid
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import Protocol, cast
+from typing import Any, Protocol, cast
 
 from mltui.core.errors import ModelUnavailableError
 from mltui.core.messages import AssistantMessage, AssistantPart, StopReason, Text, Thinking, ToolCall
@@ -138,7 +138,7 @@ def _parsed(call: _Call, seen: set[str]) -> ToolCall:
     text = whole("".join(call.arguments))
     try:
         # An empty text is how many providers write a call without arguments.
-        arguments = json.loads(text) if text.strip() else {}
+        arguments: Any = json.loads(text) if text.strip() else {}
         if "\\u" in text:
             json.dumps(arguments, ensure_ascii=False).encode()  # an escape may stand for what is no character
         return ToolCall(id=id, name=whole(call.name), arguments=arguments)
