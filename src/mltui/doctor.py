@@ -274,7 +274,10 @@ def _database(path: Path) -> Check:
             row = database.execute("SELECT version_num FROM alembic_version").fetchone()
     except sqlite3.Error as error:
         return Check("tracking", "fail", f"{path} is no MLflow store: {error}", "Move it away, or point `tracking.uri` at another store")
-    found, (known, newest) = str(row[0]) if row else "none", _migrations()
+    if row is None:
+        hint = "If it stays so with no experiment running, move it and .mltui/tracking.json away: all runs are sent again"
+        return Check("tracking", "warn", f"{path} has no schema yet: it is being made, or that was interrupted", hint)
+    found, (known, newest) = str(row[0]), _migrations()
     if newest is None or found == newest:
         return Check("tracking", "ok", f"{path}, schema {found}")
     if found in known:

@@ -155,7 +155,7 @@ def store(repository: Path, schema: str | None) -> None:
     with sqlite3.connect(path) as database:
         if schema:
             database.execute("CREATE TABLE alembic_version (version_num TEXT)")
-            database.execute("INSERT INTO alembic_version VALUES (?)", (schema,))
+            database.executemany("INSERT INTO alembic_version VALUES (?)", [(schema,)] if schema != "none" else [])
     database.close()
 
 
@@ -167,6 +167,7 @@ def test_the_mlflow_store_of_another_age_is_told(repository: Path, machine: dict
         (newest, "ok", "schema"),
         (min(known - {newest}), "warn", "older"),
         ("ffffffffffff", "fail", "does not know"),
+        ("none", "warn", "has no schema yet"),
         (None, "fail", "is no MLflow store"),
     ):
         store(repository, schema)

@@ -197,7 +197,7 @@ async def test_text_streams_and_a_tool_begins_a_line() -> None:
         ToolCompleted(call_id="2", name="Bash", content="x"),
     )
     lines = text.split("\n")
-    assert lines[:5] == ["I look", "* Read a/train.py", "  one (and 1 more lines)", "* Bash ls -l", "  | x"]
+    assert lines[:5] == ["I look", "* Read a/train.py", "  one (and 1 more line)", "* Bash ls -l", "  | x"]
     assert lines[-2:] == ["  | (more output is not shown here)", ""]
     assert lines.count("  | x") == MAX_OUTPUT_LINES
 

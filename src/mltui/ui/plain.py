@@ -91,9 +91,7 @@ class _PlainConversation:
         self._printer.line(
             f"mltui {__version__}: {session.model_info.id}, persona {session.persona_name}, mode {session.mode}. /help helps."
         )
-        if session.model_info.note:
-            self._printer.line(session.model_info.note)
-        self._printer.lines(session.notices)
+        self._printer.lines(filter(None, dict.fromkeys((session.model_info.note, *session.notices))))
 
     async def _warm_up(self) -> None:
         # What is wrong with the model is told when it is first asked.

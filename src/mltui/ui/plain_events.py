@@ -112,7 +112,10 @@ class EventPrinter:
                         line("  This file is under experiment: the edit waits in the draft.")
                 elif event.call_id not in self._output_lines:
                     count = event.content.count("\n")
-                    line(f"  {one_line(event.content.split(chr(10))[0], 100)}" + (f" (and {count} more lines)" if count else ""))
+                    line(
+                        f"  {one_line(event.content.split(chr(10))[0], 100)}"
+                        + (f" (and {count} more line{'s'[: count > 1]})" if count else "")
+                    )
             case ToolCompleted():
                 line(f"  ! {event.name} {'was denied' if event.denied else 'failed'}: {one_line(event.content, 300)}")
 
