@@ -1,0 +1,143 @@
+"""What mltui itself costs: a headless task of Bash steps against a scripted provider on loopback, over both wire protocols.
+
+python scripts/bench.py [--steps 30] [--rounds 3]
+
+step ms    from the end of one answer to the arrival of the next request: the tool's run, the session file, the next request
+first ms   from the start of the process to the arrival of the first request: litellm's import is most of it
+cpu s      user and system time of the process and its children
+prefix     the least share of a request's prompt that the next one repeats from its beginning; 1 means that a provider's
+           prompt cache always hits
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+from aiohttp import web  # noqa: E402
+from tests.servers import wire  # noqa: E402
+from tests.servers.provider import Provider  # noqa: E402
+
+PROTOCOLS = {
+    "anthropic": ("anthropic/claude-sonnet-4-5", "ANTHROPIC_BASE_URL", "{url}", "ANTHROPIC_API_KEY"),
+    "openai": ("openai/scripted", "OPENAI_BASE_URL", "{url}/v1", "OPENAI_API_KEY"),
+}
+
+
+class TimedProvider(Provider):
+    """A provider that notes when each answer was out."""
+
+    def __init__(self, script: list[Any]) -> None:
+        super().__init__(script)
+        self.ended: list[float] = []
+
+    async def _answer(self, request: web.Request, protocol: wire.Protocol) -> web.StreamResponse:
+        response = await super()._answer(request, protocol)
+        self.ended.append(time.monotonic())
+        return response
+
+
+@dataclass(frozen=True)
+class Measured:
+    step_ms: list[float]
+    first_ms: float
+    cpu_s: float
+    prefix: float
+    requests: int
+
+
+def without_cache_marks(value: Any) -> Any:
+    """The prompt without Anthropic's cache marks, which move with the end of the conversation and are no part of it."""
+    if isinstance(value, dict):
+        items = cast("dict[str, Any]", value)
+        return {key: without_cache_marks(inner) for key, inner in items.items() if key != "cache_control"}
+    if isinstance(value, list):
+        return [without_cache_marks(inner) for inner in cast("list[Any]", value)]
+    return value
+
+
+def prompt_bytes(body: dict[str, Any]) -> bytes:
+    """Tools, system and messages, in the order in which a provider reads them, without the closing bracket."""
+    parts = [without_cache_marks(body.get(key)) for key in ("tools", "system", "messages")]
+    return json.dumps(parts, ensure_ascii=False).rstrip("]").encode()
+
+
+def prefix_share(bodies: list[dict[str, Any]]) -> float:
+    """The least share of a prompt that the following one starts with."""
+    prompts = [prompt_bytes(body) for body in bodies]
+    shares = [len(os.path.commonprefix([before, after])) / len(before) for before, after in zip(prompts, prompts[1:], strict=False)]
+    return min(shares, default=1.0)
+
+
+def run(protocol: str, steps: int) -> Measured:
+    """One headless task in a project of its own.
+
+    Raises:
+        SystemExit: mltui did not do all the steps.
+    """
+    model, url_name, url, key_name = PROTOCOLS[protocol]
+    script: list[Any] = [{"calls": [{"name": "Bash", "arguments": {"command": f"true {step}"}}]} for step in range(steps)]
+    with tempfile.TemporaryDirectory(prefix="mltui-bench-") as name, TimedProvider([*script, "done"]) as provider:
+        folder = Path(name) / "project"
+        folder.mkdir()
+        subprocess.run(["git", "init", "-q"], cwd=folder, check=True)
+        env = {**os.environ, "MLTUI_HOME": f"{name}/home", url_name: url.format(url=provider.url), key_name: "k"}
+        command = [sys.executable, "-m", "mltui", "--headless", "run the commands", "--model", model, "--trust"]
+        started = time.monotonic()
+        process = subprocess.Popen(
+            [*command, "--allowed-tools", "Bash(true *)"], cwd=folder, env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE
+        )
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+        asked = [request for request in provider.requests if request.body.get("tools")]
+        if process.returncode != 0 or len(asked) != steps + 1:
+            raise SystemExit(f"{protocol}: exit {process.returncode} after {len(asked)} of {steps + 1} requests")
+        gaps = [(later.at - end) * 1000 for end, later in zip(provider.ended, asked[1:], strict=False)]
+        return Measured(
+            step_ms=gaps,
+            first_ms=(asked[0].at - started) * 1000,
+            cpu_s=usage.ru_utime + usage.ru_stime,
+            prefix=prefix_share([request.body for request in asked]),
+            requests=len(asked),
+        )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="What a tool step of mltui costs.")
+    parser.add_argument("--steps", type=int, default=30)
+    parser.add_argument("--rounds", type=int, default=3)
+    arguments = parser.parse_args()
+    print(
+        f"{arguments.steps} Bash steps, medians of {arguments.rounds} rounds, [least]; {os.cpu_count()} cores, Python {sys.version.split()[0]}"
+    )
+    print(f"{'protocol':<12}{'step ms':>16}{'first ms':>18}{'cpu s':>14}{'prefix':>9}{'requests':>10}")
+    for protocol in PROTOCOLS:
+        rounds = [run(protocol, arguments.steps) for _ in range(arguments.rounds)]
+        steps = [statistics.median(measured.step_ms) for measured in rounds]
+        first = [measured.first_ms for measured in rounds]
+        cpu = [measured.cpu_s for measured in rounds]
+        print(
+            f"{protocol:<12}"
+            f"{f'{statistics.median(steps):.1f} [{min(steps):.1f}]':>16}"
+            f"{f'{statistics.median(first):.0f} [{min(first):.0f}]':>18}"
+            f"{f'{statistics.median(cpu):.2f} [{min(cpu):.2f}]':>14}"
+            f"{min(measured.prefix for measured in rounds):>9.3f}"
+            f"{rounds[0].requests:>10}",
+            flush=True,
+        )
+
+
+if __name__ == "__main__":
+    main()
