@@ -123,7 +123,9 @@ async def test_stop_ends_everything(project: Project) -> None:
     experiment = project.experiments.get(proposal_id)
     assert (experiment.state, experiment.message) == ("stopped", "stopped after 2 of 12 runs")
     assert experiment.runs[-1].status == "killed"
-    assert gone(run) and gone(supervisor)
+    assert gone(run)
+    while not gone(supervisor):
+        await asyncio.sleep(0.05)
     assert project.experiments.discard(proposal_id, by="ann").state == "discarded"
 
 

@@ -69,6 +69,9 @@ def test_changes_are_applied_and_shown(project: Project, tree: GitTree) -> None:
 
 
 def test_a_worktree_comes_and_goes_without_hooks(project: Project, tree: GitTree) -> None:
+    unmounted = project.root.parent / "unmounted"
+    project.git("worktree", "add", "-q", str(unmounted), "-b", "side")
+    unmounted.rename(project.root.parent / "away")
     hook = project.root / ".git" / "hooks" / "post-checkout"
     hook.write_text(f"#!/bin/sh\ntouch {project.root.parent}/hooked\n")
     hook.chmod(0o755)
@@ -79,7 +82,8 @@ def test_a_worktree_comes_and_goes_without_hooks(project: Project, tree: GitTree
     tree.remove_worktree(folder)
     tree.remove_worktree(folder)
     assert not folder.exists() and not (project.root.parent / "hooked").exists()
-    assert seen(project.root) == before and project.git("worktree", "list").count("\n") == 1
+    assert seen(project.root) == before
+    assert [line.split()[0] for line in project.git("worktree", "list").splitlines()] == [str(project.root), str(unmounted)]
 
 
 def test_line_endings_of_the_checkout_do_not_count_as_changes(project: Project, tree: GitTree) -> None:

@@ -144,3 +144,48 @@ def test_the_project_is_found_from_a_folder_below(project: Project) -> None:
     below = project.root / "conf"
     assert Experiments.open(below, project.config).root == project.root.resolve()
     assert Experiments.open(Path(project.root.parent), project.config).root == project.root.parent.resolve()
+
+
+async def test_edits_staged_after_the_proposal_stay_in_the_draft(project: Project) -> None:
+    draft = project.experiments.draft("s")
+    draft.write(Path("prompts/a.txt"), b"first\n")
+    proposal_id = project.propose_script((project.root / "train.py").read_text().replace("0.5 +", "0.6 +"), seeds=(0, 1))
+    project.reopen(parallel=3)
+    experiment, _ = await project.finish(proposal_id)
+    assert len(experiment.runs) == 4 and experiment.state == "compared", experiment.message
+    draft.write(Path("train.py"), b"the next idea\n")
+    project.experiments.accept(proposal_id, by="ann")
+    assert draft.paths() == ("train.py",) and draft.read(Path("train.py")) == b"the next idea\n"
+    assert (project.root / "prompts/a.txt").read_text() == "first\n"
+
+
+def test_a_change_is_applied_whole_or_not_at_all(project: Project) -> None:
+    from mltui.experiments.git_tree import GitTree
+    from mltui.experiments.keeping import apply_change
+
+    draft = project.experiments.draft("s")
+    draft.write(Path("zoo/new.txt"), b"new\n")
+    draft.delete(Path("data/rows.csv"))
+    proposal = project.experiments.get(project.propose_script("print(1)\n")).proposal
+    git = GitTree(project.root, project.experiments.state)
+    project.write("zoo", "a file where a folder is needed\n")
+    before = {path: path.read_bytes() for path in project.root.rglob("*") if path.is_file() and ".git" not in path.parts}
+    with pytest.raises(ProposalError, match=r"could not be written.*nothing was changed"):
+        apply_change(proposal, git)
+    assert {path: path.read_bytes() for path in project.root.rglob("*") if path.is_file() and ".git" not in path.parts} == before
+    (project.root / "zoo").unlink()
+    assert apply_change(proposal, git) == ("data/rows.csv", "train.py", "zoo/new.txt")
+    assert not (project.root / "data/rows.csv").exists() and (project.root / "zoo/new.txt").read_text() == "new\n"
+    # Once more changes nothing: every file is as proposed.
+    assert apply_change(proposal, git) == ("data/rows.csv", "train.py", "zoo/new.txt")
+
+
+def test_a_torn_journal_heals_when_an_experiment_starts(project: Project) -> None:
+    project.approve(project.propose(seeds=(0, 1)))
+    journal = project.root / ".mltui" / "journal.jsonl"
+    with journal.open("ab") as file:
+        file.write(b'{"seq": 3, "torn')
+    experiments = project.reopen()
+    experiments._ledger.check()  # pyright: ignore[reportPrivateUsage]
+    assert experiments.verify() == 3 and experiments.get("P-0001").state == "approved"
+    assert (project.root / ".mltui" / "journal.torn").read_bytes() == b'{"seq": 3, "torn\n'

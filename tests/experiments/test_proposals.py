@@ -87,4 +87,4 @@ def test_the_hash_covers_what_is_approved_and_only_that(project: Project) -> Non
 def test_what_a_run_goes_without_is_remembered(project: Project) -> None:
     (project.root / "weights.pt").write_bytes(b"0" * 5_000_001)
     proposal_id = project.propose()
-    assert project.experiments._ledger.left_out(proposal_id) == ("weights.pt",)  # pyright: ignore[reportPrivateUsage]
+    assert project.experiments._ledger.created(proposal_id).left_out == ("weights.pt",)  # pyright: ignore[reportPrivateUsage]

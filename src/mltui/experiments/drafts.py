@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import hashlib
 import re
 from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
@@ -72,9 +73,17 @@ class Draft:
                 self._remove("files", relative)
                 self._remove("deleted", relative)
 
+    def digests(self) -> dict[str, str]:
+        """SHA-256 of what is staged, by path; `deleted` for a deletion."""
+        return {path: self._digest(path) for path in self.paths()}
+
     def diff(self) -> str:
         """The staged edits as a unified diff against the working tree."""
         return "".join(self._file_diff(path) for path in self.paths())
+
+    def _digest(self, relative: str) -> str:
+        data = self.read(Path(relative))
+        return "deleted" if data is None else hashlib.sha256(data).hexdigest()
 
     def _file_diff(self, relative: str) -> str:
         staged = self.read(Path(relative))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import signal
 import time
 from collections.abc import Sequence
@@ -11,6 +12,7 @@ from pathlib import Path
 
 from mltui.config.schema import MetricsSource
 from mltui.core.data import JsonObject
+from mltui.core.errors import ApprovalVoidError
 from mltui.core.experiment import Arm, DataVersion, Proposal, Run
 from mltui.experiments import metrics as metrics_of
 from mltui.experiments.datasets import Digests, difference, versions
@@ -77,15 +79,15 @@ class Execution:
         self._trees = {"baseline": proposal.base_tree, "candidate": proposal.tree}
         self._commits = {"baseline": proposal.base_commit, "candidate": proposal.commit}
         self._files = {arm: frozenset(git.entries(tree)) for arm, tree in self._trees.items()}
+        self._borrowed = {arm: versions(places.root, self._linked(arm), self._digests) for arm in self._trees}
 
     def key(self, task: Task) -> str:
         """What makes the run's result: equal keys may share it."""
-        linked = versions(self._places.root, self._linked(task.arm), self._digests)
         made_of: JsonObject = {
             "tree": self._trees[task.arm],
             "command": self._proposal.command,
             "seed": task.seed,
-            "data": [item.digest for item in linked],
+            "data": [item.digest for item in self._borrowed[task.arm]],
             "environment": self._environment.probe.digest,
             "metrics": self._source.model_dump(mode="json"),
         }
@@ -103,12 +105,15 @@ class Execution:
         worktree = self._places.worktrees / task.name
         try:
             checkout = self._check_out(task.arm, worktree)
-            before = self._data(checkout)
+            before = self._committed(checkout)
+            moved = difference(self._borrowed[task.arm], self._shared(checkout))
+            if moved:
+                raise ApprovalVoidError(f"the data is no longer what was approved: {moved}", hint="Propose it again.")
             place = RunPlace(worktree, folder, task.seed)
             stale = self._stamps(place)
             command = self._proposal.command.replace("{seed}", str(task.seed))
             outcome = runner.run(command, cwd=worktree, env=self._environment.variables(place), folder=folder, seconds=seconds)
-            problem = difference(before, self._data(checkout))
+            problem = difference((*before, *self._borrowed[task.arm]), (*self._committed(checkout), *self._shared(checkout)))
             found, unreadable = self._metrics(place, outcome, stale)
         finally:
             self._git.remove_worktree(worktree)
@@ -119,7 +124,7 @@ class Execution:
                 "arm": task.arm,
                 "seed": task.seed,
                 "status": failed if message else "finished",
-                "metrics": {name: value for name, value in found.items() if value - value == 0},
+                "metrics": {name: value for name, value in found.items() if math.isfinite(value)},
                 "params": self._params(task),
                 "started": started,
                 "ended": time.time(),
@@ -129,7 +134,7 @@ class Execution:
             }
         )
 
-    def _linked(self, arm: Arm) -> tuple[str, ...]:
+    def _linked(self, arm: str) -> tuple[str, ...]:
         return tuple(name for name in self._data_files if name not in self._files[arm])
 
     def _check_out(self, arm: Arm, worktree: Path) -> _Checkout:
@@ -143,10 +148,13 @@ class Execution:
         committed = tuple(name for name in self._data_files if name in self._files[arm])
         return _Checkout(worktree, committed, linked)
 
-    def _data(self, checkout: _Checkout) -> tuple[DataVersion, ...]:
+    def _committed(self, checkout: _Checkout) -> tuple[DataVersion, ...]:
         present = [name for name in checkout.committed if (checkout.folder / name).is_file()]
-        borrowed = [name for name in checkout.linked if (self._places.root / name).is_file()]
-        return (*versions(checkout.folder, present, Digests(None)), *versions(self._places.root, borrowed, self._digests))
+        return versions(checkout.folder, present, Digests(None))
+
+    def _shared(self, checkout: _Checkout) -> tuple[DataVersion, ...]:
+        present = [name for name in checkout.linked if (self._places.root / name).is_file()]
+        return versions(self._places.root, present, self._digests)
 
     def _stamps(self, place: RunPlace) -> dict[Path, int]:
         """Metrics files that lie in the checkout: as they are, they are not of this run."""

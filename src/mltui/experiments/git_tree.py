@@ -165,9 +165,13 @@ class GitTree:
         self._git(*_NO_HOOKS, "worktree", "add", "--detach", "--force", str(folder), commit)
 
     def remove_worktree(self, folder: Path) -> None:
-        """Removes a worktree and what was written in it. No error when it is gone."""
+        """Removes a worktree, or all below a folder, with what was written there. No error when it is gone."""
+        # Not `worktree prune`: it would also forget a worktree of the person's on a disk that is not mounted.
+        for line in self._text("worktree", "list", "--porcelain").splitlines():
+            path = Path(line.removeprefix("worktree "))
+            if line.startswith("worktree ") and (path == folder or folder in path.parents):
+                self._git("worktree", "remove", "--force", "--force", str(path))
         shutil.rmtree(folder, ignore_errors=True)
-        self._git("worktree", "prune")
 
     @contextmanager
     def _private_index(self) -> Generator[dict[str, str]]:

@@ -66,7 +66,8 @@ class Job:
     """The folder `.mltui/jobs/JOB`.
 
     Attributes:
-        folder: plan, log, process mark, and `runs/ARM-SEED` with what each run left.
+        folder: plan, process mark, and `runs/ARM-SEED` with what each run left.
+        log: what the supervisor printed.
     """
 
     def __init__(self, state: Path, job_id: str) -> None:
@@ -75,6 +76,7 @@ class Job:
         self._plan = self.folder / "plan.json"
         self._process = self.folder / "process.json"
         self._groups = self.folder / "groups.json"
+        self.log = self.folder / "supervisor.log"
 
     @classmethod
     def create(cls, state: Path, root: Path, proposal_id: str, config: Config) -> Job:
@@ -92,9 +94,9 @@ class Job:
 
     def spawn(self) -> None:
         """Starts the supervisor in a session of its own; it outlives this process and its terminal."""
-        with (self.folder / "supervisor.log").open("ab") as log:
+        with self.log.open("ab") as log:
             process = subprocess.Popen(
-                [sys.executable, "-m", SUPERVISOR, str(self.folder)],
+                [sys.executable, "-P", "-m", SUPERVISOR, str(self.folder)],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -125,15 +127,21 @@ class Job:
         except OSError:
             return False
 
-    def terminate(self, seconds: float) -> bool:
-        """Asks the supervisor to stop. Returns whether it was gone within `seconds`."""
+    def interrupt(self) -> None:
+        """Asks the supervisor to stop its runs, and returns."""
         mark = self._mark()
         if mark and mark.alive():
             os.kill(mark.pid, signal.SIGTERM)
-        deadline = time.monotonic() + seconds
-        while self.alive() and time.monotonic() < deadline:
-            time.sleep(0.05)
-        return not self.alive()
+
+    def last_words(self) -> str:
+        """The last line of the supervisor's log, or an empty string."""
+        try:
+            with self.log.open("rb") as file:
+                file.seek(max(0, self.log.stat().st_size - 4000))
+                lines = file.read().decode("utf-8", "replace").split("\n")
+        except OSError:
+            return ""
+        return next((line.strip() for line in reversed(lines) if line.strip()), "")
 
     def kill(self) -> None:
         """Ends the supervisor, if it still runs, and every run that it left behind."""

@@ -6,9 +6,11 @@ when nothing but the line's end is missing, and otherwise moves it to `journal.t
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -124,21 +126,18 @@ class Journal:
         """
         make_state_folder(self.path.parent)
         with self._lock, file_lock(self.path.with_suffix(".lock")):
-            moved = self._heal()
-            before = self.read()
-            if moved:
-                before = (*before, self._write(HEALED, "mltui", {"bytes": moved, "moved_to": "journal.torn"}))
+            before = self._healed()
             if prepare:
                 prepare(before)
                 before = ()
             return (*before, self._write(type, actor, payload))
 
-    def heal(self) -> None:
-        """Clears what a crash left at the end, as the next append would."""
-        if not self.path.exists() or _ends_whole(self.path):
-            return
+    def heal(self) -> tuple[Record, ...]:
+        """Clears what a crash left at the end, as the next append would. Returns the records that came since the last read."""
+        if not self.path.exists():
+            return ()
         with self._lock, file_lock(self.path.with_suffix(".lock")):
-            self._heal()
+            return self._healed()
 
     def verify(self) -> int:
         """Checks every byte of the file.
@@ -171,20 +170,22 @@ class Journal:
     def _write(self, type: str, actor: str, payload: JsonObject) -> Record:
         record = seal({"seq": self._seq + 1, "ts": time.time(), "type": type, "actor": actor, "payload": payload, "prev": self._head})
         line = canonical(record.model_dump(mode="json")) + b"\n"
-        descriptor = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
         try:
-            if os.write(descriptor, line) != len(line):
-                os.ftruncate(descriptor, self._offset)
-                raise JournalError(f"{self.path} could not be written", hint="Free some disk space and try again.")
-            os.fdatasync(descriptor) if hasattr(os, "fdatasync") else os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+            _append_durably(self.path, line)
+        except OSError as error:
+            raise JournalError(f"{self.path} could not be written: {error.strerror}", hint="Free some disk space and try again.") from error
         self._seq, self._head = record.seq, record.hash
         self._offset += len(line)
         return record
 
-    def _heal(self) -> int:
-        """Under the lock: completes or moves aside a torn last line. Returns the number of bytes moved."""
+    def _healed(self) -> tuple[Record, ...]:
+        """Under the lock: the news, after a torn line was dealt with; a record says so if it was moved."""
+        moved = self._move_torn()
+        news = self.read()
+        return (*news, self._write(HEALED, "mltui", {"bytes": moved, "moved_to": "journal.torn"})) if moved else news
+
+    def _move_torn(self) -> int:
+        """Completes or moves aside a torn last line. Returns the number of bytes moved."""
         if not self.path.exists() or _ends_whole(self.path):
             return 0
         with self.path.open("r+b") as file:
@@ -204,6 +205,18 @@ class Journal:
             file.flush()
             os.fsync(file.fileno())
         return moved
+
+
+def _append_durably(path: Path, line: bytes) -> None:
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+    try:
+        before = os.fstat(descriptor).st_size
+        if os.write(descriptor, line) != len(line):
+            os.ftruncate(descriptor, before)
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        os.fsync(descriptor) if sys.platform == "darwin" else os.fdatasync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def _ends_whole(path: Path) -> bool:

@@ -44,7 +44,17 @@ def apply_change(proposal: Proposal, git: GitTree) -> tuple[str, ...]:
             f"{proposal.id} cannot be accepted: changed since it was proposed: {', '.join(conflicts)}",
             hint=f"Put them back (git checkout {proposal.base_commit[:12]} -- {' '.join(conflicts)}) and accept again, or propose again.",
         )
-    _write([_prepare(path, after[path].mode if path in after else None, proposal, git) for path in pending])
+    steps: list[_Step] = []
+    try:
+        for path in pending:
+            steps.append(_prepare(path, after[path].mode if path in after else None, proposal, git))
+        _replace(steps)
+    except OSError as error:
+        raise ProposalError(f"{error.filename} could not be written: {error.strerror}; nothing was changed") from error
+    finally:
+        for step in steps:
+            if step.spare:
+                step.spare.unlink(missing_ok=True)
     return tuple(changed)
 
 
@@ -60,7 +70,7 @@ def _prepare(path: str, mode: str | None, proposal: Proposal, git: GitTree) -> _
     return _Step(target, spare, former)
 
 
-def _write(steps: list[_Step]) -> None:
+def _replace(steps: list[_Step]) -> None:
     done: list[_Step] = []
     try:
         for step in steps:
@@ -69,14 +79,10 @@ def _write(steps: list[_Step]) -> None:
             else:
                 step.target.unlink()
             done.append(step)
-    except OSError as error:
+    except OSError:
         for step in done:
             if step.former is None:
                 step.target.unlink(missing_ok=True)
             else:
                 step.target.write_bytes(step.former)
-        raise ProposalError(f"{error.filename} could not be written: {error.strerror}; nothing was changed") from error
-    finally:
-        for step in steps:
-            if step.spare:
-                step.spare.unlink(missing_ok=True)
+        raise

@@ -64,21 +64,24 @@ class Ledger:
             self._take(self.journal.append(entry.type, actor, plain(entry), prepare=check))
             return self._experiments.get(entry.proposal_id)
 
+    def check(self) -> None:
+        """Heals what a crash left, and verifies the whole journal. Raises: JournalError: it was changed."""
+        with self._lock:
+            self._take(self.journal.heal())
+        self.journal.verify()
+
     def finished_runs(self) -> list[RunFinished]:
         """Every run that finished, of every experiment, oldest first."""
         with self._lock:
             found = [RunFinished.model_validate(record.payload) for record in self._records if record.type == RunFinished.type]
         return [entry for entry in found if entry.run.status == "finished"]
 
-    def left_out(self, proposal_id: str) -> tuple[str, ...]:
-        """The files that the proposal's runs go without."""
+    def created(self, proposal_id: str) -> ProposalCreated:
+        """The record that an experiment begins with. Raises: ProposalError: no such experiment."""
+        self.get(proposal_id)
         with self._lock:
-            for record in self._records:
-                if record.type == ProposalCreated.type:
-                    created = ProposalCreated.model_validate(record.payload)
-                    if created.proposal_id == proposal_id:
-                        return created.left_out
-        return ()
+            found = [ProposalCreated.model_validate(record.payload) for record in self._records if record.type == ProposalCreated.type]
+        return next(entry for entry in found if entry.proposal_id == proposal_id)
 
     def _take(self, records: tuple[Record, ...]) -> None:
         fold(records, self._experiments)

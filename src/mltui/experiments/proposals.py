@@ -37,8 +37,11 @@ class Author:
 
 @dataclass(frozen=True, slots=True)
 class Built:
+    """A proposal and what its record also keeps (see `records.ProposalCreated`)."""
+
     proposal: Proposal
     left_out: tuple[str, ...]
+    staged: dict[str, str]
 
 
 def proposal_hash(proposal: Proposal) -> str:
@@ -97,7 +100,7 @@ class ProposalBuilder:
             hash="",
         )
         left_out = tuple(name for name in snapshot.left_out if name not in set(data_files))
-        return Built(proposal.model_copy(update={"hash": proposal_hash(proposal)}), left_out)
+        return Built(proposal.model_copy(update={"hash": proposal_hash(proposal)}), left_out, draft.digests() if draft else {})
 
     def _metric(self) -> Metric:
         if self._section.primary is None:

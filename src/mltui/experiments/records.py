@@ -18,11 +18,17 @@ class Entry(Data):
 
 
 class ProposalCreated(Data):
-    """Attributes: left_out: files that are neither in git nor declared as data and so do not reach the runs."""
+    """A plan as it was proposed.
+
+    Attributes:
+        left_out: files that are neither in git nor declared as data and so do not reach the runs.
+        staged: digests of the staged edits that it was made of, by path; what is staged later is not part of it.
+    """
 
     type: ClassVar[str] = "proposal.created"
     proposal: Proposal
     left_out: tuple[str, ...] = ()
+    staged: dict[str, str] = Field(default_factory=dict)
 
     @property
     def proposal_id(self) -> str:
@@ -99,7 +105,7 @@ class ExperimentDiscarded(Entry):
 class SyncFailed(Data):
     type: ClassVar[str] = "sync.failed"
     proposal_id: str
-    message: str = Field(description="What the tracker said.")
+    message: str
 
 
 AnyEntry = (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import time
 from collections.abc import AsyncIterator
@@ -29,6 +30,7 @@ from mltui.experiments.records import (
 )
 from mltui.experiments.storage import file_lock, make_state_folder
 from mltui.experiments.tracking.place import tracking_uri
+from mltui.experiments.tracking.sync import start_sync
 
 if TYPE_CHECKING:
     from mltui.experiments.jobs import Job
@@ -81,7 +83,7 @@ class Experiments:
         with file_lock(self.state / "proposals.lock", timeout=120.0):
             taken = [int(name.removeprefix("P-")) for name in self._ledger.refresh()]
             built = bench.build(f"P-{max(taken, default=0) + 1:04d}", request, draft, author, session_id)
-            self._ledger.record(ProposalCreated(proposal=built.proposal, left_out=built.left_out), author)
+            self._ledger.record(ProposalCreated(proposal=built.proposal, left_out=built.left_out, staged=built.staged), author)
         return built.proposal
 
     def decide(self, proposal_id: str, *, answer: Literal["approve", "reject", "hold"], by: str, reason: str = "") -> Experiment:
@@ -102,8 +104,7 @@ class Experiments:
         experiment = self._ledger.get(proposal_id)
         entry = JobStarted(proposal_id=proposal_id, job="", runs=2 * len(experiment.proposal.seeds))
         advance(experiment, entry)
-        self._ledger.journal.heal()
-        self._ledger.journal.verify()
+        self._ledger.check()
         bench = self._workbench()
         bench.check(experiment)
         job = bench.create_job(proposal_id)
@@ -117,13 +118,17 @@ class Experiments:
 
     def stop(self, proposal_id: str) -> None:
         """Ends the runs. Returns when they are gone. Raises: ProposalError: it is not running."""
-        experiment = self._ledger.get(proposal_id)
         entry = ExperimentStopped(proposal_id=proposal_id, message="stopped")
-        advance(experiment, entry)
+        advance(self._ledger.get(proposal_id), entry)
         job = self._job(proposal_id)
         if job:
-            self._end(job, proposal_id)
-        if self._ledger.get(proposal_id).state == "running":
+            job.interrupt()
+            deadline = time.monotonic() + STOP_SECONDS
+            while self._runs(proposal_id) and job.alive() and time.monotonic() < deadline:
+                time.sleep(0.05)
+            if self._runs(proposal_id):
+                self._clear(job)
+        if self._runs(proposal_id):
             self._ledger.record(entry, "mltui")
 
     def conclude(self, proposal_id: str, *, interpretation: str, recommendation: Recommendation, by: str) -> Experiment:
@@ -133,6 +138,7 @@ class Experiments:
         conclusion = Conclusion(interpretation=interpretation.strip(), recommendation=recommendation, by=by, at=time.time())
         self._ledger.get(proposal_id)
         self._ledger.record(ExperimentConcluded(proposal_id=proposal_id, conclusion=conclusion), by)
+        self._mirror()
         return self._ledger.get(proposal_id)
 
     def accept(self, proposal_id: str, *, by: str) -> Experiment:
@@ -141,19 +147,22 @@ class Experiments:
         Raises:
             ProposalError: there is no result yet, or a file was changed meanwhile; nothing was written.
         """
+        self._ledger.get(proposal_id)
         with file_lock(self.state / "proposals.lock"):
             experiment = self._ledger.get(proposal_id)
             advance(experiment, ExperimentAccepted(proposal_id=proposal_id, by=by))
             paths = self._workbench().apply(experiment)
             self._ledger.record(ExperimentAccepted(proposal_id=proposal_id, by=by, paths=paths), by)
-        self._drop_from_draft(experiment)
+        self._settled(experiment)
+        self._mirror()
         return self._ledger.get(proposal_id)
 
     def discard(self, proposal_id: str, *, by: str) -> Experiment:
         """Lets the change go and takes it from the draft. Raises: ProposalError: it is not over."""
         experiment = self._ledger.get(proposal_id)
         self._ledger.record(ExperimentDiscarded(proposal_id=proposal_id, by=by), by)
-        self._drop_from_draft(experiment)
+        self._settled(experiment)
+        self._mirror()
         return self._ledger.get(proposal_id)
 
     def list(self) -> list[Experiment]:
@@ -201,25 +210,37 @@ class Experiments:
         jobs = importlib.import_module("mltui.experiments.jobs")
         return jobs.Job(self.state, JobStarted.model_validate(started[-1].payload).job)
 
+    def _runs(self, proposal_id: str) -> bool:
+        return self._ledger.get(proposal_id).state == "running"
+
     def _recover(self, proposal_id: str) -> None:
         """Ends an experiment whose supervisor is gone, and the runs that it left behind."""
         job = self._job(proposal_id)
-        if job is None or job.alive() or self._ledger.get(proposal_id).state != "running":
+        if job is None or job.alive() or not self._runs(proposal_id):
             return
-        job.kill()
-        self._workbench().remove_worktrees(job)
-        message = f"the supervisor died; its log is {job.folder / 'supervisor.log'}. Propose again: finished baseline runs are used again."
-        try:
+        self._clear(job)
+        words = job.last_words()
+        message = (
+            f"the supervisor died{f': {words}' if words else ''} (its log: {job.log}). Propose again: finished baseline runs count again."
+        )
+        # Another process may have been faster.
+        with contextlib.suppress(ProposalError):
             self._ledger.record(ExperimentFailed(proposal_id=proposal_id, message=message), "mltui")
-        except ProposalError:
-            # Another process was faster.
-            return
 
-    def _end(self, job: Job, proposal_id: str) -> None:
-        if not job.terminate(STOP_SECONDS) and self._ledger.get(proposal_id).state == "running":
-            job.kill()
-        self._workbench().remove_worktrees(job)
+    def _clear(self, job: Job) -> None:
+        job.kill()
+        # What is left of checkouts is in nobody's way; that git refuses must not hide the outcome.
+        with contextlib.suppress(ExperimentError):
+            self._workbench().remove_worktrees(job)
 
-    def _drop_from_draft(self, experiment: Experiment) -> None:
-        if experiment.proposal.session_id:
-            self.draft(experiment.proposal.session_id).drop(file.path for file in experiment.proposal.files)
+    def _settled(self, experiment: Experiment) -> None:
+        """Takes from the draft what the proposal was made of; what was staged since stays."""
+        session_id = experiment.proposal.session_id
+        if session_id:
+            draft = self.draft(session_id)
+            present = draft.digests()
+            draft.drop(path for path, digest in self._ledger.created(experiment.id).staged.items() if present.get(path) == digest)
+
+    def _mirror(self) -> None:
+        """Lets the tracker know, in a process of its own."""
+        start_sync(self.root, self._config.tracking)

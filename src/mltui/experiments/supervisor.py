@@ -45,6 +45,9 @@ ACTOR = "supervisor"
 FAILURES = 2
 """So many failed runs of one arm end the job."""
 
+PRELOAD_AFTER = 2
+"""After so many runs the libraries of the end are loaded, beside the runs: a plan that fails at once never needs them."""
+
 
 class _Comparing(Protocol):
     def compare(self, proposal: Proposal, runs: Sequence[Run]) -> tuple[Comparison, tuple[Comparison, ...]]: ...
@@ -93,7 +96,6 @@ class Supervisor:
 
     def work(self) -> None:
         """Everything: runs, comparison, tracking. What goes wrong goes into the journal."""
-        threading.Thread(target=self._preload, daemon=True).start()
         try:
             self._record(self._outcome())
         finally:
@@ -114,8 +116,8 @@ class Supervisor:
             return ExperimentFailed(proposal_id=proposal_id, message=str(error))
         except Exception as error:
             traceback.print_exc()
-            log = self._job.folder / "supervisor.log"
-            return ExperimentFailed(proposal_id=proposal_id, message=f"mltui failed: {type(error).__name__}: {error} (see {log})")
+            what = f"mltui failed: {type(error).__name__}: {error} (see {self._job.log})"
+            return ExperimentFailed(proposal_id=proposal_id, message=what)
 
     def _run_all(self) -> None:
         git = GitTree(self._root, self._state)
@@ -163,6 +165,8 @@ class Supervisor:
             if run.status != "finished":
                 self._failures[run.arm] += 1
             self._record(RunFinished(proposal_id=self._proposal.id, run=run, key=key, done=self._done, total=self._total))
+            if self._done == PRELOAD_AFTER:
+                threading.Thread(target=self._preload, daemon=True).start()
             if self._failures[run.arm] >= FAILURES:
                 self._give_up(f"{FAILURES} {run.arm} runs failed; seed {run.seed}: {run.message}{self._left_out()}")
 
@@ -190,7 +194,7 @@ class Supervisor:
         )
 
     def _left_out(self) -> str:
-        names = self._ledger.left_out(self._proposal.id)
+        names = self._ledger.created(self._proposal.id).left_out
         if not names:
             return ""
         listed = ", ".join(names[:5])
