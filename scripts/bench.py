@@ -12,6 +12,7 @@ prefix     the least share of a request's prompt that the next one repeats from 
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import os
 import statistics
@@ -77,8 +78,25 @@ def prompt_bytes(body: dict[str, Any]) -> bytes:
 def prefix_share(bodies: list[dict[str, Any]]) -> float:
     """The least share of a prompt that the following one starts with."""
     prompts = [prompt_bytes(body) for body in bodies]
-    shares = [len(os.path.commonprefix([before, after])) / len(before) for before, after in zip(prompts, prompts[1:], strict=False)]
+    shares = [_common(before, after) / len(before) for before, after in itertools.pairwise(prompts)]
     return min(shares, default=1.0)
+
+
+def _common(before: bytes, after: bytes) -> int:
+    """Bytes that both begin with."""
+    return next(
+        (place for place, (one, other) in enumerate(zip(before, after, strict=False)) if one != other), min(len(before), len(after))
+    )
+
+
+def shell_ms() -> float:
+    """What starting and ending a shell takes on this machine, which no step can do without: the median of 20."""
+    took: list[float] = []
+    for _ in range(20):
+        started = time.monotonic()
+        subprocess.run(["bash", "-c", "true 1"], check=True, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
+        took.append((time.monotonic() - started) * 1000)
+    return statistics.median(took)
 
 
 def run(protocol: str, steps: int) -> Measured:
@@ -89,7 +107,8 @@ def run(protocol: str, steps: int) -> Measured:
     """
     model, url_name, url, key_name = PROTOCOLS[protocol]
     script: list[Any] = [{"calls": [{"name": "Bash", "arguments": {"command": f"true {step}"}}]} for step in range(steps)]
-    with tempfile.TemporaryDirectory(prefix="mltui-bench-") as name, TimedProvider([*script, "done"]) as provider:
+    provider = TimedProvider([*script, "done"])
+    with tempfile.TemporaryDirectory(prefix="mltui-bench-") as name, provider, Path(name, "stderr").open("w+") as err:
         folder = Path(name) / "project"
         folder.mkdir()
         subprocess.run(["git", "init", "-q"], cwd=folder, check=True)
@@ -97,13 +116,19 @@ def run(protocol: str, steps: int) -> Measured:
         command = [sys.executable, "-m", "mltui", "--headless", "run the commands", "--model", model, "--trust"]
         started = time.monotonic()
         process = subprocess.Popen(
-            [*command, "--allowed-tools", "Bash(true *)"], cwd=folder, env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE
+            [*command, "--allowed-tools", "Bash(true *)"],
+            cwd=folder,
+            env=env,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=err,
         )
         _, status, usage = os.wait4(process.pid, 0)
         process.returncode = os.waitstatus_to_exitcode(status)
         asked = [request for request in provider.requests if request.body.get("tools")]
         if process.returncode != 0 or len(asked) != steps + 1:
-            raise SystemExit(f"{protocol}: exit {process.returncode} after {len(asked)} of {steps + 1} requests")
+            err.seek(0)
+            raise SystemExit(f"{protocol}: exit {process.returncode} after {len(asked)} of {steps + 1} requests\n{err.read()}")
         gaps = [(later.at - end) * 1000 for end, later in zip(provider.ended, asked[1:], strict=False)]
         return Measured(
             step_ms=gaps,
@@ -119,9 +144,8 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=30)
     parser.add_argument("--rounds", type=int, default=3)
     arguments = parser.parse_args()
-    print(
-        f"{arguments.steps} Bash steps, medians of {arguments.rounds} rounds, [least]; {os.cpu_count()} cores, Python {sys.version.split()[0]}"
-    )
+    machine = f"{os.cpu_count()} cores, Python {sys.version.split()[0]}, a shell by itself {shell_ms():.1f} ms"
+    print(f"{arguments.steps} Bash steps, medians of {arguments.rounds} rounds, [least]; {machine}")
     print(f"{'protocol':<12}{'step ms':>16}{'first ms':>18}{'cpu s':>14}{'prefix':>9}{'requests':>10}")
     for protocol in PROTOCOLS:
         rounds = [run(protocol, arguments.steps) for _ in range(arguments.rounds)]
