@@ -84,9 +84,8 @@ def prefix_share(bodies: list[dict[str, Any]]) -> float:
 
 def _common(before: bytes, after: bytes) -> int:
     """Bytes that both begin with."""
-    return next(
-        (place for place, (one, other) in enumerate(zip(before, after, strict=False)) if one != other), min(len(before), len(after))
-    )
+    different = (place for place, (one, other) in enumerate(zip(before, after, strict=False)) if one != other)
+    return next(different, min(len(before), len(after)))
 
 
 def shell_ms() -> float:
