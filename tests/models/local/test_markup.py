@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mltui.models.local.markup import CallEnded, Chunk, MarkupParser, TextChunk, ThoughtChunk, parse_call
+from mltui.models.local.markup import CallEnded, Chunk, MarkupParser, StopText, TextChunk, ThoughtChunk, parse_call
 
 CALL = '<tool_call>\n{"name": "Read", "arguments": {"file_path": "a.py"}}\n</tool_call>'
 
@@ -83,6 +83,19 @@ def test_text_that_cannot_become_a_marker_is_not_held_back() -> None:
     parser = MarkupParser(tools=True)
     assert parser.feed("Hello <") == [TextChunk("Hello ")]
     assert parser.feed("b> <tool_") == [TextChunk("<b> ")]
+
+
+@given(st.lists(st.sampled_from(["<|im_end|>", "<|im", "_end|>", "<", "|", "text", "é"]), max_size=12), st.data())
+def test_a_stop_text_ends_the_output(parts: list[str], data: st.DataObject) -> None:
+    whole = "".join(parts)
+    cuts = sorted(data.draw(st.lists(st.integers(0, len(whole)), max_size=8)))
+    stop, out = StopText("<|im_end|>"), ""
+    for start, end in zip([0, *cuts], [*cuts, len(whole)], strict=True):
+        out += stop.feed(whole[start:end])
+        if stop.reached:
+            break
+    assert out + stop.finish() == whole.partition("<|im_end|>")[0]
+    assert stop.reached == ("<|im_end|>" in whole)
 
 
 fragments = st.sampled_from(

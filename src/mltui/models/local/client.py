@@ -126,6 +126,8 @@ class LocalModel:
             except WorkerDied:
                 answered = True
                 self._worker = None
+                if self._closed:
+                    raise ModelError("The local model was closed") from None
                 self._crashes += 1
                 raise
             except protocol.ProtocolError as error:

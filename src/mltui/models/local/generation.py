@@ -19,6 +19,7 @@ from mltui.models.local.markup import (
     CallStarted,
     Chunk,
     MarkupParser,
+    StopText,
     TextChunk,
     ThoughtChunk,
     parse_call,
@@ -182,6 +183,7 @@ class Generator:
         grammar = call_grammar(schemas) if schemas else None  # pyright: ignore[reportArgumentType] - filtered above
         parser = MarkupParser(tools=bool(request.tools), thinking=thinking)
         decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
+        stop_text = StopText(self._prompter.stop_text)
         stop: StopKind = "max_tokens"
         while output.tokens < limit:
             token = sampler.sample()
@@ -189,16 +191,21 @@ class Generator:
                 stop = "end_turn"
                 break
             output.tokens += 1
-            chunks = parser.feed(decoder.decode(self._visible(token)))
+            chunks = parser.feed(stop_text.feed(decoder.decode(self._visible(token))))
             self._constrain(sampler, parser, chunks, grammar)
             self._take(request.id, chunks, output)
+            if stop_text.reached:
+                stop = "end_turn"
+                break
             if output.tokens < limit:
                 self._engine.advance(token)
             if self._should_stop():
                 stop = "interrupted"
                 break
             self._adapt(output.tokens)
-        self._take(request.id, [*parser.feed(decoder.decode(b"", final=True)), *parser.finish()], output)
+        self._take(
+            request.id, [*parser.feed(stop_text.feed(decoder.decode(b"", final=True)) + stop_text.finish()), *parser.finish()], output
+        )
         return "tool_use" if output.calls and stop == "end_turn" else stop
 
     def _visible(self, token: int) -> bytes:

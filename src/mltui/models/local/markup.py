@@ -160,6 +160,28 @@ class MarkupParser:
         return True
 
 
+class StopText:
+    """Ends the output at a text, for a vocabulary that has no token for it."""
+
+    def __init__(self, marker: str) -> None:
+        self._marker = marker
+        self._pending = ""
+        self.reached = False
+
+    def feed(self, text: str) -> str:
+        """The text that may be shown: up to the marker, less an end that could still become it."""
+        if not self._marker:
+            return text
+        before, found, _ = (self._pending + text).partition(self._marker)
+        self.reached = bool(found)
+        held = 0 if found else _held_back(before, self._marker)
+        self._pending = before[len(before) - held :]
+        return before[: len(before) - held]
+
+    def finish(self) -> str:
+        return "" if self.reached else self._pending
+
+
 class _Balance:
     """Finds the end of a JSON object; remembers how far it has looked, so that long arguments cost linear time."""
 

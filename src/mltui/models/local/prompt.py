@@ -14,7 +14,7 @@ from typing import cast
 
 from mltui.models.local.jsontypes import JsonObject, JsonValue
 from mltui.models.local.markup import CALL, CALL_END
-from mltui.models.local.template import CHATML, ChatTemplate, TemplateError
+from mltui.models.local.template import CHATML, CHATML_END, ChatTemplate, TemplateError
 
 _SENTINEL = "mltui_probe_7f3a"
 
@@ -68,6 +68,11 @@ class Prompter:
             self._abilities = _probe(self._template)
         except TemplateError as error:
             self._use_chatml(f"The model's chat template is broken ({error}); ChatML is used")
+
+    @property
+    def stop_text(self) -> str:
+        """The text that ends an answer where the template is not the model's own, or nothing."""
+        return CHATML_END if self.note else ""
 
     @property
     def tool_syntax(self) -> str:

@@ -27,6 +27,7 @@ RENDER_MEMORY = 512 << 20
 MAX_PRODUCT = 1 << 20
 """Items of a repeated text or list, and bits of a power."""
 
+CHATML_END = "<|im_end|>"
 CHATML = (
     "{% for message in messages %}<|im_start|>{{ message['role'] }}\n{{ message['content'] }}<|im_end|>\n{% endfor %}"
     "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
@@ -57,6 +58,8 @@ class _Environment(ImmutableSandboxedEnvironment):
             for items, times in ((left, right), (right, left)):
                 if isinstance(items, str | list | tuple) and isinstance(times, int) and len(items) * times > MAX_PRODUCT:  # pyright: ignore[reportUnknownArgumentType]
                     raise jinja2.exceptions.SecurityError("a repetition that is too long")
+            if isinstance(left, int) and isinstance(right, int) and left.bit_length() + right.bit_length() > MAX_PRODUCT:
+                raise jinja2.exceptions.SecurityError("a product that is too large")
         elif isinstance(left, int) and isinstance(right, int) and left.bit_length() * right > MAX_PRODUCT:
             raise jinja2.exceptions.SecurityError("a power that is too large")
         return super().call_binop(context, operator, left, right)
