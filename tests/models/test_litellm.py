@@ -266,6 +266,13 @@ async def test_tries_again(kind: Kind, fault: dict[str, Any]) -> None:
     assert len(provider.requests) == 3
 
 
+async def test_an_end_that_the_wrapper_made_up_is_a_cut() -> None:
+    fault = {"text": "half of an answer that is lost", "cut_after": 4, "clean_cut": True}
+    async with serving("openai", [fault, "the answer"], settings={"id": "xai/grok-4"}) as (model, _):
+        parts = await parts_of(model)
+    assert sum(isinstance(part, Retry) for part in parts) == 1
+
+
 @both
 async def test_gives_up_after_the_last_try(kind: Kind) -> None:
     async with serving(kind, [{"error": "unavailable"}] * 9) as (model, provider):

@@ -7,10 +7,9 @@ import json
 import logging
 import os
 from collections.abc import AsyncGenerator, Generator, Mapping
-from contextlib import aclosing, contextmanager, redirect_stdout, suppress
+from contextlib import aclosing, contextmanager, suppress
 from contextvars import ContextVar
 from dataclasses import dataclass
-from io import StringIO
 from typing import Any, Protocol, cast
 
 import httpx
@@ -23,13 +22,13 @@ from mltui.models.assembly import Assembler, Delta
 from mltui.models.backoff import RetryPolicy
 from mltui.models.base import Answer, ModelInfo, ModelRequest, Retry, StreamPart
 from mltui.models.conversation import Dialect, dialect_of, wire_messages, wire_tools
-from mltui.models.credentials import base_url_for, credentials_for, variables_of
+from mltui.models.credentials import OWN_VARIABLE, base_url_for, credentials_for, variables_of
 from mltui.models.failures import mapped, missing_credentials
 
 
 @contextmanager
 def _quiet_import() -> Generator[None]:
-    """LiteLLM asks the network for price lists, reads `.env` of the working folder and prints; here it does not.
+    """LiteLLM asks the network for price lists and reads `.env` of the working folder; here it does not.
 
     The variables are put back afterwards: programs that the agent starts must not inherit them.
     """
@@ -42,8 +41,7 @@ def _quiet_import() -> Generator[None]:
     before = {name: os.environ.get(name) for name in wanted}
     os.environ.update(wanted)
     try:
-        with redirect_stdout(StringIO()):
-            yield
+        yield
     finally:
         for name, value in before.items():
             if value is None:
@@ -71,7 +69,7 @@ litellm.disable_streaming_logging = True
 for _name in ("LiteLLM", "LiteLLM Router", "LiteLLM Proxy"):
     logging.getLogger(_name).setLevel(logging.CRITICAL + 1)
 # OpenAI models through httpx instead of the openai package, whose walk over the history took 15 ms at 60 messages.
-os.environ.setdefault("EXPERIMENTAL_OPENAI_BASE_LLM_HTTP_HANDLER", "true")
+os.environ.setdefault(OWN_VARIABLE, "true")
 
 _responses: ContextVar[list[httpx.Response]] = ContextVar("responses")
 """The HTTP responses that the current request opened, so that they can be closed in the middle."""
