@@ -235,7 +235,6 @@ class _Assembly:
         limits = self.config.limits
         if persona.max_turns is not None and limits.max_turns is None:
             limits = limits.model_copy(update={"max_turns": persona.max_turns})
-        note = (model.info.note,) if model.info.note else ()
         return Parts(
             model=model,
             make_model=self._named_model,
@@ -245,7 +244,7 @@ class _Assembly:
             workspace=workspace,
             limits=limits,
             persona_name=persona.name,
-            notices=(*note, *self.loaded.warnings, *persona.warnings, *notices),
+            notices=(*self.loaded.warnings, *persona.warnings, *notices),
         )
 
     async def _named_model(self, name: str) -> Model:

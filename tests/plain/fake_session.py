@@ -229,7 +229,7 @@ class FakeSession:
 
 
 async def main() -> int:
-    from mltui.ui.plain import run_plain
+    from mltui.ui.plain.run import run_plain
 
     sessions: list[FakeSession] = []
 

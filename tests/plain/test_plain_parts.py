@@ -7,14 +7,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mltui.core.approval import ApprovalRequest, Decision
+from mltui.core.approval import ApprovalRequest, Decision, TrustRequest
 from mltui.core.events import Event, ModelRetrying, Notice, TextDelta, ToolCompleted, ToolOutput, ToolStarted, TurnCompleted
 from mltui.core.messages import Usage
-from mltui.ui.plain_approver import TRIES, PlainApprover
-from mltui.ui.plain_commands import is_command, run_command
-from mltui.ui.plain_events import MAX_OUTPUT_LINES, EventPrinter
-from mltui.ui.plain_input import Interrupted
-from mltui.ui.plain_text import Printer, printable
+from mltui.ui.plain.approver import TRIES, PlainApprover
+from mltui.ui.plain.commands import is_command, run_command
+from mltui.ui.plain.events import MAX_OUTPUT_LINES, EventPrinter
+from mltui.ui.plain.input import Interrupted
+from mltui.ui.plain.text import Printer, printable
 from tests.plain.fake_session import EXPERIMENT, FakeSession, experiment, keep, permission, question
 
 
@@ -174,7 +174,8 @@ async def test_a_question_without_an_answer_is_refused() -> None:
 async def test_trust_needs_a_yes() -> None:
     for line, trusted in (("y", True), ("n", False), (None, False), (Interrupted(), False)):
         out = io.StringIO()
-        assert await PlainApprover(Lines(line), Printer(out)).ask_trust(PurePath("/p"), ["AGENTS.md"]) is trusted  # type: ignore[arg-type]
+        request = TrustRequest(id="t", folder="/p", found=("AGENTS.md",))
+        assert (await PlainApprover(Lines(line), Printer(out)).decide(request)).approved is trusted  # type: ignore[arg-type]
         assert "AGENTS.md" in out.getvalue()
 
 

@@ -204,7 +204,7 @@ def _opener(flags: dict[str, Any], folder: Path, permissions: tuple[str, ...] = 
 
 
 def _plain(flags: dict[str, Any]) -> int:
-    from mltui.ui.plain import run_plain
+    from mltui.ui.plain.run import run_plain
 
     return asyncio.run(run_plain(_opener(flags, _folder(flags, _words_as_path(flags)))))
 

@@ -110,7 +110,7 @@ def _tui(keeper: _Keeper) -> int:
 
 def _plain(keeper: _Keeper) -> int:
     from mltui.tryout.session import FIRST_PROMPT
-    from mltui.ui.plain import run_plain
+    from mltui.ui.plain.run import run_plain
 
     return asyncio.run(run_plain(keeper.open, FIRST_PROMPT))
 

@@ -94,7 +94,8 @@ class _Run:
         assert head is not None
         if self._options.output == "stream-json":
             self._out.line(wire.init(head, session.mode))
-        for notice in session.notices:
+        note = session.model_info.note
+        for notice in (*((note,) if note else ()), *session.notices):
             await self._show(Notice(level="warning", text=notice))
         try:
             async with asyncio.timeout(self._options.timeout):

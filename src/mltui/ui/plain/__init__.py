@@ -1,0 +1,1 @@
+"""The line-mode conversation: `mltui --plain`."""

@@ -1,0 +1,144 @@
+"""Asks the person, one line an answer. Nothing but a clear yes approves."""
+
+from __future__ import annotations
+
+import asyncio
+import getpass
+from collections.abc import Sequence
+
+from mltui.core.approval import (
+    ApprovalRequest,
+    Decision,
+    ExperimentRequest,
+    KeepRequest,
+    PermissionRequest,
+    Question,
+    QuestionRequest,
+    TrustRequest,
+)
+from mltui.ui.plain.experiments import proposal_lines, result_lines
+from mltui.ui.plain.input import Interrupted, Reader
+from mltui.ui.plain.text import Printer, one_line
+
+TRIES = 3
+"""Answers that are not understood before the question is given up, so that a pipe is not eaten up by one question."""
+
+
+class PlainApprover:
+    """Implements `core.approval.Approver` over a reader and a printer."""
+
+    def __init__(self, reader: Reader, printer: Printer) -> None:
+        self._reader = reader
+        self._printer = printer
+        self._by = _person()
+        self._one_at_a_time = asyncio.Lock()
+
+    async def decide(self, request: ApprovalRequest | TrustRequest) -> Decision:
+        async with self._one_at_a_time:
+            try:
+                match request:
+                    case PermissionRequest():
+                        return await self._permission(request)
+                    case ExperimentRequest():
+                        return await self._experiment(request)
+                    case KeepRequest():
+                        return await self._keep(request)
+                    case QuestionRequest():
+                        return await self._questions(request)
+                    case TrustRequest():
+                        return await self._trust(request)
+            except Interrupted:
+                return Decision(answer="stop", by=self._by, reason="Ctrl-C")
+
+    async def _trust(self, request: TrustRequest) -> Decision:
+        self._printer.line(f"{request.folder} is new here. mltui would obey what is in it:")
+        self._printer.lines(f"  {name}" for name in request.found)
+        name, _ = await self._choice("Trust this folder? yes or no: ", ("yes", "no"))
+        return Decision(answer="approve" if name == "yes" else "reject", by=self._by)
+
+    async def _permission(self, request: PermissionRequest) -> Decision:
+        self._printer.line(f"? {request.call.name} asks for permission: {one_line(request.reason)}")
+        self._printer.lines(f"    {effect.kind}: {effect.target}" for effect in request.effects)
+        if request.diff:
+            self._printer.block(request.diff)
+        names = ("yes", "no", "always") if request.rule else ("yes", "no")
+        always = f"always ({one_line(request.rule)}), " if request.rule else ""
+        name, reason = await self._choice(f"  Allow? yes, {always}no REASON: ", names)
+        answer = "approve" if name in ("yes", "always") else "reject"
+        return Decision(answer=answer, by=self._by, reason=reason, remember=name == "always")
+
+    async def _experiment(self, request: ExperimentRequest) -> Decision:
+        proposal = request.proposal
+        self._printer.line()
+        self._printer.lines(proposal_lines(proposal))
+        name, reason = await self._choice("  Run it? approve, reject REASON, hold: ", ("approve", "reject", "hold"))
+        if name == "approve" and proposal.kind == "eval":
+            self._printer.line("  It changes the evaluation: results from before cannot be compared with those after it.")
+            typed = await self._reader.line(f"  Type {proposal.id} to approve it: ", fresh=True)
+            if (typed or "").strip() != proposal.id:
+                name, reason = "hold", "not confirmed"
+        answer = "approve" if name == "approve" else "reject" if name == "reject" else "hold"
+        return Decision(answer=answer, by=self._by, reason=reason)
+
+    async def _keep(self, request: KeepRequest) -> Decision:
+        self._printer.line()
+        self._printer.lines(result_lines(request.experiment))
+        name, reason = await self._choice("  What becomes of the change? keep, discard REASON, later: ", ("keep", "discard", "later"))
+        answer = "approve" if name == "keep" else "reject" if name == "discard" else "hold"
+        return Decision(answer=answer, by=self._by, reason=reason)
+
+    async def _questions(self, request: QuestionRequest) -> Decision:
+        answers: dict[str, str] = {}
+        for question in request.questions:
+            answer = await self._question(question)
+            if answer is None:
+                return Decision(answer="reject", by=self._by, reason="no answer was given")
+            answers[question.question] = answer
+        return Decision(answer="approve", by=self._by, answers=answers)
+
+    async def _question(self, question: Question) -> str | None:
+        self._printer.line(f"? {question.question}")
+        for number, option in enumerate(question.options, 1):
+            self._printer.line(f"    {number}. {option.label}" + (f": {option.description}" if option.description else ""))
+        how = "numbers with commas between them, or your own words" if question.multi_select else "a number, or your own words"
+        for _ in range(TRIES):
+            line = await self._reader.line(f"  Answer ({how}): " if question.options else "  Answer: ", fresh=True)
+            if line is None:
+                return None
+            answer = _picked(line, question)
+            if answer:
+                return answer
+            self._printer.line(f"  There are options 1 to {len(question.options)}." if line.strip() else "  An empty line is no answer.")
+        return None
+
+    async def _choice(self, prompt: str, names: Sequence[str]) -> tuple[str | None, str]:
+        """The name that was chosen, by its first letters, and the words behind it; None where no answer came."""
+        for _ in range(TRIES):
+            line = await self._reader.line(prompt, fresh=True)
+            if line is None:
+                return None, "no answer: the input ended"
+            word, _, reason = line.strip().partition(" ")
+            chosen = [name for name in names if word and name.startswith(word.lower().rstrip(",:"))]
+            if len(chosen) == 1:
+                return chosen[0], reason.strip()
+            self._printer.line(f"  Answer with {', '.join(names)}, or the first letter.")
+        return None, "the answer was not understood"
+
+
+def _picked(line: str, question: Question) -> str:
+    """The labels that the numbers stand for, or the person's own words; empty where a number has no option."""
+    text = line.strip()
+    parts = [part.strip() for part in text.split(",")] if question.multi_select else [text]
+    if not question.options or not all(part.isdecimal() for part in parts):
+        return text
+    numbers = [int(part) for part in parts]
+    if not all(1 <= number <= len(question.options) for number in numbers):
+        return ""
+    return ", ".join(question.options[number - 1].label for number in dict.fromkeys(numbers))
+
+
+def _person() -> str:
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):  # no such user in the system's list, as in some containers
+        return "person"

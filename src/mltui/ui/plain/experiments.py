@@ -1,0 +1,71 @@
+"""Experiments as lines of text."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+
+from mltui.core.experiment import Comparison, Experiment, Metric, Proposal
+
+
+def proposal_lines(proposal: Proposal) -> Iterator[str]:
+    """The whole proposal: nothing that the person decides on is left out."""
+    runs = 2 * len(proposal.seeds)
+    yield f"Experiment {proposal.id}: {proposal.title} [{proposal.kind}]"
+    yield f"  Hypothesis: {proposal.hypothesis}"
+    yield f"  Method: {proposal.methodology or 'not stated'}"
+    yield f"  Metric: {_metric(proposal.metric)}"
+    for guardrail in proposal.guardrails:
+        yield f"  Guardrail: {guardrail.name}, {guardrail.direction}, margin {guardrail.margin}"
+    for parameter in proposal.parameters:
+        yield f"  Parameter: {parameter.name} {json.dumps(parameter.before)} -> {json.dumps(parameter.after)} ({parameter.key})"
+    for file in proposal.files:
+        yield f"  File: {file.path} {file.change} ({file.kind}: {file.reason})"
+    for data in proposal.data:
+        yield f"  Data: {data.name}, {data.size:,} bytes, sha256 {data.digest[:16]}"
+    yield f"  Command: {proposal.command}"
+    yield f"  Seeds: {', '.join(map(str, proposal.seeds))}; baseline and candidate, {runs} runs at most"
+    yield f"  Budget: {proposal.budget.minutes:g} minutes, {proposal.budget.runs} runs"
+    yield f"  Proposed by: {proposal.author}"
+    yield f"  Base: {proposal.base_commit[:12]}, tree {proposal.tree[:12]}"
+    yield "  Change:"
+    yield from (f"    {line}" for line in proposal.patch.rstrip("\n").split("\n"))
+
+
+def comparison_lines(comparison: Comparison) -> Iterator[str]:
+    """The result, the difference with its interval first."""
+    share = f"{comparison.confidence:.0%}"
+    unit = f" {comparison.metric.unit}" if comparison.metric.unit else ""
+    effect = "" if comparison.effect_size is None else f", {comparison.effect_name} {comparison.effect_size:.3g}"
+    yield f"  {comparison.metric.name}: {comparison.verdict.upper()}. {comparison.summary}"
+    yield f"    difference {comparison.diff:+.4g}{unit}, {share} interval {comparison.ci_low:+.4g} to {comparison.ci_high:+.4g}{effect}"
+    yield f"    p {comparison.p_value:.4g} ({comparison.test}), n {comparison.n}, ties {comparison.ties}"
+    yield (
+        f"    baseline {comparison.baseline_mean:.4g} (sd {comparison.baseline_std:.2g}), "
+        f"candidate {comparison.candidate_mean:.4g} (sd {comparison.candidate_std:.2g})"
+    )
+    if comparison.needed_n is not None:
+        yield f"    about {comparison.needed_n} pairs would be needed to show the smallest effect worth having"
+
+
+def result_lines(experiment: Experiment) -> Iterator[str]:
+    """What came of an experiment so far."""
+    yield f"Experiment {experiment.id}: {experiment.proposal.title} [{experiment.state}]"
+    if experiment.message:
+        yield f"  {experiment.message}"
+    for comparison in (experiment.comparison, *experiment.guardrails):
+        if comparison is not None:
+            yield from comparison_lines(comparison)
+    if experiment.conclusion is not None:
+        yield f"  Interpretation ({experiment.conclusion.by}, recommends {experiment.conclusion.recommendation}):"
+        yield from (f"    {line}" for line in experiment.conclusion.interpretation.split("\n"))
+
+
+def list_line(experiment: Experiment) -> str:
+    verdict = f": {experiment.comparison.summary}" if experiment.comparison else ""
+    return f"{experiment.id}  {experiment.state:<11} {experiment.proposal.title}{verdict}"
+
+
+def _metric(metric: Metric) -> str:
+    least = f", at least {metric.min_effect:g}{' ' + metric.unit if metric.unit else ''}" if metric.min_effect else ""
+    return f"{metric.name}, {metric.direction}{least}"

@@ -1,0 +1,154 @@
+"""The agent as a line-mode conversation: for dumb terminals, screen readers, slow links and pipes."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import sys
+from collections.abc import Generator
+
+from mltui import __version__
+from mltui.core.errors import MltuiError
+from mltui.core.events import TurnCompleted
+from mltui.ui.plain.approver import PlainApprover
+from mltui.ui.plain.commands import NAMES, is_command, run_command
+from mltui.ui.plain.events import EventPrinter
+from mltui.ui.plain.input import Interrupted, Reader, open_reader
+from mltui.ui.plain.session import Conversation, OpenSession
+from mltui.ui.plain.text import Printer
+
+_EXIT_CODES = {
+    "completed": 0,
+    "denied": 3,
+    "approval_pending": 4,
+    "auth": 41,
+    "max_turns": 53,
+    "max_budget_usd": 53,
+    "max_tokens": 53,
+    "timeout": 53,
+    "unavailable": 75,
+    "interrupted": 130,
+}
+
+
+async def run_plain(open_session: OpenSession, initial_prompt: str = "") -> int:
+    """Holds a conversation until the person leaves or the input ends.
+
+    Returns:
+        The exit code: 0 when a person left; for piped input that of the first turn that did not complete.
+
+    Raises:
+        MltuiError: the session cannot be opened.
+    """
+    if reconfigure := getattr(sys.stdout, "reconfigure", None):
+        # A terminal that cannot show a character gets a `?` instead of a crash.
+        reconfigure(errors="replace")
+    reader, printer = open_reader(os.environ, NAMES), Printer()
+    session = await open_session(PlainApprover(reader, printer))
+    try:
+        return await _PlainConversation(session, reader, printer).run(initial_prompt)
+    except BrokenPipeError:
+        # Whoever read along is gone. Without this the interpreter would complain again when it flushes.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    finally:
+        await session.close()
+
+
+class _PlainConversation:
+    def __init__(self, session: Conversation, reader: Reader, printer: Printer) -> None:
+        self._session = session
+        self._reader = reader
+        self._printer = printer
+        self._events = EventPrinter(printer, session.workspace.cwd)
+        self._turn: asyncio.Task[TurnCompleted] | None = None
+        self._interrupts = 0
+
+    async def run(self, initial_prompt: str) -> int:
+        self._greet()
+        exit_code = 0
+        warming = asyncio.create_task(self._warm_up())
+        try:
+            with self._sigint():
+                text: str | None = initial_prompt.strip()
+                while text is not None:
+                    if is_command(text):
+                        if await run_command(text, self._session, self._printer, self._events):
+                            break
+                    elif text:
+                        turn_code = await self._take_turn(text)
+                        exit_code = exit_code or turn_code
+                    text = await self._next()
+        finally:
+            warming.cancel()
+        self._printer.line(f"Go on later with: mltui -r {self._session.id}")
+        return 0 if self._reader.interactive else exit_code
+
+    def _greet(self) -> None:
+        session = self._session
+        self._printer.line(
+            f"mltui {__version__}: {session.model_info.id}, persona {session.persona_name}, mode {session.mode}. /help helps."
+        )
+        self._printer.lines(filter(None, dict.fromkeys((session.model_info.note, *session.notices))))
+
+    async def _warm_up(self) -> None:
+        # What is wrong with the model is told when it is first asked.
+        with contextlib.suppress(MltuiError):
+            await self._session.warm_up()
+
+    async def _next(self) -> str | None:
+        """The next line of the conversation; None to leave: end of input, or Ctrl-C twice in a row."""
+        for _ in range(2):
+            self._printer.close_line()
+            try:
+                line = await self._reader.line("> ")
+                return None if line is None else line.strip()
+            except Interrupted:
+                self._printer.line("Ctrl-C once more leaves, and so does Ctrl-D.")
+        return None
+
+    async def _take_turn(self, text: str) -> int:
+        self._interrupts = 0
+        self._turn = asyncio.create_task(self._prompt(text))
+        try:
+            completed = await self._turn
+        except asyncio.CancelledError:
+            if not self._interrupts:
+                raise
+            self._printer.line("! interrupted")
+            return _EXIT_CODES["interrupted"]
+        except MltuiError as error:
+            self._printer.line(f"error: {error}")
+            return error.exit_code
+        finally:
+            self._turn = None
+        return _EXIT_CODES.get(completed.outcome, 1)
+
+    async def _prompt(self, text: str) -> TurnCompleted:
+        return await self._session.prompt(text, self._events.show)
+
+    def _on_sigint(self) -> None:
+        """A question that is open is answered by it; else the turn stops: gently first, at once the second time."""
+        if self._reader.interrupt() or self._turn is None:
+            return
+        self._interrupts += 1
+        if self._interrupts == 1:
+            self._printer.line("! stopping")
+            self._session.interrupt()
+        else:
+            self._turn.cancel()
+
+    @contextlib.contextmanager
+    def _sigint(self) -> Generator[None]:
+        loop = asyncio.get_running_loop()
+        try:
+            loop.add_signal_handler(signal.SIGINT, self._on_sigint)
+        except (NotImplementedError, RuntimeError, ValueError):  # not the main thread, or no signals here
+            yield
+            return
+        try:
+            yield
+        finally:
+            loop.remove_signal_handler(signal.SIGINT)
