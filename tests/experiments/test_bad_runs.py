@@ -73,7 +73,7 @@ async def test_the_budget_is_kept(project: Project) -> None:
 
 async def test_megabytes_of_output_are_cut_and_the_metric_after_them_counts(project: Project) -> None:
     project.reopen(metrics=project.config.experiments.metrics.model_copy(update={"file": None, "stdout": "json"}))
-    flood = "line = 'x' * 999\nfor _ in range(25_000): print(line)\nprint('{\"accuracy\": 0.5}')\n"
+    flood = "import sys\nsys.stdout.write('x' * 25_000_000)\nprint('\\n{\"accuracy\": 0.5}')\n"
     project.write("train.py", flood)
     experiment, _ = await project.finish(project.propose(seeds=(0, 1)))
     assert [run.metrics for run in experiment.runs] == [{"accuracy": 0.5}] * 4
@@ -95,6 +95,14 @@ async def test_a_stale_metrics_file_of_the_checkout_does_not_count(project: Proj
     project.write("metrics.json", '{"accuracy": 0.99}')
     experiment, _ = await project.finish(project.propose_script("print('did nothing')\n"))
     assert experiment.state == "failed" and "never logged" in experiment.message
+
+
+async def test_a_checkout_that_fails_ends_the_job(project: Project) -> None:
+    proposal_id = project.propose()
+    project.write(".mltui/worktrees", "a file where a folder is needed\n")
+    experiment, _ = await project.finish(proposal_id)
+    assert (experiment.state, experiment.runs) == ("failed", ())
+    assert "worktrees" in experiment.message
 
 
 async def test_a_killed_supervisor_is_noticed_and_its_run_ended(project: Project) -> None:

@@ -89,6 +89,12 @@ def test_any_path_is_kept_inside_or_refused(path: str, content: bytes) -> None:
         assert [item.name for item in root.parent.iterdir()] == ["root"]
 
 
+def test_what_a_crash_left_half_written_is_not_staged(draft: Draft) -> None:
+    draft.write(Path("notes.tmp"), b"mine")
+    (draft.folder / "files" / ".train.py.0a1b2c3d.tmp").write_bytes(b"half")
+    assert draft.paths() == ("notes.tmp",)
+
+
 def test_binary_differences_are_named(draft: Draft) -> None:
     draft.write(Path("train.py"), b"\0\1\2")
     assert draft.diff() == "--- a/train.py\n+++ b/train.py\nBinary or large file: 4 -> 3 bytes\n"

@@ -84,6 +84,18 @@ def test_every_changed_byte_is_found(where: int, difference: int) -> None:
             Journal(path).verify()
 
 
+@pytest.mark.parametrize(
+    ("old", "new"), [('"actor":"ann"', '"actor": "ann"'), ("☃", "\\u2603"), ('"seq":2', '"seq":"2"'), ('"n":1', '"n":1,"n":1')]
+)
+def test_a_record_that_only_reads_the_same_is_found(tmp_path: Path, old: str, new: str) -> None:
+    path = written(tmp_path)
+    lines = path.read_text().splitlines(keepends=True)
+    assert old in lines[1]
+    path.write_text("".join([lines[0], lines[1].replace(old, new), *lines[2:]]))
+    with pytest.raises(JournalError, match="record 2 "):
+        Journal(path).verify()
+
+
 def test_a_rewritten_record_breaks_the_chain_behind_it(tmp_path: Path) -> None:
     path = written(tmp_path)
     from mltui.experiments.journal import canonical, seal

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 
 from mltui.core.errors import ExperimentError
-from mltui.experiments.storage import make_state_folder, write_atomically
+from mltui.experiments.storage import is_spare, make_state_folder, write_atomically
 
 _SESSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 _DIFF_LIMIT = 1_000_000
@@ -102,7 +102,7 @@ class Draft:
 
     def _listed(self, kind: str) -> list[str]:
         top = self.folder / kind
-        return [found.relative_to(top).as_posix() for found in top.rglob("*") if found.is_file() and not found.name.endswith(".tmp")]
+        return [found.relative_to(top).as_posix() for found in top.rglob("*") if found.is_file() and not is_spare(found.name)]
 
     def _remove(self, kind: str, relative: str) -> None:
         top = self.folder / kind

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import re
 import secrets
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
@@ -14,6 +15,9 @@ if TYPE_CHECKING:
     from collections.abc import Generator
 
     from filelock import BaseFileLock
+
+
+_SPARE = re.compile(r"\..*\.[0-9a-f]{8}\.tmp", re.DOTALL)
 
 
 def write_atomically(path: Path, data: bytes, mode: int | None = None) -> None:
@@ -30,6 +34,11 @@ def write_atomically(path: Path, data: bytes, mode: int | None = None) -> None:
     except BaseException:
         spare.unlink(missing_ok=True)
         raise
+
+
+def is_spare(name: str) -> bool:
+    """Whether a file was being written by `write_atomically` when its process died."""
+    return _SPARE.fullmatch(name) is not None
 
 
 def make_state_folder(state: Path) -> None:

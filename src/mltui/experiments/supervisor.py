@@ -133,11 +133,19 @@ class Supervisor:
         arms: tuple[Arm, ...] = ("baseline", "candidate")
         tasks = [Task(arm, seed) for seed in self._proposal.seeds for arm in arms]
         with ThreadPoolExecutor(max_workers=self._section.parallel) as pool:
-            futures: list[Future[None]] = [pool.submit(self._one, task, execution, reusable, deadline) for task in tasks]
+            futures: list[Future[None]] = [pool.submit(self._guarded, task, execution, reusable, deadline) for task in tasks]
             for future in futures:
                 future.result()
         if not self._gave_up and not self._asked_to_stop:
             self._check_pairs()
+
+    def _guarded(self, task: Task, execution: Execution, reusable: dict[str, Run], deadline: float) -> None:
+        try:
+            self._one(task, execution, reusable, deadline)
+        except Exception as error:
+            # The pool would carry on with the other tasks.
+            self._give_up(str(error))
+            raise
 
     def _one(self, task: Task, execution: Execution, reusable: dict[str, Run], deadline: float) -> None:
         if self._gave_up or self._asked_to_stop:
