@@ -66,6 +66,14 @@ async def test_one_file_may_be_searched_even_if_it_is_ignored(search: RipgrepSea
     assert await grep(search, root / "skipped.py", "lr", output_mode="content") == ("skipped.py:1:lr = 9",)
 
 
+async def test_a_folder_that_is_itself_ignored_may_be_searched(search: RipgrepSearch, root: Path) -> None:
+    write_files(root, {".venv/.gitignore": "*\n", ".venv/lib/x.py": "lr = 8\n"})
+    assert await grep(search, root / ".venv" / "lib", "lr", output_mode="content") == (".venv/lib/x.py:1:lr = 8",)
+    assert (await search.glob("**/*.py", root / "ignored", 5)).lines == ("ignored/x.py",)
+    assert await grep(search, root / "src", "lr = 9") == ()
+    assert "skipped.py" not in await grep(search, root, "lr = [89]")
+
+
 async def test_groups_are_separated(search: RipgrepSearch, root: Path) -> None:
     write_files(root, {"a.txt": "hit\n1\n2\n3\nhit\n", "b.txt": "hit\n"})
     assert await grep(search, root, "hit", output_mode="content", after=1) == (

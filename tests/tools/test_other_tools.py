@@ -174,6 +174,8 @@ def test_bash_time_outs_are_milliseconds_unless_they_cannot_be() -> None:
 async def test_bash_has_no_background(agent: Agent) -> None:
     with pytest.raises(InvalidArgumentsError, match="background"):
         await agent.call("Bash", command="sleep 1", run_in_background=True)
+    with pytest.raises(InvalidArgumentsError, match="empty"):
+        await agent.call("Bash", command=" \n")
     with pytest.raises(InvalidArgumentsError, match="NUL"):
         await agent.call("Bash", command="echo \0")
 

@@ -9,7 +9,7 @@ import json
 import os
 import re
 import tempfile
-from collections.abc import AsyncGenerator, Callable, Generator, Iterable, Iterator, Sequence
+from collections.abc import AsyncGenerator, Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,8 @@ from mltui.core.errors import ToolError
 from mltui.tools.base import Found, GrepQuery, Workspace
 
 _LONGEST_LINE = 500
+_ABOUT_FILES = (b"./", b'{"type":"match"', b'{"type":"context"')
+"""How the records of interest begin: paths, and of the JSON those that hold lines."""
 _MOST_LINES = 50_000
 """Lines after which a search is broken off; nobody reads so many, and they fill the memory."""
 
@@ -41,10 +43,11 @@ class _Place:
     target: str
     called: Path
     draft: bool = False
-    shadowed: frozenset[Path] = frozenset()
+    shadowed: frozenset[str] = frozenset()
 
-    def path(self, relative: str) -> Path:
-        return self.called / relative.removeprefix("./")
+    def path(self, record: bytes) -> str:
+        """What the file is called that rg named."""
+        return os.path.join(self.called, os.fsdecode(record).removeprefix("./"))  # noqa: PTH118 - of thousands of files
 
 
 @dataclass(slots=True)
@@ -73,13 +76,12 @@ class RipgrepSearch:
 
     async def grep(self, query: GrepQuery) -> Found:
         """Lines sorted by path. Raises: ToolError: the folder is missing, or the pattern, type or glob is wrong."""
-        globs = _split_globs(query.glob) if query.glob else []
         options = _options(query)
-        matches: dict[Path, _Matches] = {}
+        separator = b"\n" if query.output_mode != "files_with_matches" else b"\0"
+        matches: dict[str, _Matches] = {}
         total = 0
-        with _ignore_file(globs) as ignored:
+        with _ignore_file(_split_globs(query.glob) if query.glob else []) as ignored:
             for place in self._places(query.root):
-                separator = b"\n" if query.output_mode != "files_with_matches" else b"\0"
                 async with contextlib.aclosing(self._run(place, [*options, *ignored], separator)) as records:
                     async for record in records:
                         total += _add(matches, place, record, query)
@@ -89,27 +91,39 @@ class RipgrepSearch:
 
     async def glob(self, pattern: str, root: Path, limit: int) -> Found:
         """Raises: ToolError: the folder is missing."""
-        paths: list[Path] = []
+        found: dict[str, str] = {}
         with _ignore_file([pattern]) as ignored:
             for place in self._places(root):
                 async with contextlib.aclosing(self._run(place, ["--files", "--null", *ignored], b"\0")) as records:
-                    paths += [path async for record in records if (path := place.path(os.fsdecode(record))) not in place.shadowed]
-        ordered = await asyncio.to_thread(self._latest_first, paths)
-        allowed = (path for path in ordered if self._may_read(path))
+                    async for record in records:
+                        if (path := place.path(record)) not in place.shadowed:
+                            found[path] = f"{place.folder}/{os.fsdecode(record)}"
+        ordered = await asyncio.to_thread(_latest_first, found)
+        allowed = (path for path in map(Path, ordered) if self._may_read(path))
         lines = tuple(self._workspace.relative(path) for path, _ in zip(allowed, range(limit), strict=False))
         return Found(lines, max(len(ordered) - limit, 0))
 
     async def _run(self, place: _Place, options: Sequence[str], separator: bytes) -> AsyncGenerator[bytes]:
-        # In the draft every file counts, whatever the ignore files of the folders around it say.
-        own = ["--no-ignore-vcs", "--no-ignore-dot", "--no-ignore-parent"] if place.draft else []
-        async with contextlib.aclosing(ripgrep.run([*own, *options, "--", place.target], place.folder, separator)) as records:
+        """The records about files. In a folder that is itself ignored, such as an environment's libraries, all files count."""
+        arguments = [*options, "--", place.target]
+        if not place.draft:
+            found = False
+            async with contextlib.aclosing(ripgrep.run(arguments, place.folder, separator)) as records:
+                async for record in records:
+                    if record.startswith(_ABOUT_FILES):
+                        found = True
+                        yield record
+            if found or place.target != "./" or place.called == self._root or await _shows_files(place.folder):
+                return
+        async with contextlib.aclosing(ripgrep.run(["--no-ignore", *arguments], place.folder, separator)) as records:
             async for record in records:
-                yield record
+                if record.startswith(_ABOUT_FILES):
+                    yield record
 
     def _places(self, root: Path) -> Iterator[_Place]:
         """The disk, and what the draft holds below the same folder."""
         shadowed = self._staged()
-        if root in shadowed and self._draft is not None:
+        if str(root) in shadowed and self._draft is not None:
             if self._draft.read(root) is None:
                 raise ToolError(f"{root} does not exist: its deletion is in the draft")
             yield self._in_draft(root.parent, f"./{root.name}")
@@ -126,32 +140,18 @@ class RipgrepSearch:
             if place.folder.is_dir():
                 yield place
 
-    def _staged(self) -> frozenset[Path]:
-        return frozenset() if self._draft is None else frozenset(self._root / path for path in self._draft.paths())
+    def _staged(self) -> frozenset[str]:
+        return frozenset() if self._draft is None else frozenset(str(self._root / path) for path in self._draft.paths())
 
     def _in_draft(self, folder: Path, target: str) -> _Place:
         files = self._draft.folder / "files" if self._draft is not None else Path()
         return _Place(files / folder.relative_to(self._root), target, folder, draft=True)
 
-    def _latest_first(self, paths: Iterable[Path]) -> list[Path]:
-        return sorted(set(paths), key=lambda path: (-self._changed(path), str(path)))
-
-    def _changed(self, path: Path) -> int:
-        place = path
-        if self._draft is not None and path.is_relative_to(self._root):
-            staged = self._draft.folder / "files" / path.relative_to(self._root)
-            place = staged if staged.exists() else path
-        try:
-            return place.stat().st_mtime_ns
-        except OSError:
-            return 0
-
-    def _found(self, matches: dict[Path, _Matches], query: GrepQuery) -> Found:
+    def _found(self, matches: dict[str, _Matches], query: GrepQuery) -> Found:
         lines: list[str] = []
         total = 0
         separated = query.output_mode == "content" and (query.before or query.after)
-        for path in sorted(matches):
-            found = matches[path].lines
+        for path, found in ((Path(name), matches[name].lines) for name in sorted(matches)):
             total += len(found)
             if len(lines) >= query.limit or not self._may_read(path):
                 continue
@@ -160,6 +160,26 @@ class RipgrepSearch:
             name = self._workspace.relative(path)
             lines += [line if line == "--" else f"{name}{line}" for line in found]
         return Found(tuple(lines[: query.limit]), max(total - query.limit, 0))
+
+
+async def _shows_files(folder: Path) -> bool:
+    """Whether ignore files leave anything of the folder."""
+    async with contextlib.aclosing(ripgrep.run(["--files", "--null", "--", "./"], folder, b"\0")) as records:
+        async for _ in records:
+            return True
+    return False
+
+
+def _latest_first(found: dict[str, str]) -> list[str]:
+    """Paths by the time of the last change, then by name; the values say where the files lie."""
+
+    def order(path: str) -> tuple[int, str]:
+        try:
+            return -os.stat(found[path]).st_mtime_ns, path  # noqa: PTH116 - of thousands of files
+        except OSError:
+            return 0, path
+
+    return sorted(found, key=order)
 
 
 def _options(query: GrepQuery) -> list[str]:
@@ -179,25 +199,22 @@ def _options(query: GrepQuery) -> list[str]:
     return options
 
 
-def _add(matches: dict[Path, _Matches], place: _Place, record: bytes, query: GrepQuery) -> int:
+def _add(matches: dict[str, _Matches], place: _Place, record: bytes, query: GrepQuery) -> int:
     """Takes one record of rg's output. Returns how many lines of answer it made."""
     if query.output_mode == "content":
         return _add_lines(matches, place, record, query)
     name, _, count = record.partition(b"\0")
-    path = place.path(os.fsdecode(name))
+    path = place.path(name)
     if path in place.shadowed:
         return 0
     matches[path] = _Matches([f":{count.decode()}" if count else ""])
     return 1
 
 
-def _add_lines(matches: dict[Path, _Matches], place: _Place, record: bytes, query: GrepQuery) -> int:
-    # Cheaper than parsing the records that only begin, end and count.
-    if not record.startswith((b'{"type":"match"', b'{"type":"context"')):
-        return 0
+def _add_lines(matches: dict[str, _Matches], place: _Place, record: bytes, query: GrepQuery) -> int:
     entry: dict[str, Any] = json.loads(record)
     data: dict[str, Any] = entry["data"]
-    path = place.path(os.fsdecode(_bytes(data["path"])))
+    path = place.path(_bytes(data["path"]))
     if path in place.shadowed:
         return 0
     found = matches.setdefault(path, _Matches())

@@ -42,6 +42,8 @@ class Bash:
                 "Bash cannot run commands in the background",
                 hint="Run it in the foreground with a timeout of up to 600000; propose training with ProposeExperiment",
             )
+        if not args.command.strip():
+            raise InvalidArgumentsError("the command is empty")
         if "\0" in args.command:
             raise InvalidArgumentsError("the command contains a NUL character")
         return command_effects(args.command, workspace.cwd)

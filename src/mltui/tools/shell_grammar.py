@@ -231,6 +231,8 @@ class _Walk:
 
     def _assignment(self, node: Node) -> None:
         parts = node.named_children if node.type != "variable_assignment" else [node]
+        if node.type != "variable_assignment":
+            self._check_words(node)
         words = " ".join(self._text(part) for part in parts)
         keyword = node.children[0].type if node.type in {"declaration_command", "unset_command"} else ""
         text = f"{keyword} {words}".strip()
@@ -276,8 +278,15 @@ class _Walk:
 
     def _check(self, node: Node) -> None:
         """Raises where the grammar read something that bash reads differently."""
-        if node.type in {"raw_string", "ansi_c_string", "comment"}:
+        if node.type in {"raw_string", "ansi_c_string"}:
             return
+        if node.type == "comment":
+            self._check_comment(node)
+            return
+        if node.type in {"variable_assignment", "subscript"} and any(
+            left.end_byte != right.start_byte or right.type == "comment" for left, right in itertools.pairwise(node.children)
+        ):
+            raise _Unsplittable
         if node.type == "heredoc_redirect":
             self._check_heredoc(node)
         if not node.children:
@@ -311,8 +320,14 @@ class _Walk:
         """Words have blanks between them, or they are one; a line ending ends the command."""
         for left, right in itertools.pairwise(command.children):
             gap = self._source[left.end_byte : right.start_byte].replace(b"\\\n", b"")
-            if b"\n" in gap or (not gap and right.type not in _REDIRECTS):
+            if b"\n" in gap or (not gap and right.type not in _REDIRECTS) or "comment" in (left.type, right.type):
                 raise _Unsplittable
+
+    def _check_comment(self, node: Node) -> None:
+        """A `#` begins a comment only where a word could begin."""
+        before = self._source[node.start_byte - 1 : node.start_byte] if node.start_byte else b"\n"
+        if before not in b" \t\n;&|()":
+            raise _Unsplittable
 
     def _check_heredoc(self, node: Node) -> None:
         if node.children_by_field_name("argument"):

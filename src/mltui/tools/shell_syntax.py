@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 
@@ -55,7 +55,10 @@ def simple_commands(command: str) -> tuple[SimpleCommand, ...]:
     from mltui.tools.shell_grammar import split
 
     found = split(command)
-    return (opaque(command),) if found is None else found
+    if found is None:
+        return (opaque(command),)
+    # A test, a definition or a comment runs nothing, and is still something to decide on.
+    return found or (replace(opaque(command), opaque=False),)
 
 
 def command_effects(command: str, cwd: Path) -> tuple[Effect, ...]:
