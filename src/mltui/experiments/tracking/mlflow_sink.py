@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import urlsplit
 
-from mltui.experiments.tracking.place import make_quiet
+from mltui.experiments.tracking.place import IMPATIENT, QUIET, database_file, set_defaults
 
-make_quiet()  # mlflow reads these when it is imported
+set_defaults(QUIET)  # mlflow reads these when it is imported
 
 import mlflow  # noqa: E402
 import sqlalchemy  # noqa: E402
@@ -26,7 +26,6 @@ from sqlalchemy.exc import SQLAlchemyError  # noqa: E402
 
 from mltui.core.errors import ConfigError, ExperimentError  # noqa: E402
 from mltui.experiments.tracking.mapping import MlflowRun  # noqa: E402
-from mltui.experiments.tracking.place import database_file  # noqa: E402
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator, Sequence
@@ -57,6 +56,8 @@ class MlflowSink:
         """
         check_reachable(uri)
         check_schema(uri)
+        # Not at import: until now this process may have started training runs, which inherit its variables.
+        set_defaults(IMPATIENT)
         local = uri.startswith(DATABASES)
         if local:
             # Also for the experiment `Default`, which MLflow makes and which would otherwise point at the working folder.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 
 from mltui.config.schema import Tracking
@@ -19,13 +20,13 @@ QUIET = {
 }
 """For every process that imports mlflow: nothing is reported, nothing is fetched, nothing is printed to stdout."""
 
-IMPATIENT = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1", "MLFLOW_HTTP_REQUEST_TIMEOUT": "20"}
+IMPATIENT = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1", "MLFLOW_HTTP_REQUEST_TIMEOUT": "10"}
 """With MLflow's own seven retries each call to a server that is down blocks for minutes."""
 
 
-def make_quiet() -> None:
-    """Sets `QUIET` and `IMPATIENT` in this process, where the person has not set them. Call before importing mlflow."""
-    for name, value in {**QUIET, **IMPATIENT}.items():
+def set_defaults(variables: Mapping[str, str]) -> None:
+    """Sets variables of this process, those left out that the person has set."""
+    for name, value in variables.items():
         os.environ.setdefault(name, value)
 
 

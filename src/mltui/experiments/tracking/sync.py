@@ -25,7 +25,7 @@ from mltui.experiments.journal import Journal, plain
 from mltui.experiments.records import SyncFailed
 from mltui.experiments.storage import file_lock, make_state_folder, write_atomically
 from mltui.experiments.tracking.history import History, histories
-from mltui.experiments.tracking.place import STATE, database_file, experiment_name, make_quiet, tracking_uri
+from mltui.experiments.tracking.place import QUIET, STATE, database_file, experiment_name, set_defaults, tracking_uri
 from mltui.experiments.tracking.progress import Progress, SyncResult
 
 SETTINGS_VARIABLE = "MLTUI_SYNC_TRACKING"
@@ -39,7 +39,7 @@ LOCK_SECONDS = 300.0
 
 def preload() -> None:
     """Imports mlflow (some seconds), so that a `sync_project` of this process starts at once."""
-    make_quiet()
+    set_defaults(QUIET)
     importlib.import_module(DELIVER)
 
 
