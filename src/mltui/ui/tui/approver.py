@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import getpass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from textual.screen import Screen
@@ -12,7 +11,7 @@ from textual.screen import Screen
 if TYPE_CHECKING:
     from textual.app import App
 
-    from mltui.core.approval import ApprovalRequest, Decision
+    from mltui.core.approval import ApprovalRequest, Decision, TrustRequest
 
 T = TypeVar("T")
 
@@ -33,17 +32,11 @@ class PaneApprover:
         self._turn = asyncio.Lock()
         self.by = person()
 
-    async def decide(self, request: ApprovalRequest) -> Decision:
+    async def decide(self, request: ApprovalRequest | TrustRequest) -> Decision:
         """Raises: asyncio.CancelledError: the turn was cancelled; the pane is gone then."""
         from mltui.ui.tui.panes import pane_for  # loads every pane: not before one is needed
 
         return await self._ask(pane_for(request, self.by))
-
-    async def ask_trust(self, path: Path, what: str) -> bool:
-        """Whether the folder's own instructions and settings (`what`) may be used."""
-        from mltui.ui.tui.trust_pane import TrustPane
-
-        return await self._ask(TrustPane(path, what))
 
     async def _ask(self, pane: Screen[T]) -> T:
         async with self._turn:

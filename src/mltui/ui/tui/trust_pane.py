@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.text import Text
 from textual.containers import Vertical
 
+from mltui.core.approval import Decision, TrustRequest
 from mltui.ui.tui.decision_pane import Choice, DecisionPane
 from mltui.ui.tui.strip_view import RichView
 from mltui.ui.tui.text import clean, one_line
@@ -16,12 +16,8 @@ if TYPE_CHECKING:
     from textual.app import ComposeResult
 
 
-class TrustPane(DecisionPane[bool]):
-    """Yes or no; Esc is no.
-
-    Args:
-        what: what the folder brings that would be used, for people.
-    """
+class TrustPane(DecisionPane[Decision]):
+    """Yes or no; Esc is no."""
 
     DEFAULT_CSS = """
     TrustPane { align: center middle; background: $background 60%;
@@ -33,23 +29,23 @@ class TrustPane(DecisionPane[bool]):
     escape_key = "n"
     tail = "Esc not now"
 
-    def __init__(self, path: Path, what: str) -> None:
+    def __init__(self, request: TrustRequest, by: str) -> None:
         super().__init__(marked=1)
-        self._path = path
-        self._what = what
+        self._request = request
+        self._by = by
 
     def compose(self) -> ComposeResult:
         with Vertical():
             yield RichView(
                 Text("Do you trust this folder?", style="accent.bold"),
                 Text(),
-                Text(one_line(str(self._path)), style="strong", overflow="fold"),
+                Text(one_line(self._request.folder), style="strong", overflow="fold"),
                 Text(),
-                Text(clean(self._what), overflow="fold"),
+                Text(clean("It would obey " + ", ".join(self._request.found)), overflow="fold"),
                 Text(),
                 Text("Without trust its files are only material: mltui works, and uses none of these.", style="muted", overflow="fold"),
             )
             yield self.bar
 
-    def result_of(self, choice: Choice, reason: str) -> bool:
-        return choice.key == "y"
+    def result_of(self, choice: Choice, reason: str) -> Decision:
+        return Decision(answer="approve" if choice.key == "y" else "reject", by=self._by)

@@ -1,0 +1,230 @@
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from mltui.core.approval import (
+    ApprovalRequest,
+    Decision,
+    ExperimentRequest,
+    KeepRequest,
+    Option,
+    PermissionRequest,
+    Question,
+    QuestionRequest,
+    TrustRequest,
+)
+from mltui.core.effects import Effect
+from mltui.core.experiment import ExperimentKind
+from mltui.ui.tui.app import MltuiApp
+from mltui.ui.tui.decision_pane import DecisionPane
+
+from .driving import app_with, fake, idle, running, screen_text, until
+from .fake_session import call, said
+from .samples import experiment, proposal
+
+CALL = call("ProposeExperiment", title="t")
+EXPERIMENT = ExperimentRequest(id="1", call=CALL, proposal=proposal())
+KEEP = KeepRequest(id="2", call=CALL, experiment=experiment("interpreted"))
+PERMISSION = PermissionRequest(
+    id="3",
+    call=call("Bash", command="pip install x"),
+    effects=(Effect(kind="exec", target="pip install x"),),
+    reason="no rule",
+    rule="Bash(pip *)",
+)
+QUESTION = QuestionRequest(
+    id="4",
+    call=CALL,
+    questions=(
+        Question(question="Which metric?", options=(Option(label="accuracy"), Option(label="f1"))),
+        Question(question="Which seeds?", options=(Option(label="low"), Option(label="high"), Option(label="all")), multi_select=True),
+    ),
+)
+pytestmark = pytest.mark.usefixtures("quick_panes")
+
+
+async def decided(request: ApprovalRequest, *keys: str, size: tuple[int, int] = (120, 40)) -> Decision | None:
+    """Returns: the decision after these keys, or None if the pane still stands."""
+    app = app_with([request], prompt="go")
+    async with running(app, size) as pilot:
+        await until(pilot, lambda: isinstance(app.screen, DecisionPane) and app.screen.armed)
+        for key in keys:
+            await pilot.press(key)
+            await pilot.pause()
+        if isinstance(app.screen, DecisionPane):
+            return None
+        await idle(pilot)
+        return fake(app).decisions[0]
+
+
+@pytest.mark.parametrize("size", [(120, 40), (80, 24), (40, 20)])
+@pytest.mark.parametrize(("key", "answer"), [("y", "approve"), ("h", "hold"), ("escape", "hold")])
+async def test_experiments_are_decided_by_a_key(key: str, answer: str, size: tuple[int, int]) -> None:
+    decision = await decided(EXPERIMENT, key, size=size)
+    assert decision is not None
+    assert decision.answer == answer
+    assert decision.by
+
+
+async def test_rejecting_asks_for_a_reason() -> None:
+    decision = await decided(EXPERIMENT, "n", *"too big", "enter")
+    assert decision == Decision(answer="reject", by=decision.by if decision else "", reason="too big")
+    assert await decided(EXPERIMENT, "n", "y", "escape") is None
+
+
+@pytest.mark.parametrize("keys", [["enter"], ["enter", "enter"], ["x", "a", "k"], ["d", "down", "pagedown", "tab"]])
+async def test_no_other_key_decides_an_experiment(keys: list[str]) -> None:
+    assert await decided(EXPERIMENT, *keys) is None
+
+
+async def test_arrows_mark_and_enter_takes() -> None:
+    decision = await decided(EXPERIMENT, "right", "enter")
+    assert decision is not None
+    assert decision.answer == "approve"
+
+
+@pytest.mark.parametrize("kind", ["eval", "data"])
+async def test_evaluation_and_data_stand_on_hold_and_need_two_presses(kind: ExperimentKind) -> None:
+    request = ExperimentRequest(id="1", call=CALL, proposal=proposal(kind=kind))
+    held = await decided(request, "enter")
+    assert held is not None
+    assert held.answer == "hold"
+    assert await decided(request, "y") is None
+    approved = await decided(request, "y", "y")
+    assert approved is not None
+    assert approved.answer == "approve"
+
+
+async def test_the_pane_shows_all_that_a_decision_needs() -> None:
+    app = app_with([EXPERIMENT], prompt="go")
+    async with running(app, (120, 45)) as pilot:
+        await until(pilot, lambda: isinstance(app.screen, DecisionPane))
+        text = screen_text(app)
+        for part in (
+            "P-0007 hyperparameters  Halve the learning rate",
+            "The loss oscillates",
+            "0.1 → 0.05",
+            "conf/train.yaml:optimizer.lr",
+            "accuracy ↑ · worth having from 0.005",
+            "python train.py --seed {seed}",
+            "(6 pairs)",
+            "12 minutes, 12 runs",
+            "commit 8c1f0a77d2",
+            "9f86d081884c",
+            "train_seconds not worse by more than 20%",
+            "+   lr: 0.05",
+            "y approve",
+            "h hold",
+        ):
+            assert part in text, part
+
+
+@pytest.mark.parametrize(("key", "answer"), [("k", "approve"), ("d", "reject"), ("l", "hold"), ("escape", "hold")])
+async def test_keeping(key: str, answer: str) -> None:
+    decision = await decided(KEEP, key)
+    assert decision is not None
+    assert decision.answer == answer
+
+
+@pytest.mark.parametrize("size", [(120, 60), (40, 60)])
+async def test_the_keep_pane_shows_the_result(size: tuple[int, int]) -> None:
+    app = app_with([KEEP], prompt="go")
+    async with running(app, size) as pilot:
+        await until(pilot, lambda: isinstance(app.screen, DecisionPane))
+        text = screen_text(app)
+        for part in ("BETTER", "+0.0112", "0.9420 → 0.9530", "halved rate", "accept"):
+            assert part in text, part
+
+
+@pytest.mark.parametrize(
+    ("keys", "answer", "remember", "reason"),
+    [
+        (["y"], "approve", False, ""),
+        (["a"], "approve", True, ""),
+        (["n", "b", "a", "d", "enter"], "reject", False, "bad"),
+        (["n", "enter"], "reject", False, ""),
+        (["escape"], "reject", False, ""),
+        (["ctrl+c"], "stop", False, ""),
+    ],
+)
+async def test_permissions(keys: list[str], answer: str, remember: bool, reason: str) -> None:
+    decision = await decided(PERMISSION, *keys)
+    assert decision is not None
+    assert (decision.answer, decision.remember, decision.reason) == (answer, remember, reason)
+
+
+async def test_enter_on_a_permission_is_no() -> None:
+    decision = await decided(PERMISSION, "enter", "enter")
+    assert decision is not None
+    assert decision.answer == "reject"
+
+
+async def test_always_needs_a_rule() -> None:
+    assert await decided(PERMISSION.model_copy(update={"rule": None}), "a") is None
+
+
+async def test_questions_by_digit_and_by_ticks() -> None:
+    decision = await decided(QUESTION, "2", "space", "down", "down", "space", "enter")
+    assert decision is not None
+    assert decision.answers == {"Which metric?": "f1", "Which seeds?": "low, all"}
+
+
+async def test_questions_in_own_words_and_not_at_all() -> None:
+    decision = await decided(QUESTION, "t", *"auc", "enter", "down", "enter")
+    assert decision is not None
+    assert decision.answers == {"Which metric?": "auc", "Which seeds?": "high"}
+    refused = await decided(QUESTION, "escape")
+    assert refused is not None
+    assert refused.answer == "reject"
+
+
+async def test_an_interrupted_turn_takes_its_pane_away() -> None:
+    app = app_with([EXPERIMENT], [said("next")], prompt="go")
+    async with running(app) as pilot:
+        await until(pilot, lambda: isinstance(app.screen, DecisionPane))
+        await pilot.press("f1")
+        assert len(app.screen_stack) == 3
+        fake(app).interrupt()
+        await idle(pilot)
+        assert len(app.screen_stack) == 1
+        await pilot.press("x")
+        assert app.composer.area.text == "x"
+
+
+async def test_two_requests_are_asked_one_after_the_other() -> None:
+    app = app_with()
+    async with running(app) as pilot:
+        asked = [asyncio.create_task(app.approver.decide(request)) for request in (PERMISSION, EXPERIMENT)]
+        await until(pilot, lambda: isinstance(app.screen, DecisionPane) and app.screen.armed)
+        assert len(app.screen_stack) == 2
+        await pilot.press("y")
+        await until(pilot, lambda: "May this experiment run?" in screen_text(app) and app.screen.armed)  # type: ignore[attr-defined]
+        await pilot.press("h")
+        assert [decision.answer for decision in await asyncio.gather(*asked)] == ["approve", "hold"]
+
+
+@pytest.mark.parametrize(("key", "trusted"), [("y", True), ("n", False), ("escape", False), ("enter", False), ("ctrl+c", False)])
+async def test_trust_is_asked_while_the_session_opens(key: str, trusted: bool) -> None:
+    answers: list[bool] = []
+
+    async def open_session(approver: Any) -> Any:
+        request = TrustRequest(id="t", folder="/tmp/[bold]repo", found=("AGENTS.md", "[/]hooks"))
+        answers.append((await approver.decide(request)).approved)
+        return fake_with(approver)
+
+    app = MltuiApp(open_session)
+    async with app.run_test(size=(60, 20)) as pilot:
+        await until(pilot, lambda: isinstance(app.screen, DecisionPane) and app.screen.armed)
+        assert "/tmp/[bold]repo" in screen_text(app)
+        await pilot.press(key)
+        await until(pilot, lambda: app.session is not None)
+        assert answers == [trusted]
+
+
+def fake_with(approver: Any) -> Any:
+    from .fake_session import FakeSession
+
+    return FakeSession(approver)
