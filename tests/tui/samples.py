@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 from mltui.core.experiment import (
     Approval,
     Budget,
@@ -50,7 +52,7 @@ index 3333333..4444444 100644
 
 
 def proposal(
-    id: str = "P-0007", *, kind: ExperimentKind = "hparam", title: str = "Halve the learning rate", created: float = 1_700_000_000.0
+    id: str = "P-0007", *, kind: ExperimentKind = "hparam", title: str = "Halve the learning rate", created: float | None = None
 ) -> Proposal:
     return Proposal(
         id=id,
@@ -64,10 +66,7 @@ def proposal(
             ControlledChange(path="conf/train.yaml", kind="hparam", reason="a configuration of the training"),
             ControlledChange(path="train.py", kind="train", reason="the training entry point"),
         ),
-        parameters=(
-            ParameterChange(name="lr", key="conf/train.yaml:optimizer.lr", before=0.1, after=0.05),
-            ParameterChange(name="epochs", key="conf/train.yaml:epochs", before=40, after=40),
-        ),
+        parameters=(ParameterChange(name="lr", key="conf/train.yaml:optimizer.lr", before=0.1, after=0.05),),
         base_commit="8c1f0a77d2b94e5f",
         base_tree="a" * 40,
         commit="b" * 40,
@@ -78,7 +77,7 @@ def proposal(
         budget=Budget(minutes=12, runs=12),
         data=(DataVersion(name="data/digits.csv", digest="9f86d081884c7d659a2feaa0c55ad015", size=491_520),),
         author="model:anthropic/claude-sonnet-4-5",
-        created=created,
+        created=time.time() - 3 * 86_400 if created is None else created,
         hash="d" * 64,
     )
 

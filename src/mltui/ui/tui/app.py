@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import importlib
 import time
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual.app import App
@@ -49,9 +50,6 @@ class MltuiApp(App[int]):
 
     TITLE = "mltui"
     ENABLE_COMMAND_PALETTE = False
-    CSS = """
-    Screen { background: $background; color: $foreground; }
-    """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+c", "interrupt_or_quit", "Interrupt, clear; twice: quit", priority=True, system=True),
         Binding("f1", "help", "Keys and commands", priority=True),
@@ -98,7 +96,7 @@ class MltuiApp(App[int]):
         self.call_after_refresh(lambda: self.set_timer(FIRST_KEY, self._start))
 
     def _start(self) -> None:
-        self.run_worker(self._begin(), name="start", exit_on_error=True)
+        self.run_worker(self._begin, name="start", exit_on_error=True)
 
     # ── the session ──────────────────────────────────────────────────────────────
 
@@ -121,7 +119,7 @@ class MltuiApp(App[int]):
         self._welcome(session)
         self.status_line.put(activity="")
         self.refresh_status()
-        self.run_worker(self._warm_up(session), name="warm-up", exit_on_error=False)
+        self.run_worker(partial(self._warm_up, session), name="warm-up", exit_on_error=False)
         self._send_next()
 
     def _fail(self, message: str, hint: str, exit_code: int) -> None:
@@ -212,7 +210,7 @@ class MltuiApp(App[int]):
             self.tell("error", str(error))
             return
         if command is not None:
-            self.run_worker(self._command(command[0].name, command[1]), name="command", exit_on_error=True)
+            self.run_worker(partial(self._command, command[0].name, command[1]), name="command", exit_on_error=True)
             return
         self._waiting.append(event.text)
         self._send_next()
@@ -227,7 +225,7 @@ class MltuiApp(App[int]):
             self.status_line.put(activity="working", elapsed=0.0)
             self._clock = self.set_interval(1.0, self._tick)
             self.composer.add_class("-busy")
-            self._turn = self.run_worker(self._run_turn(self.session, text), name="turn", exit_on_error=False)
+            self._turn = self.run_worker(partial(self._run_turn, self.session, text), name="turn", exit_on_error=False)
         self.composer.show_queue(self._waiting)
 
     def _tick(self) -> None:
@@ -313,7 +311,7 @@ class MltuiApp(App[int]):
     def action_next_mode(self) -> None:
         if self.session is not None:
             mode = MODES[(MODES.index(self.session.mode) + 1) % len(MODES)]
-            self.run_worker(self.session.set_mode(mode, self.show), name="mode", exit_on_error=True)
+            self.run_worker(partial(self.session.set_mode, mode, self.show), name="mode", exit_on_error=True)
 
     def action_page(self, direction: int) -> None:
         self.view.page(direction)
@@ -345,7 +343,7 @@ class MltuiApp(App[int]):
         session = self.session
         running = self._followed.get(proposal_id)
         if session is not None and (running is None or running.is_finished):
-            self._followed[proposal_id] = self.run_worker(self._follow(session, proposal_id), name="follow", exit_on_error=False)
+            self._followed[proposal_id] = self.run_worker(partial(self._follow, session, proposal_id), name="follow", exit_on_error=False)
 
     async def _follow(self, session: AgentSession, proposal_id: str) -> None:
         from mltui.core.errors import MltuiError

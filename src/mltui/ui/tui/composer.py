@@ -184,6 +184,7 @@ class Composer(Vertical):
                 if event.key == "enter" and not text.endswith(" "):
                     self._choices = []
                     self._draw_choices()
-                    self.area.send()
+                    # From here the message would stop at this widget: it must come from the editor itself.
+                    self.area.call_later(self.area.send)
             case _:
                 pass

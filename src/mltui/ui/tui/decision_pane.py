@@ -23,7 +23,7 @@ R = TypeVar("R")
 
 QUIET = 0.4
 """Seconds that a pane must have been visible with no key pressed before a key decides."""
-_SCROLL = {"up": -1, "k": -1, "down": 1, "j": 1}
+_SCROLL = {"up": -1, "down": 1}
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +96,7 @@ class DecisionPane(ModalScreen[R]):
     BINDINGS: ClassVar[list[BindingType]] = []
     AUTO_FOCUS = ""
     quiet: ClassVar[float] = QUIET
+    clock = staticmethod(time.monotonic)
 
     choices: tuple[Choice, ...] = ()
     escape_key = ""
@@ -126,27 +127,29 @@ class DecisionPane(ModalScreen[R]):
         self.call_after_refresh(self._wait_for_quiet)
 
     def _wait_for_quiet(self) -> None:
-        self._last_key = time.monotonic()
+        self._last_key = self.clock()
         self._timer = self.set_timer(self.quiet, self._maybe_arm)
 
     def _maybe_arm(self) -> None:
-        left = self._last_key + self.quiet - time.monotonic()
+        left = self._last_key + self.quiet - self.clock()
         if left > 0.005:
             self._timer = self.set_timer(left, self._maybe_arm)
         else:
             self._timer = None
             self.bar.show(armed=True)
 
-    async def on_key(self, event: events.Key) -> None:
-        event.stop()
-        if not self.armed:
-            self._last_key = time.monotonic()
-            return
+    def on_key(self, event: events.Key) -> None:
         if self._reason_for is not None:
             if event.key == "escape":
+                event.stop()
                 self._close_reason()
             return
+        # No binding of anything else is looked at for this key.
+        event.stop()
         event.prevent_default()
+        if not self.armed:
+            self._last_key = self.clock()
+            return
         if not self.handle(event) and not self._scroll(event.key):
             self._choose_by(event)
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import TYPE_CHECKING, ClassVar
+from functools import partial
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from rich.console import Group
 from rich.text import Text
@@ -19,14 +20,14 @@ from mltui.core.errors import MltuiError
 from mltui.core.messages import ToolCall
 from mltui.ui.tui.diff import DiffText
 from mltui.ui.tui.experiment_pane import ExperimentPane, KeepPane
-from mltui.ui.tui.log_rows import actions_for, head_row, row_of
+from mltui.ui.tui.log_rows import actions_for, row_of
 from mltui.ui.tui.proposal_view import proposal_sections, result_sections, state_line, title_line
 from mltui.ui.tui.strip_view import RichView
 from mltui.ui.tui.text import one_line
 
 if TYPE_CHECKING:
     from textual import events
-    from textual.app import ComposeResult
+    from textual.app import App, ComposeResult
 
     from mltui.core.events import ExperimentFinished, ExperimentProgressed
     from mltui.core.experiment import Experiment
@@ -57,9 +58,10 @@ class LogScreen(Screen[None]):
     LogScreen { background: $background;
         & > .headline { height: 1; padding: 0 2; background: $panel; }
         & > Horizontal { height: 1fr; layout: vertical; }
-        & #head { height: 1; padding: 0 1; }
         & #left { height: 40%; width: 1fr; }
-        & OptionList { height: 1fr; border: none; padding: 0; background: $background; scrollbar-size-vertical: 1; &:focus { border: none; } }
+        & OptionList { height: 1fr; border: none; padding: 0; background: $background; background-tint: $background 0%; scrollbar-size-vertical: 1; &:focus { border: none; }
+            & > .option-list--option { padding: 0 1; }
+            & > .option-list--option-highlighted, &:focus > .option-list--option-highlighted { background: $panel; color: $foreground; text-style: none; } }
         & #report { height: 1fr; width: 1fr; padding: 1 1 0 1; border-top: solid $panel; scrollbar-size-vertical: 1; }
         &.-wide > Horizontal { layout: horizontal; }
         &.-wide #left { width: 5fr; height: 1fr; }
@@ -76,18 +78,17 @@ class LogScreen(Screen[None]):
         self._all: dict[str, Experiment] = {}
         self._progress: dict[str, tuple[int, int]] = {}
         self._headline = RichView(classes="headline")
-        self._head = RichView(id="head")
         self._list = OptionList(markup=False, compact=True)
         self._report = RichView()
         self._diff_view = RichView()
         self._keys = RichView(id="keys")
         self._note: Text | None = None
+        self._noted: str | None = None
 
     def compose(self) -> ComposeResult:
         yield self._headline
         with Horizontal():
             with Vertical(id="left"):
-                yield self._head
                 yield self._list
             with VerticalScroll(id="report", can_focus=False):
                 yield self._report
@@ -105,7 +106,7 @@ class LogScreen(Screen[None]):
 
     def refresh_all(self) -> None:
         """Reads the log again."""
-        self.run_worker(self._load(), group="load", exclusive=True, exit_on_error=False)
+        self.run_worker(self._load, group="load", exclusive=True, exit_on_error=False)
 
     async def _load(self) -> None:
         try:
@@ -117,7 +118,7 @@ class LogScreen(Screen[None]):
         self._fill()
         for experiment in found:
             if experiment.state == "running" and experiment.id not in self._progress:
-                self.run_worker(self._watch(experiment.id), group=f"watch-{experiment.id}", exclusive=True, exit_on_error=False)
+                self.run_worker(partial(self._watch, experiment.id), group=f"watch-{experiment.id}", exclusive=True, exit_on_error=False)
 
     def _fill(self) -> None:
         waiting = sum(experiment.state in ("proposed", "held") for experiment in self._all.values())
@@ -127,9 +128,8 @@ class LogScreen(Screen[None]):
         if waiting:
             headline.append(f" · {waiting} waiting for a decision", style="accent")
         self._headline.update(headline)
-        width = max(20, self._list.content_size.width or self.size.width)
+        width = max(20, (self._list.scrollable_content_region.width or self.size.width) - 3)
         chosen = self._list.highlighted
-        self._head.update(head_row(width))
         rows = [Option(row_of(experiment, width, self._progress.get(id_)), id=id_) for id_, experiment in self._all.items()]
         self._list.clear_options()
         self._list.add_options(rows)
@@ -154,7 +154,8 @@ class LogScreen(Screen[None]):
     def on_option_list_option_highlighted(self, event: OptionList.OptionHighlighted) -> None:
         event.stop()
         self._draw_report()
-        self._note = None
+        if event.option_id != self._noted:
+            self._note, self._noted = None, event.option_id
         self._draw_keys()
 
     def _draw_report(self) -> None:
@@ -208,17 +209,18 @@ class LogScreen(Screen[None]):
         state, id_ = experiment.state, experiment.id
         call = ToolCall(id="", name="")
         if name == "decide" and state in ("proposed", "held"):
-            self.app.push_screen(
-                ExperimentPane(ExperimentRequest(id=id_, call=call, proposal=experiment.proposal), self._by), self._decided(id_)
-            )
+            self._push(ExperimentPane(ExperimentRequest(id=id_, call=call, proposal=experiment.proposal), self._by), self._decided(id_))
         elif name in ("decide", "keep") and state in ("compared", "interpreted"):
-            self.app.push_screen(KeepPane(KeepRequest(id=id_, call=call, experiment=experiment), self._by), self._settled(id_))
+            self._push(KeepPane(KeepRequest(id=id_, call=call, experiment=experiment), self._by), self._settled(id_))
         elif name in ("decide", "run") and state == "approved":
             self._do(id_, f"{id_} runs", lambda: self._experiments.start(id_), then_follow=True)
         elif name == "stop" and state == "running":
             self._do(id_, f"{id_} is stopped", lambda: self._experiments.stop(id_))
         else:
             self._say(f"{id_} is {state}: nothing to {name}", "warning")
+
+    def _push(self, pane: Screen[Decision], take: Callable[[Decision | None], None]) -> None:
+        cast("App[Any]", self.app).push_screen(pane, take)  # pyright: ignore[reportUnknownMemberType]  (Textual leaves its parameter open)
 
     def _decided(self, id_: str) -> Callable[[Decision | None], None]:
         def take(decision: Decision | None) -> None:
@@ -258,7 +260,7 @@ class LogScreen(Screen[None]):
                     self._follow(id_)
             await self._load()
 
-        self.run_worker(work(), name=f"act-{id_}", exit_on_error=False)
+        self.run_worker(work, name=f"act-{id_}", exit_on_error=False)
 
     # ── keys ─────────────────────────────────────────────────────────────────────
 

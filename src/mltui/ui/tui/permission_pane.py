@@ -35,7 +35,7 @@ class PermissionPane(DecisionPane[Decision]):
 
     DEFAULT_CSS = """
     PermissionPane { align: center bottom; background: transparent;
-        & > Vertical { height: auto; max-height: 85%; background: $surface; border-top: outer $accent; }
+        & > Vertical { height: auto; max-height: 85%; background: $surface; border-top: solid $accent; }
         & VerticalScroll { height: auto; max-height: 1fr; padding: 1 2; scrollbar-size-vertical: 1; }
     }
     """

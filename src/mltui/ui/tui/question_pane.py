@@ -26,7 +26,7 @@ class QuestionPane(DecisionPane[Decision]):
 
     DEFAULT_CSS = """
     QuestionPane { align: center bottom; background: transparent;
-        & > Vertical { height: auto; max-height: 85%; background: $surface; border-top: outer $secondary; }
+        & > Vertical { height: auto; max-height: 85%; background: $surface; border-top: solid $secondary; }
         & VerticalScroll { height: auto; max-height: 1fr; padding: 1 2; scrollbar-size-vertical: 1; }
     }
     """

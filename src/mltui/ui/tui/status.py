@@ -73,6 +73,8 @@ def _context(status: Status) -> Text:
 
 def fit(parts: list[tuple[int, Text]], width: int) -> Text:
     """Returns: as many parts as fit, joined by ` · `; the most important is cut if even it is too long."""
+    if width < 2:
+        return Text()
     kept = list(parts)
 
     def needed() -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from rich.console import Group
 from textual.geometry import Size
@@ -25,19 +25,17 @@ class StripView(Widget):
     def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:
         super().__init__(id=id, classes=classes, markup=False)
         self._lines: list[Strip] = []
-        self._lines_key: tuple[int, str] | None = None
+        self._lines_key: tuple[int, Paint] | None = None
 
     def build(self, width: int) -> list[Strip]:
         raise NotImplementedError
 
     @property
     def paint(self) -> Paint:
-        app: App[Any] = self.app
-        return paint_of(app)
+        return paint_of(cast("App[Any]", self.app))  # pyright: ignore[reportUnknownMemberType]  (Textual leaves its parameter open)
 
     def lines_of(self, width: int) -> list[Strip]:
-        app: App[Any] = self.app
-        key = (width, app.theme)
+        key = (width, self.paint)
         if key != self._lines_key:
             self._lines, self._lines_key = self.build(width), key
         return self._lines

@@ -18,6 +18,19 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
     from textual.app import App
 
+
+def _scrollbar(thumb: str, track: str, active: str) -> dict[str, str]:
+    return {
+        "scrollbar": thumb,
+        "scrollbar-hover": active,
+        "scrollbar-active": active,
+        "scrollbar-background": track,
+        "scrollbar-background-hover": track,
+        "scrollbar-background-active": track,
+        "scrollbar-corner-color": track,
+    }
+
+
 DARK = Theme(
     name="mltui-dark",
     primary="#7cb7ff",
@@ -31,6 +44,7 @@ DARK = Theme(
     surface="#151a21",
     panel="#1c232c",
     dark=True,
+    variables=_scrollbar("#2a333f", "#0f1318", "#43505f"),
 )
 LIGHT = Theme(
     name="mltui-light",
@@ -45,6 +59,7 @@ LIGHT = Theme(
     surface="#f2f2ee",
     panel="#e8e8e2",
     dark=False,
+    variables=_scrollbar("#d3d3cb", "#fbfbf9", "#b5b5ab"),
 )
 
 
@@ -79,9 +94,7 @@ class Paint:
     @cached_property
     def styles(self) -> dict[str, Style]:
         foreground, background = self.color("foreground"), self.color("background")
-        plain = {
-            name: Style(color=self.color(name).rich_color) for name in ("primary", "secondary", "accent", "success", "warning", "error")
-        }
+        plain = {name: Style(color=self.color(name).rich_color) for name in _NAMES[:6]}
 
         def faded(share: float) -> Style:
             mixed = _mix(foreground, background, share)

@@ -43,7 +43,7 @@ class TranscriptView(VerticalScroll):
         Binding("up,k", "previous", "Previous", show=False),
         Binding("down,j", "next", "Next", show=False),
     ]
-    DEFAULT_CSS = "TranscriptView { height: 1fr; scrollbar-size-vertical: 1; scrollbar-color: $panel; scrollbar-background: $background; }"
+    DEFAULT_CSS = "TranscriptView { height: 1fr; scrollbar-size-vertical: 1; }"
     can_focus = False
 
     def __init__(self) -> None:

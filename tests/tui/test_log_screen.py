@@ -1,0 +1,135 @@
+from __future__ import annotations
+
+import pytest
+
+from mltui.core.errors import JournalError
+from mltui.core.events import ExperimentFinished, ExperimentProgressed
+from mltui.ui.tui.app import MltuiApp
+from mltui.ui.tui.decision_pane import DecisionPane
+from mltui.ui.tui.log_screen import LogScreen
+
+from .driving import app_with, running, screen_text, until
+from .fake_session import FakeExperiments
+from .samples import comparison, experiment
+
+pytestmark = pytest.mark.usefixtures("quick_panes")
+EVIL = "[bold]x[/bold] [/]"
+
+
+def armed(app: MltuiApp) -> bool:
+    return isinstance(app.screen, DecisionPane) and app.screen.armed
+
+
+def log(*experiments: object) -> FakeExperiments:
+    return FakeExperiments(*experiments)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("size", [(120, 40), (80, 40), (40, 40)])
+async def test_it_lists_all_and_shows_the_chosen_one(size: tuple[int, int]) -> None:
+    experiments = log(
+        experiment("accepted", id="P-0001", title="Add momentum"), experiment("failed", id="P-0002", title=EVIL), experiment(id="P-0003")
+    )
+    app = app_with(experiments=experiments)
+    async with running(app, size) as pilot:
+        await pilot.press("f2")
+        await until(pilot, lambda: "P-0001" in screen_text(app))
+        text = screen_text(app)
+        for part in (
+            "3 in all",
+            "waits for you",
+            "accepted",
+            "failed",
+            *(["+0.0112 [0.006, 0.016]"] if size[0] > 40 else []),
+            "3d ago",
+            "Hypothesis",
+            EVIL[:6],
+        ):
+            assert part in text, part
+        await pilot.press("down")
+        await until(pilot, lambda: "CUDA out of memory" in screen_text(app))
+        await pilot.press("escape")
+        assert len(app.screen_stack) == 1
+
+
+async def test_approving_here_starts_the_runs_and_follows_them() -> None:
+    experiments = log(experiment(id="P-0001"))
+    experiments.progress["P-0001"] = [
+        ExperimentProgressed(proposal_id="P-0001", arm="candidate", seed=0, done=3, total=12),
+        ExperimentFinished(proposal_id="P-0001", comparison=comparison()),
+    ]
+    app = app_with(experiments=experiments)
+    async with running(app) as pilot:
+        await pilot.press(*"/experiments", "enter")
+        await until(pilot, lambda: "P-0001" in screen_text(app))
+        await pilot.press("y")
+        await until(pilot, lambda: armed(app))
+        await pilot.press("y")
+        await until(pilot, lambda: "running 3/12" in screen_text(app))
+        assert experiments.calls == [("decide", "P-0001", "approve", ""), ("start", "P-0001")]
+        experiments.gate.set()
+        await until(pilot, lambda: "better" in screen_text(app) and "running" not in screen_text(app))
+        await pilot.press("escape")
+        await until(pilot, lambda: "better accuracy" in screen_text(app))
+
+
+async def test_rejecting_keeps_the_reason() -> None:
+    experiments = log(experiment("held", id="P-0001"))
+    app = app_with(experiments=experiments)
+    async with running(app) as pilot:
+        await pilot.press("f2")
+        await until(pilot, lambda: "P-0001" in screen_text(app))
+        await pilot.press("enter")
+        await until(pilot, lambda: armed(app))
+        await pilot.press("n", *"later", "enter")
+        await until(pilot, lambda: "P-0001 is rejected" in screen_text(app))
+        assert experiments.calls == [("decide", "P-0001", "reject", "later")]
+
+
+@pytest.mark.parametrize(("key", "made"), [("k", "accept"), ("d", "discard")])
+async def test_keeping_and_discarding(key: str, made: str) -> None:
+    experiments = log(experiment("interpreted", id="P-0001"))
+    app = app_with(experiments=experiments)
+    async with running(app) as pilot:
+        await pilot.press("f2")
+        await until(pilot, lambda: "P-0001" in screen_text(app))
+        await pilot.press("k")
+        await until(pilot, lambda: armed(app))
+        await pilot.press(key)
+        await until(pilot, lambda: experiments.calls == [(made, "P-0001")])
+
+
+async def test_running_what_was_approved_and_stopping_what_runs() -> None:
+    experiments = log(experiment("approved", id="P-0001"))
+    app = app_with(experiments=experiments)
+    async with running(app) as pilot:
+        await pilot.press("f2")
+        await until(pilot, lambda: "P-0001" in screen_text(app))
+        await pilot.press("s")
+        assert "nothing to stop" in screen_text(app)
+        await pilot.press("r")
+        await until(pilot, lambda: "P-0001 runs" in screen_text(app))
+        await pilot.press("s")
+        await until(pilot, lambda: "P-0001 is stopped" in screen_text(app))
+
+
+async def test_errors_are_shown_and_nothing_breaks() -> None:
+    experiments = log(experiment(id="P-0001"))
+    experiments.error = JournalError("The journal was cut at line 3", hint="mltui experiments verify")
+    app = app_with(experiments=experiments)
+    async with running(app) as pilot:
+        await pilot.press("f2")
+        await until(pilot, lambda: "P-0001" in screen_text(app))
+        await pilot.press("y")
+        await until(pilot, lambda: armed(app))
+        await pilot.press("h")
+        await until(pilot, lambda: "The journal was cut at line 3. mltui experiments verify" in screen_text(app))
+
+
+async def test_an_empty_log_says_what_it_is_for() -> None:
+    app = app_with()
+    async with running(app) as pilot:
+        await pilot.press("f2")
+        await until(pilot, lambda: "No experiments yet" in screen_text(app))
+        assert isinstance(app.screen, LogScreen)
+        await pilot.press("y", "k", "d", "pagedown", "q")
+        assert len(app.screen_stack) == 1
