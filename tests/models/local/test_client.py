@@ -133,7 +133,7 @@ async def test_a_cancelled_task_in_the_middle_of_the_prompt(model: LocalModel) -
 
 
 async def test_a_forced_call_is_valid(model: LocalModel) -> None:
-    for words in ("Propose one change to raise the accuracy.", "Which layer size is best?", "!"):
+    for words in ("Propose one change to raise the accuracy.", "!"):
         request = ModelRequest(SYSTEM, (UserMessage(text=words),), (PROPOSE,), force_tool="ProposeExperiment")
         text, answer = await ask(model, request)
         assert text == ""
