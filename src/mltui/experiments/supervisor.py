@@ -96,10 +96,9 @@ class Supervisor:
 
     def work(self) -> None:
         """Everything: runs, comparison, tracking. What goes wrong goes into the journal."""
-        try:
-            self._record(self._outcome())
-        finally:
-            self._clean()
+        outcome = self._outcome()
+        self._clean()
+        self._record(outcome)
         self._sync()
 
     def _outcome(self) -> AnyEntry:
@@ -215,9 +214,13 @@ class Supervisor:
         self._ledger.record(entry, ACTOR)
 
     def _clean(self) -> None:
+        """Removes the checkouts. That git refuses must not hide the outcome."""
         folder = self._job.worktrees()
         if folder.exists():
-            GitTree(self._root, self._state).remove_worktree(folder)
+            try:
+                GitTree(self._root, self._state).remove_worktree(folder)
+            except MltuiError as error:
+                print(error, file=sys.stderr)
 
     def _preload(self) -> None:
         """Imports what is needed at the end, while the runs run."""
