@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from mltui.capabilities import controlled_guard
+from mltui.capabilities import controlled_copies, controlled_guard
 from mltui.capabilities.controlled_guard import ControlledGuard, GuardedShell
 from mltui.capabilities.shell import CommandShell
 from mltui.core.experiment import ControlledChange
@@ -89,6 +89,33 @@ async def test_what_took_the_place_of_a_file_goes(shell: GuardedShell, root: Pat
     assert not (root / "train.py").is_symlink()
     assert (root / "train.py").read_text() == "lr = 0.1\n"
     assert (root / "free.py").read_text() == "x = 1\n"
+    assert Path(note.rpartition(" ")[2]).is_relative_to(root / ".mltui" / "tmp")
+    assert sorted(path.name for path in root.iterdir()) == [".mltui", "conf", "free.py", "train.py"]
+
+
+@pytest.mark.parametrize("command", ["mv conf old && ln -s ../elsewhere conf", "rm -r conf && echo x > conf"])
+async def test_nothing_is_written_through_a_link_in_place_of_a_folder(shell: GuardedShell, root: Path, command: str) -> None:
+    elsewhere = root.parent / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / "optim.yaml").write_text("other\n")
+    (note,) = await notes(shell, command)
+    assert "in the place of its folder" in note
+    assert (elsewhere / "optim.yaml").read_text() == "other\n"
+    assert not (root / "conf").is_symlink()
+    assert (root / "conf/optim.yaml").read_text() == "lr: 0.1\n"
+
+
+async def test_a_new_link_under_experiment_is_set_aside(shell: GuardedShell, root: Path) -> None:
+    (note,) = await notes(shell, "mkdir prompts && ln -s /etc/hostname prompts/system.txt")
+    assert "cannot be part of a proposal" in note
+    assert not (root / "prompts/system.txt").is_symlink()
+
+
+async def test_what_is_too_large_for_the_draft_is_set_aside(shell: GuardedShell, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(controlled_guard, "ON_DISK", 20)
+    (note,) = await notes(shell, "seq 100 > train.py")
+    assert (root / "train.py").read_text() == "lr = 0.1\n"
+    assert Path(note.rpartition(" ")[2]).read_text().endswith("\n100\n")
 
 
 async def test_an_edit_in_the_draft_is_never_overwritten(shell: GuardedShell, root: Path, draft: FolderDraft) -> None:
@@ -102,7 +129,7 @@ async def test_an_edit_in_the_draft_is_never_overwritten(shell: GuardedShell, ro
 
 async def test_a_mode_is_put_back(shell: GuardedShell, root: Path) -> None:
     (root / "train.py").chmod(0o644)
-    assert await notes(shell, "chmod 777 train.py") == ("train.py is under experiment; its mode was put back",)
+    assert await notes(shell, "chmod 777 train.py") == ("train.py is under experiment (train: declared); its mode was put back",)
     assert (root / "train.py").stat().st_mode & 0o777 == 0o644
     assert await notes(shell, "true") == ()
 
@@ -128,7 +155,7 @@ async def test_an_interrupted_command_keeps_nothing_either(shell: GuardedShell, 
 
 
 async def test_large_files_are_kept_as_copies(shell: GuardedShell, root: Path, draft: FolderDraft, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(controlled_guard, "_IN_MEMORY", 4)
+    monkeypatch.setattr(controlled_copies, "IN_MEMORY", 4)
     for attempt in range(2):
         (note,) = await notes(shell, f"echo {attempt} >> train.py")
         assert ("moved to the draft" in note) == (attempt == 0)
@@ -137,10 +164,10 @@ async def test_large_files_are_kept_as_copies(shell: GuardedShell, root: Path, d
 
 
 async def test_too_large_a_file_is_at_least_reported(shell: GuardedShell, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(controlled_guard, "_IN_MEMORY", 4)
-    monkeypatch.setattr(controlled_guard, "_ON_DISK", 4)
+    monkeypatch.setattr(controlled_copies, "IN_MEMORY", 4)
+    monkeypatch.setattr(controlled_copies, "ON_DISK", 4)
     (note,) = await notes(shell, "echo 1 >> train.py")
-    assert "check it by hand" in note
+    assert "too large" in note
     assert (root / "train.py").read_text() == "lr = 0.1\n1\n"
 
 

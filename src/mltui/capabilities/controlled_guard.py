@@ -3,72 +3,29 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import os
+import secrets
 import shutil
-import stat
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from mltui.capabilities.atomic import write_atomically
+from mltui.capabilities.controlled_copies import ON_DISK, Copies, Kept, Signature
 from mltui.capabilities.files import DraftFiles
 from mltui.core.errors import ExperimentError
 from mltui.core.experiment import ControlledChange
 from mltui.tools.base import Shell, ShellResult
-from mltui.tools.preview import digest
 
-_IN_MEMORY = 5_000_000
-_ON_DISK = 50_000_000
-_MEMORY_BUDGET = 64_000_000
-_DISK_BUDGET = 1_000_000_000
-
-
-@dataclass(frozen=True, slots=True)
-class _Signature:
-    """What changes when a file's content does. The change time cannot be set by a program."""
-
-    mtime_ns: int
-    ctime_ns: int
-    size: int
-    inode: int
-    mode: int
-
-    @classmethod
-    def of(cls, path: Path) -> _Signature | None:
-        try:
-            status = os.lstat(path)
-        except OSError:
-            return None
-        return cls(status.st_mtime_ns, status.st_ctime_ns, status.st_size, status.st_ino, status.st_mode)
-
-
-@dataclass(frozen=True, slots=True)
-class _Kept:
-    """A file as it was.
-
-    Attributes:
-        data: its content, if it is small.
-        copy: a copy of it, if it is larger; neither for what is too large to keep.
-    """
-
-    signature: _Signature
-    data: bytes | None = None
-    copy: Path | None = None
-
-    def content(self) -> bytes | None:
-        if self.data is not None:
-            return self.data
-        return self.copy.read_bytes() if self.copy is not None else None
+_PROPOSE = "propose it with ProposeExperiment"
 
 
 class ControlledGuard:
-    """Remembers the files under experiment, and puts back what a command changed of them.
+    """Remembers the files under experiment, and puts back what a command changed of them. Nothing is lost.
 
     Args:
-        files: the files under experiment that exist now.
+        files: the files under experiment that exist now, by resolved paths.
         explain: why a path is under experiment.
-        state: a folder for copies of large files; made on demand.
+        state: a folder for copies of large files, and for what fits neither the tree nor the draft; made on demand.
     """
 
     def __init__(
@@ -82,13 +39,12 @@ class ControlledGuard:
         self._files = files
         self._explain = explain
         self._draft = draft
-        self._state = state
-        self._kept: dict[Path, _Kept] = {}
-        self._in_memory = 0
-        self._on_disk = 0
+        self._aside = state / "set-aside"
+        # Of its own, so that two sessions in one project do not share copies.
+        self._copies = Copies(state / f"copies-{os.getpid()}-{secrets.token_hex(4)}")
 
     async def before(self) -> None:
-        """Remembers the files as they are. What did not change since the last time costs one stat."""
+        """Remembers the files as they are."""
         await asyncio.to_thread(self._remember)
 
     async def after(self) -> tuple[str, ...]:
@@ -97,141 +53,108 @@ class ControlledGuard:
 
     def close(self) -> None:
         """Removes the copies."""
-        self._kept.clear()
-        shutil.rmtree(self._state / "copies", ignore_errors=True)
+        self._copies.close()
 
     def _remember(self) -> None:
-        current: dict[Path, _Kept] = {}
-        for path in self._files():
-            signature = _Signature.of(path)
-            if signature is None:
-                continue
-            known = self._kept.pop(path, None)
-            if known is not None and known.signature == signature:
-                current[path] = known
-            else:
-                self._forget(known)
-                current[path] = self._keep(path, signature)
-        for known in self._kept.values():
-            self._forget(known)
-        self._kept = current
-
-    def _keep(self, path: Path, signature: _Signature) -> _Kept:
-        if not stat.S_ISREG(signature.mode):
-            return _Kept(signature)
-        with contextlib.suppress(OSError):
-            if signature.size <= _IN_MEMORY and self._in_memory + signature.size <= _MEMORY_BUDGET:
-                self._in_memory += signature.size
-                return _Kept(signature, data=path.read_bytes())
-            if signature.size <= _ON_DISK and self._on_disk + signature.size <= _DISK_BUDGET:
-                folder = self._state / "copies"
-                folder.mkdir(parents=True, exist_ok=True)
-                copy = folder / digest(os.fsencode(path))[:24]
-                shutil.copyfile(path, copy)
-                self._on_disk += signature.size
-                return _Kept(signature, copy=copy)
-        return _Kept(signature)
-
-    def _forget(self, known: _Kept | None) -> None:
-        if known is None:
-            return
-        if known.data is not None:
-            self._in_memory -= known.signature.size
-        elif known.copy is not None:
-            self._on_disk -= known.signature.size
-            known.copy.unlink(missing_ok=True)
+        self._copies.remember(self._files())
 
     def _put_back(self) -> tuple[str, ...]:
         notes: list[str] = []
-        for path, known in list(self._kept.items()):
-            now = _Signature.of(path)
+        kept = self._copies.kept
+        for path, known in kept.items():
+            now = Signature.of(path)
             if now != known.signature:
-                notes += self._restore(path, known, now)
+                notes += self._attempt(path, lambda path=path, known=known: self._restore(path, known))
         for path in self._files():
-            if path not in self._kept and (now := _Signature.of(path)) is not None:
-                notes += self._take_away(path, now)
+            if path not in kept:
+                notes += self._attempt(path, lambda path=path: self._take_away(path))
         return tuple(notes)
 
-    def _restore(self, path: Path, known: _Kept, now: _Signature | None) -> list[str]:
-        name = self._name(path)
+    def _attempt(self, path: Path, act: Callable[[], str | None]) -> list[str]:
+        try:
+            note = act()
+        except OSError as error:
+            return [f"{self._name(path)} was changed and could not be put back ({error.strerror or error}): restore it with git"]
+        return [] if note is None else [f"{self._name(path)} is under experiment{self._why(path)}; {note}"]
+
+    def _restore(self, path: Path, known: Kept) -> str | None:
+        """Puts a file back. Returns what to say about it, or None when nothing but its times changed."""
         old = known.content()
         if old is None:
-            return [f"{name} changed, and is too large for a copy to have been kept: check it by hand, or restore it with git"]
-        if now is not None and stat.S_ISREG(now.mode):
-            new = _content(path, now)
+            return "it changed, and is too large for a copy to have been kept: look at it, and restore it with git if need be"
+        moved = self._clear_parents(path)
+        now = Signature.of(path)
+        if now is not None and now.is_file and now.size <= ON_DISK:
+            new = path.read_bytes()
             if new == old:
-                self._kept[path] = _Kept(now, known.data, known.copy)
-                if stat.S_IMODE(now.mode) == stat.S_IMODE(known.signature.mode):
-                    return []
-                path.chmod(stat.S_IMODE(known.signature.mode))
-                self._resign(path, known)
-                return [f"{name} is under experiment; its mode was put back"]
-            note = self._stage(path, name, new)
-        elif now is None:
-            note = self._stage_deletion(path, name)
+                return self._restore_mode(path, known, now)
+            note = self._stage(path, new)
+        elif now is not None:
+            note = f"what the command put in its place is in {self._move_aside(path)}"
         else:
-            note = f"{name} is under experiment; what the command put in its place was removed"
-        try:
-            _clear(path)
-            path.parent.mkdir(parents=True, exist_ok=True)
-            write_atomically(path, old, mode=stat.S_IMODE(known.signature.mode))
-        except OSError as error:
-            return [note, f"{name} could not be put back: {error.strerror or error}; restore it with git"]
-        self._resign(path, known)
-        return [note]
+            note = moved or self._stage_deletion(path)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_atomically(path, old, mode=known.signature.permissions)
+        self._copies.touched(path)
+        return note
 
-    def _take_away(self, path: Path, now: _Signature) -> list[str]:
+    def _restore_mode(self, path: Path, known: Kept, now: Signature) -> str | None:
+        changed = now.permissions != known.signature.permissions
+        if changed:
+            path.chmod(known.signature.permissions)
+        self._copies.touched(path)
+        return "its mode was put back" if changed else None
+
+    def _take_away(self, path: Path) -> str | None:
         """A new file under experiment belongs in the draft."""
-        name = self._name(path)
-        if not stat.S_ISREG(now.mode):
-            return []
-        content = _content(path, now)
-        if content is None:
-            return [f"{name} is new and under experiment, but too large for the draft; it was left where it is"]
-        note = self._stage(path, name, content)
-        try:
-            path.unlink()
-        except OSError as error:
-            return [note, f"{name} could not be removed from the tree: {error.strerror or error}"]
-        return [note]
+        now = Signature.of(path)
+        if now is None or path.parent.resolve() != path.parent:
+            return None
+        if not now.is_file or now.size > ON_DISK:
+            return f"what the command made cannot be part of a proposal, and is in {self._move_aside(path)}"
+        note = self._stage(path, path.read_bytes())
+        path.unlink()
+        return note
 
-    def _stage(self, path: Path, name: str, new: bytes | None) -> str:
-        if new is None:
-            return f"{name} is under experiment; the change was too large for the draft and was undone"
+    def _stage(self, path: Path, new: bytes) -> str:
         staged = self._draft.read(path)
         if staged == new:
-            return f"{name} is under experiment; the draft holds that change already"
+            return f"the draft holds that change already: {_PROPOSE}"
         if staged is not None or self._draft.deleted(path):
-            aside = self._set_aside(path, new)
-            return f"{name} is under experiment and has another edit in the draft, which was kept; the command's version is in {aside}"
+            return f"another edit of it is in the draft, which was kept; the command's version is in {self._set_aside(path, new)}"
         try:
             self._draft.write(path, new)
         except (ExperimentError, OSError) as error:
-            return (
-                f"{name} is under experiment; the change could not be moved to the draft ({error}) and is in {self._set_aside(path, new)}"
-            )
-        return f"{name} is under experiment{self._why(path)}; the change was moved to the draft: propose it with ProposeExperiment"
+            return f"the change could not be moved to the draft ({error}), and is in {self._set_aside(path, new)}"
+        return f"the change was moved to the draft: {_PROPOSE}"
 
-    def _stage_deletion(self, path: Path, name: str) -> str:
+    def _stage_deletion(self, path: Path) -> str:
         if self._draft.read(path) is not None:
-            return f"{name} is under experiment and has an edit in the draft; its deletion was undone"
+            return "it has an edit in the draft, so its deletion was undone"
         try:
             self._draft.delete(path)
         except (ExperimentError, OSError) as error:
-            return f"{name} is under experiment; its deletion was undone ({error})"
-        return f"{name} is under experiment{self._why(path)}; its deletion was moved to the draft: propose it with ProposeExperiment"
+            return f"its deletion was undone ({error})"
+        return f"its deletion was moved to the draft: {_PROPOSE}"
 
-    def _set_aside(self, path: Path, data: bytes) -> Path:
-        folder = self._state / "set-aside"
-        folder.mkdir(parents=True, exist_ok=True)
-        aside = folder / f"{digest(data)[:12]}-{path.name}"
-        write_atomically(aside, data)
+    def _clear_parents(self, path: Path) -> str | None:
+        """Nothing is written through a link, or over a file, that a command put in the place of a folder."""
+        for parent in reversed(path.parents):
+            if parent.is_symlink() or (parent.exists() and not parent.is_dir()):
+                return f"what the command put in the place of its folder is in {self._move_aside(parent)}"
+        return None
+
+    def _move_aside(self, path: Path) -> Path:
+        self._aside.mkdir(parents=True, exist_ok=True)
+        aside = self._aside / f"{secrets.token_hex(4)}-{path.name}"
+        shutil.move(path, aside)
         return aside
 
-    def _resign(self, path: Path, known: _Kept) -> None:
-        signature = _Signature.of(path)
-        if signature is not None:
-            self._kept[path] = _Kept(signature, known.data, known.copy)
+    def _set_aside(self, path: Path, data: bytes) -> Path:
+        self._aside.mkdir(parents=True, exist_ok=True)
+        aside = self._aside / f"{secrets.token_hex(4)}-{path.name}"
+        write_atomically(aside, data)
+        return aside
 
     def _name(self, path: Path) -> str:
         change = self._explain(path)
@@ -240,24 +163,6 @@ class ControlledGuard:
     def _why(self, path: Path) -> str:
         change = self._explain(path)
         return f" ({change.kind}: {change.reason})" if change is not None else ""
-
-
-def _content(path: Path, signature: _Signature) -> bytes | None:
-    if signature.size > _ON_DISK:
-        return None
-    try:
-        return path.read_bytes()
-    except OSError:
-        return None
-
-
-def _clear(path: Path) -> None:
-    """Makes room for a file where a command put something else."""
-    if path.is_symlink() or not path.is_dir():
-        path.unlink(missing_ok=True)
-    else:
-        aside = path.with_name(f"{path.name}.moved-aside")
-        path.rename(aside)
 
 
 class GuardedShell:
@@ -277,5 +182,5 @@ class GuardedShell:
                 # Shielded: an interrupted command must not keep its changes either.
                 await asyncio.shield(asyncio.ensure_future(self._guard.after()))
                 raise
-            notes = await self._guard.after()
+            notes = await asyncio.shield(asyncio.ensure_future(self._guard.after()))
         return ShellResult(result.output, result.exit_code, result.spill, (*result.notes, *notes))
