@@ -90,7 +90,7 @@ class MlflowSink:
             return run_id(found)
         with told(self._uri):
             parent_id = run_id(found) if found else self._create(run, {})
-            self._fill(parent_id, run, set(found.data.metrics) if found else set())
+            self._fill(parent_id, run)
         return parent_id
 
     def put_child(self, run: MlflowRun, parent_id: str, found: Any | None) -> None:
@@ -99,7 +99,7 @@ class MlflowSink:
             return
         with told(self._uri):
             child_id = run_id(found) if found else self._create(run, {PARENT: parent_id})
-            self._fill(child_id, run, set(found.data.metrics) if found else set())
+            self._fill(child_id, run)
 
     def mark(self, parent_id: str, seq: int) -> None:
         """Says that the parent and all its children are as of journal record `seq`."""
@@ -123,10 +123,10 @@ class MlflowSink:
         created = self._client.create_run(self.experiment_id, start_time=_millis(run.started), tags=tags, run_name=run.name)
         return str(created.info.run_id)
 
-    def _fill(self, target: str, run: MlflowRun, has: set[str]) -> None:
+    def _fill(self, target: str, run: MlflowRun) -> None:
         at = _millis(run.measured)
-        # A second value of the same metric would be a new point of its history.
-        metrics = [Metric(name, value, at, 0) for name, value in run.metrics.items() if name not in has]
+        # Stores take a point that they have (same time, step and value) as the same one.
+        metrics = [Metric(name, value, at, 0) for name, value in run.metrics.items()]
         params = [Param(name, value) for name, value in run.params.items()]
         tags = [RunTag(name, value) for name, value in run.tags.items()]
         for metric_part, param_part, tag_part in _parts(metrics, params, tags):
