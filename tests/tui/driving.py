@@ -55,6 +55,6 @@ def fake(app: MltuiApp) -> FakeSession:
 
 def screen_text(app: Any) -> str:
     """Returns: what the top screen shows, line by line."""
-    width, height = app.size
+    height = app.size.height
     lines = app.screen._compositor.render_strips(app.size)
     return "\n".join("".join(segment.text for segment in line) for line in lines[:height])

@@ -58,8 +58,10 @@ def proposal(
         id=id,
         title=title,
         kind=kind,
-        hypothesis="The loss oscillates in the last ten epochs. A learning rate of 0.05 should settle it and raise accuracy by about one point.",
-        methodology="Six seeds of the baseline and of the change, paired by seed. The test split is not touched; accuracy is measured on the validation split.",
+        hypothesis="The loss oscillates in the last ten epochs. "
+        "A learning rate of 0.05 should settle it and raise accuracy by about one point.",
+        methodology="Six seeds of the baseline and of the change, paired by seed. "
+        "The test split is not touched; accuracy is measured on the validation split.",
         metric=ACCURACY,
         guardrails=(Guardrail(name="train_seconds", margin="20%"),),
         files=(

@@ -184,7 +184,7 @@ from mltui.ui.tui.app import MltuiApp
 async def open_session(approver): raise AssertionError
 class Probe(MltuiApp):
     def _start(self):
-        heavy = {"pydantic", "markdown_it", "pygments", "litellm", "mlflow", "numpy", "scipy", "pandas", "sklearn", "llama_cpp", "git", "httpx"}
+        heavy = {"pydantic", "markdown_it", "pygments", "litellm", "mlflow", "numpy", "scipy", "pandas", "llama_cpp", "git", "httpx"}
         print(sorted(heavy & {name.split(".")[0] for name in sys.modules}), file=sys.stderr)
         self.exit(0)
 Probe(open_session).run(headless=True)

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import itertools
+
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -48,7 +50,7 @@ def lines(source: str | MarkdownLines, width: int = 60, *, growing: bool = False
 def test_pieces_come_to_the_same_as_the_whole(cuts: list[int]) -> None:
     edges = [0, *sorted(cuts), len(SAMPLE)]
     grown = MarkdownLines()
-    for start, end in zip(edges, edges[1:], strict=False):
+    for start, end in itertools.pairwise(edges):
         grown.append(SAMPLE[start:end])
         lines(grown, growing=True)
     assert lines(grown) == lines(SAMPLE)

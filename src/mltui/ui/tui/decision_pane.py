@@ -63,7 +63,7 @@ class ChoiceBar(StripView):
                 " ", (choice.key, "strong" if self.armed else "faint"), (f" {choice.label} ", choice.style if self.armed else "faint")
             )
             if index == self.chosen:
-                part.stylize("reverse")
+                part = Text(f" {choice.key} {choice.label} ", style=f"{choice.style or 'strong'} reverse")
             if lines[-1].cell_len and lines[-1].cell_len + part.cell_len + 1 > width:
                 lines.append(Text())
             elif lines[-1].cell_len:

@@ -62,7 +62,9 @@ class DiffText:
         gutter = max(2, len(str(max(numbers, default=1))))
         shown = self._lines if self._limit is None else self._lines[: self._limit]
         faint = console.get_style("faint")
-        for kind, number, text in shown:
+        for index, (kind, number, text) in enumerate(shown):
+            if kind == "f" and index:
+                yield Text()
             if kind in "fh":
                 style = console.get_style("diff.file" if kind == "f" else "diff.hunk")
                 yield Text(text, style=style, overflow="fold")

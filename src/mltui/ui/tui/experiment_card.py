@@ -22,6 +22,7 @@ STATE_STYLES = {
     "held": "accent",
     "approved": "primary",
     "running": "primary",
+    "measured": "secondary",
     "compared": "secondary",
     "interpreted": "secondary",
     "accepted": "success",

@@ -11,6 +11,7 @@ from rich.console import Group
 from rich.text import Text
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical, VerticalScroll
+from textual.message import Message
 from textual.screen import Screen
 from textual.widgets._option_list import OptionList  # the public name is a lazy import of the same
 from textual.widgets.option_list import Option
@@ -26,12 +27,21 @@ from mltui.ui.tui.strip_view import RichView
 from mltui.ui.tui.text import one_line
 
 if TYPE_CHECKING:
-    from textual import events
     from textual.app import App, ComposeResult
 
     from mltui.core.events import ExperimentFinished, ExperimentProgressed
     from mltui.core.experiment import Experiment
     from mltui.ui.tui.protocols import ExperimentLog
+
+
+class ExperimentList(OptionList):
+    """The list; its rows are made for its width."""
+
+    class Resized(Message):
+        pass
+
+    def on_resize(self) -> None:
+        self.post_message(self.Resized())
 
 
 class LogScreen(Screen[None]):
@@ -59,9 +69,14 @@ class LogScreen(Screen[None]):
         & > .headline { height: 1; padding: 0 2; background: $panel; }
         & > Horizontal { height: 1fr; layout: vertical; }
         & #left { height: 40%; width: 1fr; }
-        & OptionList { height: 1fr; border: none; padding: 0; background: $background; background-tint: $background 0%; scrollbar-size-vertical: 1; &:focus { border: none; }
+        & OptionList {
+            height: 1fr; border: none; padding: 0; scrollbar-size-vertical: 1; background: $background; background-tint: $background 0%;
+            &:focus { border: none; background-tint: $background 0%; }
             & > .option-list--option { padding: 0 1; }
-            & > .option-list--option-highlighted, &:focus > .option-list--option-highlighted { background: $panel; color: $foreground; text-style: none; } }
+            & > .option-list--option-highlighted, &:focus > .option-list--option-highlighted {
+                background: $panel; color: $foreground; text-style: none;
+            }
+        }
         & #report { height: 1fr; width: 1fr; padding: 1 1 0 1; border-top: solid $panel; scrollbar-size-vertical: 1; }
         &.-wide > Horizontal { layout: horizontal; }
         &.-wide #left { width: 5fr; height: 1fr; }
@@ -78,7 +93,7 @@ class LogScreen(Screen[None]):
         self._all: dict[str, Experiment] = {}
         self._progress: dict[str, tuple[int, int]] = {}
         self._headline = RichView(classes="headline")
-        self._list = OptionList(markup=False, compact=True)
+        self._list = ExperimentList(markup=False, compact=True)
         self._report = RichView()
         self._diff_view = RichView()
         self._keys = RichView(id="keys")
@@ -99,7 +114,7 @@ class LogScreen(Screen[None]):
         self._list.focus()
         self.refresh_all()
 
-    def on_resize(self, event: events.Resize) -> None:
+    def on_experiment_list_resized(self) -> None:
         self._fill()
 
     # ── what is shown ────────────────────────────────────────────────────────────

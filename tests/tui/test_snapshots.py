@@ -1,0 +1,104 @@
+"""How the screens look. After a wanted change: `pytest tests/tui/test_snapshots.py --snapshot-update`, and look at the pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from mltui.core.events import ExperimentDecided, ExperimentProgressed, ExperimentProposed, ExperimentStarted
+
+from .driving import app_with, idle, until
+from .fake_session import FakeExperiments, call, said, streamed, tool
+from .samples import experiment, proposal
+from .test_panes import EXPERIMENT, KEEP, PERMISSION, QUESTION
+
+SIZES = {"wide": (120, 40), "usual": (80, 24), "narrow": (40, 20)}
+ANSWER = """The loss **oscillates** in the last ten epochs: a step of `lr = 0.1` is too large there.
+
+## What I found
+
+1. `train.py` reads `conf/train.yaml`
+2. six pairs should be enough
+
+```python
+def step(model: Model, batch: Batch) -> Tensor:
+    return cross_entropy(model(batch.x), batch.y)
+```
+"""
+DIFF = "--- a/p.txt\n+++ b/p.txt\n@@ -1,2 +1,2 @@\n You are careful.\n-Answer with a word.\n+Answer yes or no.\n"
+READ, BASH, EDIT = (
+    call("Read", file_path="/home/anna/digits/train.py"),
+    call("Bash", command="pytest -q"),
+    call("Edit", file_path="prompts/p.txt"),
+)
+CHAT = [
+    said("I'll look at the code first.", READ, BASH, EDIT),
+    *tool(READ, "...", details={"lines": 212}),
+    *tool(BASH, "1 failed", is_error=True, details={"exit_code": 1}),
+    *tool(EDIT, "ok", details={"diff": DIFF, "staged": True}),
+    *streamed(ANSWER),
+]
+RUNNING = [
+    ExperimentProposed(proposal=proposal()),
+    ExperimentDecided(proposal_id="P-0007", answer="approve", by="anna"),
+    ExperimentStarted(proposal_id="P-0007", job="j", runs=12),
+    ExperimentProgressed(proposal_id="P-0007", arm="candidate", seed=1, done=7, total=12),
+]
+LOG = (
+    experiment("accepted", id="P-0001", title="Add momentum"),
+    experiment("rejected", id="P-0002", title="Train on the test split", kind="data"),
+    experiment("compared", id="P-0003", title="Cosine schedule", kind="train"),
+    experiment(id="P-0004", title="Macro F1 in place of accuracy", kind="eval"),
+)
+
+
+def on_pane(pilot: Any) -> Callable[[], object]:
+    return lambda: getattr(pilot.app.screen, "armed", False)
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_conversation(size: str, snap_compare: Any) -> None:
+    assert snap_compare(app_with([*CHAT, *RUNNING], prompt="Make the classifier better"), terminal_size=SIZES[size], run_before=idle)
+
+
+@pytest.mark.usefixtures("quick_panes")
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("request_", [EXPERIMENT, KEEP, PERMISSION, QUESTION], ids=["experiment", "keep", "permission", "question"])
+def test_panes(request_: Any, size: str, snap_compare: Any) -> None:
+    async def wait(pilot: Any) -> None:
+        await until(pilot, on_pane(pilot))
+        pilot.app.status_line.put(activity="")
+        await pilot.pause(0.1)
+
+    assert snap_compare(app_with([*CHAT[:7], request_], prompt="Go on"), terminal_size=SIZES[size], run_before=wait)
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_log(size: str, snap_compare: Any) -> None:
+    async def wait(pilot: Any) -> None:
+        await until(pilot, lambda: pilot.app.session)
+        await pilot.press("f2")
+        await until(pilot, lambda: pilot.app.screen.query("OptionList").first().option_count)
+        await pilot.pause(0.1)
+
+    assert snap_compare(app_with(experiments=FakeExperiments(*LOG)), terminal_size=SIZES[size], run_before=wait)
+
+
+def test_completions_and_welcome(snap_compare: Any) -> None:
+    async def wait(pilot: Any) -> None:
+        await until(pilot, lambda: pilot.app.session)
+        await pilot.press("slash")
+        await idle(pilot)
+
+    app = app_with(note="This model can demonstrate, but not reason", notices=("AGENTS.md is larger than 32 KiB",))
+    assert snap_compare(app, terminal_size=(80, 24), run_before=wait)
+
+
+def test_help(snap_compare: Any) -> None:
+    async def wait(pilot: Any) -> None:
+        await until(pilot, lambda: pilot.app.session)
+        await pilot.press("f1")
+
+    assert snap_compare(app_with(), terminal_size=(80, 40), run_before=wait)
