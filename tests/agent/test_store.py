@@ -86,7 +86,7 @@ def test_a_session_that_is_open_elsewhere_is_refused(tmp_path: Path) -> None:
         (b"\xff\xfe\x00", "not a session file"),
         (b'{"type":"session.started","format":99}\n', "newer mltui"),
         (b'{"type":"session.started","format":1}\n', "broken first line"),
-        (TurnStarted(turn=1, text="x").model_dump_json().encode(), "not a session file"),
+        (TurnStarted(turn=1, text="x", at=1.0).model_dump_json().encode(), "not a session file"),
     ],
 )
 def test_what_is_no_session_is_refused_in_words(tmp_path: Path, content: bytes, words: str) -> None:

@@ -84,7 +84,7 @@ class Desk:
         experiment = await asyncio.to_thread(self.experiments.get, proposal_id)
         if experiment.state == "approved":
             job = await asyncio.to_thread(self.experiments.start, proposal_id)
-            await self.emit(ExperimentStarted(proposal_id=proposal_id, job=job, runs=2 * len(experiment.proposal.seeds)))
+            await self.emit(ExperimentStarted(proposal_id=proposal_id, job=job, runs=experiment.proposal.planned_runs))
         return await self._follow(proposal_id, PROPOSAL_WAIT)
 
     async def _follow(self, proposal_id: str, seconds: float) -> ToolResult:

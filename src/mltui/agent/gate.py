@@ -19,6 +19,7 @@ from uuid import uuid4
 from mltui.agent.desk import Ask, Desk
 from mltui.agent.loop import TurnStopped
 from mltui.agent.policy import Policy, suggest_rule
+from mltui.agent.self_approval import decides
 from mltui.capabilities.context import mint
 from mltui.capabilities.controlled_guard import ControlledGuard, GuardedShell
 from mltui.capabilities.files import SessionFiles
@@ -31,9 +32,11 @@ from mltui.core.events import ApprovalRequested, ApprovalResolved, Emit, ToolCom
 from mltui.core.messages import ToolCall, ToolResult
 from mltui.experiments.service import Experiments
 from mltui.tools.base import Args, Shell, Todo, Tool, ToolContext, Workspace
+from mltui.tools.edit import EditArgs
 from mltui.tools.preview import preview
 from mltui.tools.shell_syntax import simple_commands
 from mltui.tools.validation import validate
+from mltui.tools.write import WriteArgs
 
 
 @dataclass(slots=True)
@@ -155,7 +158,7 @@ class Gate:
             )
         args = validate(tool, call.arguments)
         effects = tool.effects(args, self._workspace)
-        self._refuse_launch(effects)
+        self._refuse_outright(effects)
         staged = self._staged(effects)
         await self._permit(call, args, effects, staged, emit)
         await emit(ToolStarted(call_id=call.id, name=call.name, arguments=call.arguments))
@@ -167,13 +170,16 @@ class Gate:
         explain = self._experiments.control.explain
         return frozenset(effect.target for effect in effects if effect.kind == "write" and explain(Path(effect.target)) is not None)
 
-    def _refuse_launch(self, effects: Sequence[Effect]) -> None:
-        """Training outside a proposal is refused before anyone is asked: no permission passes the experiment gate."""
+    def _refuse_outright(self, effects: Sequence[Effect]) -> None:
+        """Training outside a proposal and deciding for oneself are refused before anyone is asked: no permission allows them."""
         launch = self._experiments.control.launch
         for effect in effects:
             if effect.kind != "exec":
                 continue
-            views = [effect.target, *(command.core_text for command in simple_commands(effect.target))]
+            commands = simple_commands(effect.target)
+            if any(decides(command) for command in commands):
+                raise _Refused(f"`{effect.target}` would decide in the person's place. Ask them, and wait for their answer.")
+            views = [effect.target, *(command.core_text for command in commands)]
             reason = next((found for view in views if (found := launch(view))), None)
             if reason:
                 raise _Refused(
@@ -207,6 +213,8 @@ class Gate:
 
     async def _preview(self, args: Args, effects: Sequence[Effect]) -> str:
         """The diff that the person decides on. Raises: ToolError: the call would fail anyway, so nobody is asked."""
+        if not isinstance(args, (EditArgs, WriteArgs)):
+            return ""
         for effect in effects:
             if effect.kind == "write":
                 path = Path(effect.target)

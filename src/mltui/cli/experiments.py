@@ -12,7 +12,8 @@ import click
 
 from mltui.cli.output import clean, emit_json, emit_table
 from mltui.cli.project import cd_option, json_option, open_experiments, person
-from mltui.core.errors import ExperimentError
+from mltui.cli.standing import require_person
+from mltui.core.errors import ExperimentError, UsageError
 from mltui.core.events import ExperimentFinished, ExperimentProgressed
 from mltui.core.experiment import Experiment, Recommendation
 from mltui.experiments.service import Experiments
@@ -108,6 +109,7 @@ def show(experiment_id: str, cwd: Path, as_json: bool) -> None:
 @cd_option
 def approve(experiment_id: str, reason: str, start: bool, cwd: Path) -> None:
     """Approve a proposal exactly as it is. Example: mltui experiments approve P-0001 --run"""
+    require_person()
     found = open_experiments(cwd)
     found.decide(experiment_id, answer="approve", by=person(), reason=reason)
     click.echo(f"{experiment_id} is approved.", err=True)
@@ -123,6 +125,7 @@ def approve(experiment_id: str, reason: str, start: bool, cwd: Path) -> None:
 @cd_option
 def reject(experiment_id: str, reason: str, cwd: Path) -> None:
     """Reject a proposal; the working tree stays as it is. Example: mltui experiments reject P-0001 --reason 'too costly'"""
+    require_person()
     open_experiments(cwd).decide(experiment_id, answer="reject", by=person(), reason=reason)
     click.echo(f"{experiment_id} is rejected.", err=True)
 
@@ -137,6 +140,7 @@ def run(experiment_id: str, wait: bool, cwd: Path) -> None:
 
 
 def _run(found: Experiments, experiment_id: str, wait: bool) -> None:
+    require_person()
     if found.get(experiment_id).state != "running":
         job = found.start(experiment_id)
         click.echo(f"{experiment_id} runs as {job}; it goes on if you leave (Ctrl-C).", err=True)
@@ -151,9 +155,13 @@ async def _watch(found: Experiments, experiment_id: str) -> None:
                 values = ", ".join(f"{name} {value:.4g}" for name, value in metrics.items())
                 click.echo(f"[{event.done}/{event.total}] {event.arm} seed {event.seed}: {values or clean(event.message)}", err=True)
             case ExperimentFinished(comparison=comparison):
-                if comparison is None:
+                experiment = found.get(experiment_id)
+                if experiment.state == "measured":
+                    click.echo(event.message)
+                elif comparison is None:
                     raise ExperimentError(f"{experiment_id} failed: {event.message}")
-                _show_comparison(found.get(experiment_id))
+                else:
+                    _show_comparison(experiment)
             case _:
                 pass
 
@@ -172,6 +180,7 @@ def _show_comparison(experiment: Experiment) -> None:
 @cd_option
 def stop(experiment_id: str, cwd: Path) -> None:
     """Stop a running experiment. Example: mltui experiments stop P-0001"""
+    require_person()
     open_experiments(cwd).stop(experiment_id)
     click.echo(f"{experiment_id} is stopped.", err=True)
 
@@ -205,6 +214,7 @@ def compare(experiment_id: str, cwd: Path, as_json: bool) -> None:
 @cd_option
 def conclude(experiment_id: str, interpretation: str, recommendation: Recommendation, cwd: Path) -> None:
     """Record what a result means. Example: mltui experiments conclude P-0001 --interpretation '…' --recommendation accept"""
+    require_person()
     open_experiments(cwd).conclude(experiment_id, interpretation=interpretation, recommendation=recommendation, by=person())
     click.echo(f"The interpretation of {experiment_id} is recorded.", err=True)
 
@@ -214,6 +224,7 @@ def conclude(experiment_id: str, interpretation: str, recommendation: Recommenda
 @cd_option
 def accept(experiment_id: str, cwd: Path) -> None:
     """Keep the change: it becomes the working tree. Example: mltui experiments accept P-0001"""
+    require_person()
     experiment = open_experiments(cwd).accept(experiment_id, by=person())
     files = ", ".join(file.path for file in experiment.proposal.files)
     click.echo(f"{experiment_id} is accepted; changed in the working tree: {clean(files)}", err=True)
@@ -224,8 +235,27 @@ def accept(experiment_id: str, cwd: Path) -> None:
 @cd_option
 def discard(experiment_id: str, cwd: Path) -> None:
     """Drop the change; the experiment stays in the log. Example: mltui experiments discard P-0001"""
+    require_person()
     open_experiments(cwd).discard(experiment_id, by=person())
     click.echo(f"{experiment_id} is discarded; the working tree is unchanged.", err=True)
+
+
+@experiments.command()
+@click.option("--seeds", help="Seeds, separated by commas; as declared when absent.")
+@click.option("--wait/--no-wait", default=True, help="Show the runs as they go; they go on if you leave.")
+@cd_option
+def baseline(seeds: str | None, wait: bool, cwd: Path) -> None:
+    """Measure the working tree as it is: the noise floor. Example: mltui experiments baseline --seeds 0,1,2,3,4,5"""
+    require_person()
+    try:
+        chosen = tuple(int(seed) for seed in seeds.split(",")) if seeds else None
+    except ValueError:
+        raise UsageError(f"--seeds {seeds}: not whole numbers separated by commas", hint="--seeds 0,1,2,3,4,5") from None
+    found = open_experiments(cwd)
+    plan = found.start_baseline(by=person(), seeds=chosen)
+    click.echo(f"{plan.id} measures {len(plan.seeds)} seeds; it goes on if you leave (Ctrl-C).", err=True)
+    if wait:
+        asyncio.run(_watch(found, plan.id))
 
 
 @experiments.command()

@@ -79,6 +79,7 @@ async def _play(keeper: _Keeper, approver: Any) -> dict[str, Any]:
     session = await keeper.open(approver)
     try:
         end = await session.prompt(FIRST_PROMPT, show_progress)
+        synced = await asyncio.to_thread(_sync, session.experiments)
     finally:
         await session.close()
     experiment = session.outcome
@@ -90,8 +91,8 @@ async def _play(keeper: _Keeper, approver: Any) -> dict[str, Any]:
     comparison = experiment.comparison
     return {
         "dir": str(keeper.root),
-        "tracking_uri": session.experiments.tracking_uri(),
-        "experiment_id": session.experiments.tracked_experiment_id(),
+        "tracking_uri": synced.tracking_uri,
+        "experiment_id": synced.experiment_id,
         "proposal_id": experiment.id,
         "verdict": comparison.verdict,
         "diff": comparison.diff,
@@ -99,6 +100,13 @@ async def _play(keeper: _Keeper, approver: Any) -> dict[str, Any]:
         "ci_high": comparison.ci_high,
         "p_value": comparison.p_value,
     }
+
+
+def _sync(experiments: Any) -> Any:
+    """Waits until MLflow has everything."""
+    from mltui.experiments.tracking.sync import run_sync
+
+    return run_sync(experiments.root, experiments.config.tracking)
 
 
 def _tui(keeper: _Keeper) -> int:

@@ -11,7 +11,18 @@ from mltui.core.data import Data, JsonObject, JsonValue
 ExperimentKind = Literal["train", "hparam", "prompt", "data", "eval", "infra"]
 Direction = Literal["maximize", "minimize"]
 ExperimentState = Literal[
-    "proposed", "held", "rejected", "approved", "running", "failed", "stopped", "compared", "interpreted", "accepted", "discarded"
+    "proposed",
+    "held",
+    "rejected",
+    "approved",
+    "running",
+    "failed",
+    "stopped",
+    "measured",
+    "compared",
+    "interpreted",
+    "accepted",
+    "discarded",
 ]
 Verdict = Literal["better", "worse", "equivalent", "inconclusive"]
 Recommendation = Literal["accept", "discard", "inconclusive"]
@@ -118,6 +129,16 @@ class Proposal(Data):
     session_id: str | None = None
     created: float
     hash: str
+
+
+    @property
+    def arms(self) -> tuple[Arm, ...]:
+        """What is run: a plan that changes nothing measures the baseline."""
+        return ("baseline",) if self.tree == self.base_tree else ("baseline", "candidate")
+
+    @property
+    def planned_runs(self) -> int:
+        return len(self.arms) * len(self.seeds)
 
 
 class Approval(Data):

@@ -12,6 +12,7 @@ from mltui.experiments.journal import Record
 from mltui.experiments.records import (
     ENTRIES,
     AnyEntry,
+    BaselineMeasured,
     ExperimentAccepted,
     ExperimentCompared,
     ExperimentConcluded,
@@ -32,6 +33,7 @@ BEFORE: dict[str, tuple[ExperimentState, ...]] = {
     RunStarted.type: ("running",),
     RunFinished.type: ("running",),
     ExperimentCompared.type: ("running",),
+    BaselineMeasured.type: ("running",),
     ExperimentFailed.type: ("running",),
     ExperimentStopped.type: ("running",),
     ExperimentConcluded.type: ("compared", "interpreted"),
@@ -46,6 +48,7 @@ VERBS = {
     RunStarted.type: "run",
     RunFinished.type: "run",
     ExperimentCompared.type: "be compared",
+    BaselineMeasured.type: "be measured",
     ExperimentFailed.type: "fail",
     ExperimentStopped.type: "be stopped",
     ExperimentConcluded.type: "be interpreted",
@@ -61,6 +64,7 @@ HINTS: dict[ExperimentState, str] = {
     "running": "It is running: wait for the end, or stop it.",
     "failed": "Its runs failed; discard it, or propose again.",
     "stopped": "It was stopped; discard it, or propose again.",
+    "measured": "It is a baseline: propose a change to compare with it.",
     "compared": "Its result is there: interpret, accept or discard it.",
     "interpreted": "Its result is there: accept or discard it.",
     "accepted": "It was accepted already.",
@@ -120,6 +124,8 @@ def _changed(experiment: Experiment, entry: AnyEntry) -> Experiment:
             return _with(experiment, runs=(*experiment.runs, run))
         case ExperimentCompared(comparison=comparison, guardrails=guardrails):
             return _with(experiment, state="compared", comparison=comparison, guardrails=guardrails)
+        case BaselineMeasured(message=message):
+            return _with(experiment, state="measured", message=message)
         case ExperimentFailed(message=message):
             return _with(experiment, state="failed", message=message)
         case ExperimentStopped(message=message):

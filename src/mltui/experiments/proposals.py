@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import hashlib
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from mltui.config.schema import Experiments as Section
@@ -15,7 +15,7 @@ from mltui.core.experiment import Budget, ControlledChange, ExperimentKind, Metr
 from mltui.experiments.control import Control
 from mltui.experiments.datasets import Digests, versions
 from mltui.experiments.drafts import Draft
-from mltui.experiments.git_tree import GitTree
+from mltui.experiments.git_tree import GitTree, Snapshot
 from mltui.experiments.journal import canonical, plain
 from mltui.experiments.parameters import change_parameters
 
@@ -42,6 +42,16 @@ class Built:
     proposal: Proposal
     left_out: tuple[str, ...]
     staged: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    kind: ExperimentKind
+    metric: Metric
+    command: str
+    seeds: tuple[int, ...]
+    files: tuple[ControlledChange, ...] = ()
+    parameters: tuple[ParameterChange, ...] = ()
 
 
 def proposal_hash(proposal: Proposal) -> str:
@@ -73,26 +83,51 @@ class ProposalBuilder:
                 "nothing would change", hint="Edit a file that is under experiment, or give parameter changes, and propose then."
             )
         files = self._files(snapshot.tree, tree)
-        base_commit, commit = self._commits(proposal_id, request, snapshot.tree, tree)
-        data_files = self._control.data_files()
-        proposal = Proposal(
-            id=proposal_id,
-            title=request.title.strip(),
+        plan = _Plan(
             kind=next(kind for kind in KIND_ORDER if any(file.kind == kind for file in files)),
-            hypothesis=request.hypothesis.strip(),
-            methodology=request.methodology.strip(),
             metric=metric,
-            guardrails=self._section.guardrails,
+            command=command,
+            seeds=seeds,
             files=files,
             parameters=parameters,
+        )
+        built = self._built(proposal_id, request, plan, snapshot, tree, author)
+        return replace(built, staged=draft.digests() if draft else {})
+
+    def build_baseline(self, baseline_id: str, seeds: tuple[int, ...] | None, author: Author) -> Built:
+        """A plan that changes nothing and measures the working tree. Raises: ProposalError: as `build`."""
+        request = ProposalRequest(
+            title="Baseline",
+            hypothesis="None: the spread over the seeds is the noise floor that a change has to rise above.",
+            methodology="The working tree as it is, once for each seed.",
+            seeds=seeds,
+        )
+        plan = _Plan(kind="train", metric=self._metric(), command=self._command(request), seeds=self._seeds(request))
+        snapshot = self._git.snapshot()
+        return self._built(baseline_id, request, plan, snapshot, snapshot.tree, author)
+
+    def _built(self, id: str, request: ProposalRequest, plan: _Plan, snapshot: Snapshot, tree: str, author: Author) -> Built:
+        base_commit, commit = self._commits(id, request, snapshot.tree, tree)
+        data_files = self._control.data_files()
+        arms = 1 if tree == snapshot.tree else 2
+        proposal = Proposal(
+            id=id,
+            title=request.title.strip(),
+            kind=plan.kind,
+            hypothesis=request.hypothesis.strip(),
+            methodology=request.methodology.strip(),
+            metric=plan.metric,
+            guardrails=self._section.guardrails,
+            files=plan.files,
+            parameters=plan.parameters,
             base_commit=base_commit,
             base_tree=snapshot.tree,
             commit=commit,
             tree=tree,
             patch=self._git.diff(snapshot.tree, tree),
-            command=command,
-            seeds=seeds,
-            budget=Budget(minutes=request.minutes or self._section.budget_minutes, runs=2 * len(seeds)),
+            command=plan.command,
+            seeds=plan.seeds,
+            budget=Budget(minutes=request.minutes or self._section.budget_minutes, runs=arms * len(plan.seeds)),
             data=versions(self._control.root, data_files, self._digests),
             author=author.name,
             session_id=author.session_id,
@@ -100,7 +135,7 @@ class ProposalBuilder:
             hash="",
         )
         left_out = tuple(name for name in snapshot.left_out if name not in set(data_files))
-        return Built(proposal.model_copy(update={"hash": proposal_hash(proposal)}), left_out, draft.digests() if draft else {})
+        return Built(proposal.model_copy(update={"hash": proposal_hash(proposal)}), left_out, {})
 
     def _metric(self) -> Metric:
         if self._section.primary is None:

@@ -74,6 +74,13 @@ class ExperimentCompared(Entry):
     guardrails: tuple[Comparison, ...] = ()
 
 
+class BaselineMeasured(Entry):
+    """Attributes: message: mean and spread, for people."""
+
+    type: ClassVar[str] = "baseline.measured"
+    message: str
+
+
 class ExperimentFailed(Entry):
     type: ClassVar[str] = "experiment.failed"
     message: str
@@ -115,6 +122,7 @@ AnyEntry = (
     | RunStarted
     | RunFinished
     | ExperimentCompared
+    | BaselineMeasured
     | ExperimentFailed
     | ExperimentStopped
     | ExperimentConcluded
@@ -132,6 +140,7 @@ ENTRIES: dict[str, type[AnyEntry]] = {
         RunStarted,
         RunFinished,
         ExperimentCompared,
+        BaselineMeasured,
         ExperimentFailed,
         ExperimentStopped,
         ExperimentConcluded,

@@ -58,7 +58,7 @@ class Experiments:
         self.root = root
         self.state = root / ".mltui"
         self.control = Control(root, config.experiments)
-        self._config = config
+        self.config = config
         self._ledger = Ledger(self.state)
         self._bench: Workbench | None = None
 
@@ -81,10 +81,29 @@ class Experiments:
         draft = self.draft(session_id) if session_id else None
         make_state_folder(self.state)
         with file_lock(self.state / "proposals.lock", timeout=120.0):
-            taken = [int(name.removeprefix("P-")) for name in self._ledger.refresh()]
-            built = bench.build(f"P-{max(taken, default=0) + 1:04d}", request, draft, author, session_id)
+            built = bench.build(self._next_id("P"), request, draft, author, session_id)
             self._ledger.record(ProposalCreated(proposal=built.proposal, left_out=built.left_out, staged=built.staged), author)
         return built.proposal
+
+    def start_baseline(self, *, by: str, seeds: tuple[int, ...] | None = None) -> Proposal:
+        """Measures the working tree as it is, over the declared seeds: its spread is the noise floor.
+
+        The person who starts it approves it by that. Its runs stand in for the baseline of later proposals.
+
+        Raises: as `propose` and `start` do.
+        """
+        bench = self._workbench()
+        make_state_folder(self.state)
+        with file_lock(self.state / "proposals.lock", timeout=120.0):
+            built = bench.build_baseline(self._next_id("B"), seeds, by)
+            self._ledger.record(ProposalCreated(proposal=built.proposal, left_out=built.left_out), by)
+        self.decide(built.proposal.id, answer="approve", by=by, reason="asked for")
+        self.start(built.proposal.id)
+        return built.proposal
+
+    def _next_id(self, letter: str) -> str:
+        taken = [int(name[2:]) for name in self._ledger.refresh() if name.startswith(f"{letter}-")]
+        return f"{letter}-{max(taken, default=0) + 1:04d}"
 
     def decide(self, proposal_id: str, *, answer: Literal["approve", "reject", "hold"], by: str, reason: str = "") -> Experiment:
         """Raises: ProposalError: the proposal is not open."""
@@ -102,7 +121,7 @@ class Experiments:
             JournalError: the journal was changed.
         """
         experiment = self._ledger.get(proposal_id)
-        entry = JobStarted(proposal_id=proposal_id, job="", runs=2 * len(experiment.proposal.seeds))
+        entry = JobStarted(proposal_id=proposal_id, job="", runs=experiment.proposal.planned_runs)
         advance(experiment, entry)
         self._ledger.check()
         bench = self._workbench()
@@ -184,7 +203,7 @@ class Experiments:
 
     def tracking_uri(self) -> str:
         """Where MLflow finds the runs."""
-        return tracking_uri(self.root, self._config.tracking)
+        return tracking_uri(self.root, self.config.tracking)
 
     def follow(self, proposal_id: str, poll: float = 0.2) -> AsyncIterator[ExperimentProgressed | ExperimentFinished]:
         """Progress from the first run on; ends after ExperimentFinished, also when the supervisor dies."""
@@ -200,7 +219,7 @@ class Experiments:
                 if "git executable" not in str(error).lower():
                     raise
                 raise NotARepositoryError("git is not installed, and experiments run from commits", hint="Install git.") from error
-            bench = self._bench = cast("Workbench", module.Workbench(self.root, self.state, self.control, self._config))
+            bench = self._bench = cast("Workbench", module.Workbench(self.root, self.state, self.control, self.config))
         return bench
 
     def _job(self, proposal_id: str) -> Job | None:
@@ -243,4 +262,4 @@ class Experiments:
 
     def _mirror(self) -> None:
         """Lets the tracker know, in a process of its own."""
-        start_sync(self.root, self._config.tracking)
+        start_sync(self.root, self.config.tracking)

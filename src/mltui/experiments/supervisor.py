@@ -8,6 +8,7 @@ from __future__ import annotations
 import importlib
 import os
 import signal
+import statistics
 import sys
 import threading
 import time
@@ -30,6 +31,7 @@ from mltui.experiments.jobs import Job
 from mltui.experiments.ledger import Ledger
 from mltui.experiments.records import (
     AnyEntry,
+    BaselineMeasured,
     ExperimentCompared,
     ExperimentFailed,
     ExperimentStopped,
@@ -82,7 +84,7 @@ class Supervisor:
         self._ledger = Ledger(self._state)
         self._proposal = self._ledger.get(plan.proposal_id).proposal
         self._runner = Runner(on_change=job.mark_groups)
-        self._total = 2 * len(self._proposal.seeds)
+        self._total = self._proposal.planned_runs
         self._lock = threading.Lock()
         self._failures: dict[Arm, int] = {"baseline": 0, "candidate": 0}
         self._done = 0
@@ -109,6 +111,8 @@ class Supervisor:
                 return ExperimentStopped(proposal_id=proposal_id, message=f"stopped after {self._done} of {self._total} runs")
             if self._gave_up:
                 return ExperimentFailed(proposal_id=proposal_id, message=self._gave_up)
+            if len(self._proposal.arms) == 1:
+                return BaselineMeasured(proposal_id=proposal_id, message=self._spread())
             comparison, guardrails = comparing().compare(self._proposal, self._experiment().runs)
             return ExperimentCompared(proposal_id=proposal_id, comparison=comparison, guardrails=guardrails)
         except MltuiError as error:
@@ -129,8 +133,7 @@ class Supervisor:
         execution = Execution(self._proposal, places, git, environment, control.data_files(), self._section.metrics)
         reusable = {entry.key: entry.run for entry in self._ledger.finished_runs()}
         deadline = time.monotonic() + self._proposal.budget.minutes * 60
-        arms: tuple[Arm, ...] = ("baseline", "candidate")
-        tasks = [Task(arm, seed) for seed in self._proposal.seeds for arm in arms]
+        tasks = [Task(arm, seed) for seed in self._proposal.seeds for arm in self._proposal.arms]
         with ThreadPoolExecutor(max_workers=self._section.parallel) as pool:
             futures: list[Future[None]] = [pool.submit(self._guarded, task, execution, reusable, deadline) for task in tasks]
             for future in futures:
@@ -185,13 +188,21 @@ class Supervisor:
     def _check_pairs(self) -> None:
         runs = self._experiment().runs
         finished = {(run.arm, run.seed) for run in runs if run.status == "finished"}
-        pairs = [seed for seed in self._proposal.seeds if {("baseline", seed), ("candidate", seed)} <= finished]
+        arms = self._proposal.arms
+        pairs = [seed for seed in self._proposal.seeds if {(arm, seed) for arm in arms} <= finished]
         if len(pairs) < 2:
             failed = next((run for run in runs if run.status != "finished"), None)
             raise ExperimentError(
-                f"only {len(pairs)} seed finished in both arms, which shows nothing"
+                f"only {len(pairs)} seed finished{' in both arms' if len(arms) > 1 else ''}, which shows nothing"
                 + (f"; {failed.arm} seed {failed.seed}: {failed.message}{self._left_out()}" if failed else "")
             )
+
+    def _spread(self) -> str:
+        """Mean, standard deviation and extremes of the primary metric over the seeds."""
+        name = self._proposal.metric.name
+        values = [run.metrics[name] for run in self._experiment().runs if run.status == "finished"]
+        mean, deviation = statistics.mean(values), statistics.stdev(values)
+        return f"{name} {mean:.4g} ± {deviation:.2g} (standard deviation, {len(values)} seeds, {min(values):.4g} to {max(values):.4g})"
 
     def _out_of_budget(self) -> str:
         minutes = self._proposal.budget.minutes
@@ -237,6 +248,8 @@ class Supervisor:
             return
         try:
             syncing().sync_project(self._root, self._config)
+        except MltuiError as error:
+            print(error, file=sys.stderr)  # the journal has it already
         except Exception as error:
             traceback.print_exc()
             self._record(SyncFailed(proposal_id=self._proposal.id, message=f"{type(error).__name__}: {error}"))

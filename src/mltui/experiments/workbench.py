@@ -31,6 +31,10 @@ class Workbench:
         builder = ProposalBuilder(self._control, self._config.experiments, self._git, self._digests)
         return builder.build(proposal_id, request, draft, Author(author, session_id))
 
+    def build_baseline(self, baseline_id: str, seeds: tuple[int, ...] | None, by: str) -> Built:
+        builder = ProposalBuilder(self._control, self._config.experiments, self._git, self._digests)
+        return builder.build_baseline(baseline_id, seeds, Author(by, None))
+
     def check(self, experiment: Experiment) -> None:
         check_approval(experiment, self._git, self._control, self._digests)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import cast
 
 from mltui.config.schema import ChoiceParameter, Experiments, Parameter
 from mltui.core.data import JsonObject, JsonValue
@@ -33,23 +34,21 @@ def _two_digits(value: float) -> float:
 
 
 def proposal_spec(spec: ToolSpec, section: Experiments, current: dict[str, JsonValue]) -> ToolSpec:
-    """ProposeExperiment narrowed to one change of one parameter, title and hypothesis written out for each."""
+    """ProposeExperiment narrowed to one change of one parameter; the words around it are given."""
     metric = section.primary.name if section.primary else "the metric"
-    options: list[JsonValue] = []
-    for name, parameter in section.space.items():
-        for value in candidates(parameter, current.get(name)):
-            move = f"{name} from {current.get(name)} to {value}"
-            options.append(
-                _exactly(
-                    {
-                        "changes": {name: value},
-                        "title": f"Move {move}",
-                        "hypothesis": f"Moving {move} changes {metric}",
-                        "methodology": f"Baseline and change on the same {len(section.seeds)} seeds, paired by seed, everything else equal",
-                    }
-                )
-            )
-    return ToolSpec(name=spec.name, description="Propose one change of one hyperparameter.", parameters={"anyOf": options})
+    moves: list[JsonValue] = [
+        _exactly({name: value}) for name, parameter in section.space.items() for value in candidates(parameter, current.get(name))
+    ]
+    fixed = _exactly(
+        {
+            "title": "One hyperparameter moved",
+            "hypothesis": f"Moving one hyperparameter inside its declared range changes {metric}",
+            "methodology": f"Baseline and change on the same {len(section.seeds)} seeds, paired by seed",
+        }
+    )
+    properties: JsonObject = {"changes": {"anyOf": moves}, **cast("JsonObject", fixed["properties"])}
+    parameters: JsonObject = {"type": "object", "properties": properties, "required": list(properties), "additionalProperties": False}
+    return ToolSpec(name=spec.name, description="Propose one change of one hyperparameter.", parameters=parameters)
 
 
 def conclusion_spec(spec: ToolSpec, experiment: Experiment) -> ToolSpec:

@@ -40,14 +40,14 @@ class TryoutSession(Session):
         section = self.experiments.config.experiments
         await self.notify("info", HONEST, show)
         baseline = await self._baseline(show)
-        await self.notify("info", "Step 2 of 4: the model proposes one change inside the declared space, and you decide", show)
+        await self.notify("info", "Step 2 of 3: the model proposes one change inside the declared space, and you decide", show)
         spec = proposal_spec(self._spec("ProposeExperiment"), section, _current(self.workspace.cwd, section))
         end = await super().prompt(f"{text}\n\n{baseline}", show, force_tool=spec.name, tools=(spec,), once=True)
         experiment = self._latest()
         if end.outcome != "completed" or experiment is None or experiment.comparison is None:
             self.outcome = experiment
             return end
-        await self.notify("info", "Step 4 of 4: what it means, and whether the change is kept", show)
+        await self.notify("info", "Step 3 of 3: what it means, and whether the change is kept", show)
         spec = conclusion_spec(self._spec("ConcludeExperiment"), experiment)
         end = await super().prompt(f"{experiment.comparison.summary}. Conclude.", show, force_tool=spec.name, tools=(spec,), once=True)
         self.outcome = self._latest()
@@ -57,7 +57,7 @@ class TryoutSession(Session):
         """Measures the untouched tree over the declared seeds. Returns what the model is told of it."""
         section = self.experiments.config.experiments
         seeds = section.seeds
-        await self.notify("info", f"Step 1 of 4: the baseline, over {len(seeds)} seeds", show)
+        await self.notify("info", f"Step 1 of 3: the baseline, over {len(seeds)} seeds", show)
         baseline = await asyncio.to_thread(self.experiments.start_baseline, by="mltui try")
         await show(ExperimentStarted(proposal_id=baseline.id, job=baseline.id, runs=len(seeds)))
         async for event in self.experiments.follow(baseline.id):

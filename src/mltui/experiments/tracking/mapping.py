@@ -27,6 +27,7 @@ STATUS_OF_STATE: dict[ExperimentState, RunStatus] = {
     "running": "RUNNING",
     "failed": "FAILED",
     "stopped": "KILLED",
+    "measured": "FINISHED",
     "compared": "FINISHED",
     "interpreted": "FINISHED",
     "accepted": "FINISHED",

@@ -93,7 +93,7 @@ def objections(rule: ApproveRule, proposal: Proposal) -> str:
         return f"its command is {proposal.command!r}"
     if proposal.budget.minutes > rule.max_minutes:
         return f"its budget of {proposal.budget.minutes:g} minutes is over {rule.max_minutes:g}"
-    runs = 2 * len(proposal.seeds)
+    runs = proposal.planned_runs
     if runs > rule.max_runs:
         return f"its {runs} runs are over {rule.max_runs}"
     return ""

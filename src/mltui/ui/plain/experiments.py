@@ -10,7 +10,7 @@ from mltui.core.experiment import Comparison, Experiment, Metric, Proposal
 
 def proposal_lines(proposal: Proposal) -> Iterator[str]:
     """The whole proposal: nothing that the person decides on is left out."""
-    runs = 2 * len(proposal.seeds)
+    runs = proposal.planned_runs
     yield f"Experiment {proposal.id}: {proposal.title} [{proposal.kind}]"
     yield f"  Hypothesis: {proposal.hypothesis}"
     yield f"  Method: {proposal.methodology or 'not stated'}"
