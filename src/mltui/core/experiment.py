@@ -130,7 +130,6 @@ class Proposal(Data):
     created: float
     hash: str
 
-
     @property
     def arms(self) -> tuple[Arm, ...]:
         """What is run: a plan that changes nothing measures the baseline."""
