@@ -13,7 +13,7 @@ from mltui.ui.tui.app import MltuiApp
 
 from .fake_session import FakeSession, Step
 
-LONG = 20.0
+LONG = 60.0
 """Seconds after which something that must come has not come."""
 
 

@@ -194,6 +194,17 @@ async def test_an_interrupted_turn_takes_its_pane_away() -> None:
         assert app.composer.area.text == "x"
 
 
+async def test_ctrl_c_on_an_experiment_ends_the_turn_and_decides_nothing() -> None:
+    app = app_with([EXPERIMENT, said("went on")], prompt="go")
+    async with running(app) as pilot:
+        await until(pilot, lambda: isinstance(app.screen, DecisionPane))
+        await pilot.press("ctrl+c")
+        await idle(pilot)
+        assert len(app.screen_stack) == 1
+        assert "Interrupted after" in screen_text(app)
+        assert not any(decision.answer != "hold" for decision in fake(app).decisions)
+
+
 async def test_two_requests_are_asked_one_after_the_other() -> None:
     app = app_with()
     async with running(app) as pilot:
@@ -206,13 +217,15 @@ async def test_two_requests_are_asked_one_after_the_other() -> None:
         assert [decision.answer for decision in await asyncio.gather(*asked)] == ["approve", "hold"]
 
 
-@pytest.mark.parametrize(("key", "trusted"), [("y", True), ("n", False), ("escape", False), ("enter", False), ("ctrl+c", False)])
-async def test_trust_is_asked_while_the_session_opens(key: str, trusted: bool) -> None:
-    answers: list[bool] = []
+@pytest.mark.parametrize(
+    ("key", "trusted"), [("y", "approve"), ("n", "reject"), ("escape", "reject"), ("enter", "reject"), ("ctrl+c", "stop")]
+)
+async def test_trust_is_asked_while_the_session_opens(key: str, trusted: str) -> None:
+    answers: list[str] = []
 
     async def open_session(approver: Any) -> Any:
         request = TrustRequest(id="t", folder="/tmp/[bold]repo", found=("AGENTS.md", "[/]hooks"))
-        answers.append((await approver.decide(request)).approved)
+        answers.append((await approver.decide(request)).answer)
         return fake_with(approver)
 
     app = MltuiApp(open_session)

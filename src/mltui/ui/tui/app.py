@@ -294,8 +294,11 @@ class MltuiApp(App[int]):
             return
         self._quit_armed_at = now
         pane: Any = self.screen
+        asking = self.approver.asking
         if isinstance(pane, DecisionPane):
             pane.stop()
+            if pane is asking and not pane.stop_ends_turn and self._turn is not None:
+                self._interrupt()
         elif self._turn is not None:
             self._interrupt()
         elif self.composer.area.text:

@@ -30,6 +30,8 @@ class PaneApprover:
     def __init__(self, app: App[Any]) -> None:
         self._app = app
         self._turn = asyncio.Lock()
+        self.asking: Screen[Any] | None = None
+        """The pane that the session waits for."""
         self.by = person()
 
     async def decide(self, request: ApprovalRequest | TrustRequest) -> Decision:
@@ -46,11 +48,13 @@ class PaneApprover:
                 if not answer.done() and result is not None:
                     answer.set_result(result)
 
+            self.asking = pane
             self._app.bell()
             await self._app.push_screen(pane, settle)
             try:
                 return await answer
             finally:
+                self.asking = None
                 await self._take_away(pane)
 
     async def _take_away(self, pane: Screen[T]) -> None:

@@ -102,6 +102,8 @@ class DecisionPane(ModalScreen[R]):
     escape_key = ""
     """The key of the choice that Esc takes."""
     tail = ""
+    stop_ends_turn: ClassVar[bool] = False
+    """Whether the answer to Ctrl+C ends the turn by itself."""
 
     def __init__(self, marked: int | None = None) -> None:
         super().__init__()

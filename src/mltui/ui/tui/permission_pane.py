@@ -39,6 +39,7 @@ class PermissionPane(DecisionPane[Decision]):
         & VerticalScroll { height: auto; max-height: 1fr; padding: 1 2; scrollbar-size-vertical: 1; }
     }
     """
+    stop_ends_turn = True
     escape_key = "n"
     tail = "Esc no"
 

@@ -41,8 +41,7 @@ from mltui.ui.tui.transcript import TranscriptView
 
 _OUTCOMES = {
     "interrupted": "Interrupted",
-    "denied": "Stopped: you said no",
-    "approval_pending": "Waiting for a decision: F2 opens the experiment log",
+    "stopped": "Stopped",
     "max_turns": "Stopped at the limit of steps",
     "max_budget_usd": "Stopped at the limit of cost",
     "max_tokens": "Stopped at the limit of tokens",
@@ -244,10 +243,10 @@ class Presenter:
         for card in self._cards.values():
             card.set_phase("denied", "interrupted")
         self._cards.clear()
-        if event.error:
+        if event.outcome in _OUTCOMES:
+            self.tell("warning", f"{_OUTCOMES[event.outcome]} after {duration(event.seconds)}", one_line(event.error))
+        elif event.error:
             self.tell("error", one_line(event.error))
-        elif event.outcome in _OUTCOMES:
-            self.tell("warning", f"{_OUTCOMES[event.outcome]} after {duration(event.seconds)}")
 
 
 class _Collector:

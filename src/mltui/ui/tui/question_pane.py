@@ -31,6 +31,7 @@ class QuestionPane(DecisionPane[Decision]):
     }
     """
     choices = (SEND, OWN, SKIP)
+    stop_ends_turn = True
     escape_key = "escape"
 
     def __init__(self, request: QuestionRequest, by: str) -> None:

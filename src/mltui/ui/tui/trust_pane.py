@@ -26,6 +26,7 @@ class TrustPane(DecisionPane[Decision]):
     }
     """
     choices = (Choice("y", "trust it", "success"), Choice("n", "not now", "error"))
+    stop_ends_turn = True
     escape_key = "n"
     tail = "Esc not now"
 
@@ -49,3 +50,6 @@ class TrustPane(DecisionPane[Decision]):
 
     def result_of(self, choice: Choice, reason: str) -> Decision:
         return Decision(answer="approve" if choice.key == "y" else "reject", by=self._by)
+
+    def stop(self) -> None:
+        self.dismiss(Decision(answer="stop", by=self._by))
