@@ -28,6 +28,10 @@ golden:
 snapshots:
     scripts/test tests/tui --snapshot-update
 
+# Makes the pictures in docs/ from the app.
+screenshots: setup
+    .venv/bin/python scripts/screenshot.py
+
 bench: setup
     .venv/bin/python scripts/bench.py
     .venv/bin/python scripts/cold_start.py
