@@ -229,7 +229,7 @@ class _Assembly:
             approver=self.approver,
             experiments=experiments,
             session_id=session_id,
-            author=f"model:{model.info.id}",
+            author=f"model:{Path(model.info.id).name if model.info.id.endswith('.gguf') else model.info.id}",
             environ=self.environ,
         )
         limits = self.config.limits
