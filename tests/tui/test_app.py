@@ -11,7 +11,7 @@ from mltui.core.errors import AuthError
 from mltui.ui.tui.app import MltuiApp
 
 from .driving import app_with, fake, idle, running, screen_text, until
-from .fake_session import FakeSession, call, said, streamed, tool
+from .fake_session import call, said, streamed, tool
 
 
 async def test_a_session_that_cannot_open_is_explained_and_the_app_can_be_left() -> None:
@@ -112,22 +112,12 @@ async def test_commands_that_change_and_tell() -> None:
             ("/model opus", "Model: opus"),
             ("/model nonesuch", "There is no model nonesuch"),
             ("/status", "/home/anna/digits"),
-            ("/personas", "There are no personas"),
+            ("/personas", "* ml-engineer"),
             ("/nonsense", "There is no command /nonsense"),
             ("/mode yolo", "takes one of"),
         ):
             await pilot.press("ctrl+u", *line, "enter")
             await until(pilot, lambda shows=shows: shows in screen_text(app))
-
-
-async def test_personas_are_listed() -> None:
-    async def open_session(approver: Any) -> FakeSession:
-        return FakeSession(approver)
-
-    app = MltuiApp(open_session, personas=lambda: [("ml-engineer", "trains"), ("reviewer", "[bold]reads[/]")])
-    async with running(app) as pilot:
-        await pilot.press(*"/personas", "enter")
-        await until(pilot, lambda: "* ml-engineer  trains" in screen_text(app) and "[bold]reads[/]" in screen_text(app))
 
 
 @pytest.mark.parametrize("key", ["f1", "/help"])

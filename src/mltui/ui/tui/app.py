@@ -19,15 +19,13 @@ from mltui.ui.tui.theme import DARK, LIGHT
 from mltui.ui.tui.transcript import TranscriptView
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from textual.app import ComposeResult
     from textual.timer import Timer
     from textual.worker import Worker
 
     from mltui.core.events import Event
     from mltui.ui.tui.presenter import Presenter
-    from mltui.ui.tui.protocols import AgentSession, ListPersonas, OpenSession
+    from mltui.ui.tui.protocols import AgentSession, OpenSession
 
 FIRST_KEY = 0.1
 """Seconds after the first paint that belong to the first keys alone; then the session opens."""
@@ -44,7 +42,6 @@ class MltuiApp(App[int]):
     Args:
         open_session: makes the session; awaited after the first paint, with the approver that it is to ask.
         initial_prompt: sent as soon as the session is open.
-        personas: lists them for `/personas`.
         theme: a theme's name; empty means mltui's own dark one.
     """
 
@@ -62,16 +59,13 @@ class MltuiApp(App[int]):
         Binding("escape", "escape", "Interrupt"),
     ]
 
-    def __init__(
-        self, open_session: OpenSession, initial_prompt: str = "", *, personas: ListPersonas | None = None, theme: str = ""
-    ) -> None:
+    def __init__(self, open_session: OpenSession, initial_prompt: str = "", *, theme: str = "") -> None:
         super().__init__()
         self.register_theme(DARK)
         self.register_theme(LIGHT)
         self.theme = theme if theme in self.available_themes else DARK.name
         self._open_session = open_session
         self._waiting: list[str] = [initial_prompt] if initial_prompt.strip() else []
-        self._personas = personas
         self.view = TranscriptView()
         self.composer = Composer()
         self.status_line = StatusLine()
@@ -175,9 +169,6 @@ class MltuiApp(App[int]):
         """Shows a line of mltui's own in the conversation."""
         if self.presenter is not None:
             self.presenter.tell(level, text, hint)
-
-    def list_personas(self) -> Sequence[tuple[str, str]]:
-        return self._personas() if self._personas else ()
 
     def refresh_status(self) -> None:
         session = self.session
@@ -358,11 +349,11 @@ class MltuiApp(App[int]):
             self.tell("error", str(error.args[0]), error.hint)
 
 
-def run_tui(open_session: OpenSession, initial_prompt: str = "", *, personas: ListPersonas | None = None, theme: str = "") -> int:
+def run_tui(open_session: OpenSession, initial_prompt: str = "", *, theme: str = "") -> int:
     """Runs the app until the person quits. Returns: the exit code, that of the error if the session could not be opened."""
 
     async def main() -> int:
-        app = MltuiApp(open_session, initial_prompt, personas=personas, theme=theme)
+        app = MltuiApp(open_session, initial_prompt, theme=theme)
         try:
             await app.run_async()
         finally:

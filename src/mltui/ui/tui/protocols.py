@@ -92,5 +92,3 @@ class AgentSession(Protocol):
 
 
 OpenSession = Callable[["PaneApprover"], Awaitable[AgentSession]]
-ListPersonas = Callable[[], Sequence[tuple[str, str]]]
-"""Returns (name, description) of each persona; may read files."""

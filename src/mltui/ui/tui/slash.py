@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import os
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mltui.config import paths, trust
 from mltui.core.errors import MltuiError
+from mltui.personas import loader
+from mltui.personas.loader import Personas
 from mltui.ui.tui.text import dollars, one_line, tokens
 
 if TYPE_CHECKING:
@@ -23,12 +28,12 @@ async def run_command(app: MltuiApp, name: str, argument: str) -> None:
             await app.action_quit()
         case "clear":
             app.view.clear()
-        case "personas":
-            await _personas(app)
         case _ if app.session is None:
             app.tell("warning", f"/{name} needs the session, which is not open")
         case "experiments":
             app.action_log()
+        case "personas":
+            await _personas(app, app.session)
         case "status":
             await _status(app, app.session)
         case "mode":
@@ -48,15 +53,21 @@ async def _model(app: MltuiApp, session: AgentSession, name: str) -> None:
     app.refresh_status()
 
 
-async def _personas(app: MltuiApp) -> None:
-    try:
-        listed = await asyncio.to_thread(app.list_personas)
-    except MltuiError as error:
-        app.tell("error", str(error.args[0]), error.hint)
-        return
-    current = app.session.persona_name if app.session else ""
-    lines = [f"{'*' if name == current else ' '} {one_line(name)}  {one_line(description)}" for name, description in listed]
-    app.tell("info", "\n".join(lines) or "There are no personas", "mltui --persona NAME starts with another" if lines else "")
+async def _personas(app: MltuiApp, session: AgentSession) -> None:
+    found = await asyncio.to_thread(_load_personas, session.workspace.cwd)
+    ordered = sorted(found.personas.values(), key=lambda persona: persona.name)
+    lines = [
+        f"{'*' if persona.name == session.persona_name else ' '} {persona.name}  {one_line(persona.description)}" for persona in ordered
+    ]
+    app.tell("info", "\n".join(lines), "Start with another: mltui --persona NAME")
+    for problem in found.problems:
+        if problem.level == "error":
+            app.tell("error", str(problem))
+
+
+def _load_personas(cwd: Path) -> Personas:
+    root = paths.project_root(cwd)
+    return loader.load_all(loader.folders(root, paths.config_dir(os.environ), trust.is_trusted(cwd, os.environ)), os.environ)
 
 
 async def _status(app: MltuiApp, session: AgentSession) -> None:
