@@ -201,7 +201,7 @@ class FakeSession:
         await show(ApprovalRequested(request=request))
         decision = await self.approver.decide(request)
         if request.kind == "experiment" and decision.approved:
-            await show(ExperimentFinished(proposal_id="P-0001", comparison=COMPARISON))
+            await show(ExperimentFinished(proposal_id="P-0001", state="compared", comparison=COMPARISON))
         return f"decided {decision.answer} reason={decision.reason!r} remember={decision.remember} answers={decision.answers}"
 
     async def _say(self, show: Emit, text: str) -> None:

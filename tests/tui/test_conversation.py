@@ -135,7 +135,7 @@ async def test_an_experiment_is_one_card_from_proposal_to_decision() -> None:
         ExperimentStarted(proposal_id=made.id, job="j", runs=12),
         *(ExperimentProgressed(proposal_id=made.id, arm="candidate", seed=n, done=n, total=12) for n in range(12)),
         0.2,
-        ExperimentFinished(proposal_id=made.id, comparison=comparison()),
+        ExperimentFinished(proposal_id=made.id, state="compared", comparison=comparison()),
         ExperimentConcluded(proposal_id=made.id, conclusion=conclusion, outcome="accepted"),
     ]
     app = app_with(events, prompt="go")

@@ -55,7 +55,7 @@ async def test_approving_here_starts_the_runs_and_follows_them() -> None:
     experiments = log(experiment(id="P-0001"))
     experiments.progress["P-0001"] = [
         ExperimentProgressed(proposal_id="P-0001", arm="candidate", seed=0, done=3, total=12),
-        ExperimentFinished(proposal_id="P-0001", comparison=comparison()),
+        ExperimentFinished(proposal_id="P-0001", state="compared", comparison=comparison()),
     ]
     app = app_with(experiments=experiments)
     async with running(app) as pilot:

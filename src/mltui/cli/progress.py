@@ -27,7 +27,7 @@ def line(event: Event) -> str:
     match event:
         case Notice():
             return event.text if event.level == "info" else f"{event.level}: {event.text}"
-        case ExperimentProposed(proposal=proposal):
+        case ExperimentProposed(proposal=proposal) if len(proposal.arms) > 1:
             changes = ", ".join(f"{change.name} {change.before} → {change.after}" for change in proposal.parameters)
             return f"◆ {proposal.id} proposed: {changes or proposal.title}"
         case ExperimentDecided():
@@ -39,7 +39,7 @@ def line(event: Event) -> str:
         case ExperimentFinished(comparison=comparison) if comparison is not None:
             return f"◆ {event.proposal_id} {comparison.summary}"
         case ExperimentFinished():
-            return f"◆ {event.proposal_id} ended: {event.message}"
+            return f"◆ {event.proposal_id} {event.state}: {event.message}"
         case ExperimentConcluded():
             return f"◆ {event.proposal_id} {event.outcome or 'interpreted'}: {event.conclusion.interpretation}"
         case _:

@@ -15,7 +15,7 @@ from pydantic import Field, TypeAdapter
 
 from mltui.core.approval import ApprovalRequest
 from mltui.core.data import Data, JsonObject
-from mltui.core.experiment import Arm, Comparison, Conclusion, Proposal
+from mltui.core.experiment import Arm, Comparison, Conclusion, ExperimentState, Proposal
 from mltui.core.messages import AssistantMessage, StopReason, ToolSpec, Usage
 
 FORMAT_VERSION = 1
@@ -173,10 +173,11 @@ class ExperimentProgressed(EventBase):
 
 
 class ExperimentFinished(EventBase):
-    """The runs are over: compared, or failed with a `message`."""
+    """The runs are over: compared, measured (a baseline), stopped, or failed with a `message`."""
 
     type: Literal["experiment.finished"] = "experiment.finished"
     proposal_id: str
+    state: ExperimentState
     comparison: Comparison | None = None
     message: str = ""
 

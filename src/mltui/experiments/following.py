@@ -43,7 +43,9 @@ async def follow(
             if event:
                 yield event
         if experiment.state != "running":
-            yield ExperimentFinished(proposal_id=proposal_id, comparison=experiment.comparison, message=experiment.message)
+            yield ExperimentFinished(
+                proposal_id=proposal_id, state=experiment.state, comparison=experiment.comparison, message=experiment.message
+            )
             return
         # News come from other processes (the file grew) and from this one (it was read already).
         while not ledger.journal.changed() and ledger.journal.seq == known:

@@ -10,7 +10,7 @@ from mltui.agent.session import Session
 from mltui.config.schema import Experiments as Section
 from mltui.core.data import JsonValue
 from mltui.core.errors import MltuiError
-from mltui.core.events import Emit, ExperimentFinished, ExperimentStarted, TurnCompleted
+from mltui.core.events import Emit, ExperimentProposed, ExperimentStarted, TurnCompleted
 from mltui.core.experiment import Experiment
 from mltui.core.messages import ToolSpec
 from mltui.experiments.config_files import get_value
@@ -59,11 +59,10 @@ class TryoutSession(Session):
         seeds = section.seeds
         await self.notify("info", f"Step 1 of 3: the baseline, over {len(seeds)} seeds", show)
         baseline = await asyncio.to_thread(self.experiments.start_baseline, by="mltui try")
+        await show(ExperimentProposed(proposal=baseline))
         await show(ExperimentStarted(proposal_id=baseline.id, job=baseline.id, runs=len(seeds)))
         async for event in self.experiments.follow(baseline.id):
             await show(event)
-            if isinstance(event, ExperimentFinished) and event.message:
-                await self.notify("info", event.message, show)
         measured = await asyncio.to_thread(self.experiments.get, baseline.id)
         if measured.state != "measured" or section.primary is None:
             raise MltuiError(f"The baseline could not be measured: {measured.message}")

@@ -218,7 +218,7 @@ class Presenter:
             case ExperimentFinished():
                 card = self._card(event.proposal_id)
                 card.state.comparison = event.comparison
-                card.state.state, card.state.note = ("compared" if event.comparison else "failed"), event.message
+                card.state.state, card.state.note = event.state, event.message
             case ExperimentConcluded():
                 card = self._card(event.proposal_id)
                 card.state.conclusion, card.state.state = event.conclusion, event.outcome or "interpreted"
