@@ -2,7 +2,14 @@ from __future__ import annotations
 
 import pytest
 
+from mltui.ui.tui import app
 from mltui.ui.tui.decision_pane import DecisionPane
+
+
+@pytest.fixture(autouse=True)
+def open_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The session opens with the first paint: no one types here before."""
+    monkeypatch.setattr(app, "FIRST_KEY", 0.001)
 
 
 @pytest.fixture
