@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -169,6 +169,12 @@ class _Assembly:
     def _persona(self, name: str) -> Persona:
         return personas.find(name, self._persona_folders(), self.environ)
 
+    def _persona_problems(self, chosen: Persona) -> Iterator[str]:
+        """What is wrong with persona files: all that cannot be read, and the details of the chosen one."""
+        for problem in personas.load_all(self._persona_folders(), self.environ).problems:
+            if problem.level == "error" or (problem.level == "warning" and problem.path == chosen.path):
+                yield str(problem)
+
     def _persona_folders(self) -> list[Path]:
         return personas.folders(self.loaded.project_root, paths.config_dir(self.environ), self.trusted)
 
@@ -244,7 +250,8 @@ class _Assembly:
             workspace=workspace,
             limits=limits,
             persona_name=persona.name,
-            notices=(*self.loaded.warnings, *persona.warnings, *notices),
+            theme=self.config.ui.theme,
+            notices=(*self.loaded.warnings, *self._persona_problems(persona), *notices),
         )
 
     async def _named_model(self, name: str) -> Model:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from tests.experiments.conftest import Project, git
 
-from mltui.core.errors import NotARepositoryError
+from mltui.core.errors import ExperimentError, NotARepositoryError
 from mltui.core.experiment import ProposalRequest
 from mltui.experiments.datasets import Digests, difference, versions
 from mltui.experiments.git_tree import LARGE, PATCH_LIMIT, GitTree
@@ -127,3 +127,59 @@ def test_many_data_files_are_digested_by_folder(tmp_path: Path) -> None:
     assert difference(found, versions(tmp_path, files, digests)) == "images/ changed"
     assert difference(found, found[1:]) == "images/ is gone"
     assert difference(found[1:], found) == "images/ is new"
+
+
+def with_submodule(project: Project, tmp_path: Path) -> Path:
+    library = tmp_path / "library"
+    (library / "pkg").mkdir(parents=True)
+    (library / "pkg" / "maths.py").write_text("ONE = 1\n")
+    git(library, "init", "-q")
+    git(library, "add", "-A")
+    git(library, "-c", "user.name=t", "-c", "user.email=t@example.org", "commit", "-qm", "library")
+    project.git("-c", "protocol.file.allow=always", "submodule", "--quiet", "add", str(library), "lib")
+    project.git("-c", "user.name=t", "-c", "user.email=t@example.org", "commit", "-qm", "with a library")
+    return project.root / "lib"
+
+
+def test_a_checkout_has_the_files_of_submodules(project: Project, tree: GitTree, tmp_path: Path) -> None:
+    with_submodule(project, tmp_path)
+    before = seen(project.root)
+    checkout = tmp_path / "checkout"
+    tree.add_worktree(checkout, tree.head())
+    assert (checkout / "lib" / "pkg" / "maths.py").read_text() == "ONE = 1\n"
+    tree.remove_worktree(checkout)
+    assert not checkout.exists()
+    assert seen(project.root) == before
+
+
+def test_a_submodule_with_uncommitted_changes_is_refused(project: Project, tree: GitTree, tmp_path: Path) -> None:
+    library = with_submodule(project, tmp_path)
+    tree.snapshot()
+    (library / "pkg" / "maths.py").write_text("ONE = 2\n")
+    with pytest.raises(ExperimentError, match="submodule lib has changes that are not committed"):
+        tree.snapshot()
+
+
+def test_a_change_inside_a_submodule_does_not_replace_it(project: Project, tree: GitTree, tmp_path: Path) -> None:
+    with_submodule(project, tmp_path)
+    with pytest.raises(ExperimentError, match="belongs to the submodule lib"):
+        tree.apply(tree.snapshot().tree, {"lib/pkg/maths.py": b"ONE = 3\n"})
+
+
+def test_linked_worktrees_keep_their_proposals_apart_and_from_gc(project: Project, tmp_path: Path) -> None:
+    linked = tmp_path / "linked"
+    project.git("worktree", "add", "-q", "--detach", str(linked))
+    made: list[str] = []
+    for root in (project.root, linked):
+        (root / "README.md").write_text(f"{root}\n")
+        tree = GitTree(root, root / ".mltui")
+        made.append(tree.commit(tree.snapshot().tree, tree.head(), "P-0001", "proposals/P-0001"))
+    project.git("gc", "-q", "--prune=now")
+    assert [project.git("cat-file", "-t", commit).strip() for commit in made] == ["commit", "commit"]
+    assert made[0] != made[1]
+
+
+def test_a_bare_repository_says_what_to_do(project: Project, tmp_path: Path) -> None:
+    project.git("clone", "-q", "--bare", ".", str(tmp_path / "bare.git"))
+    with pytest.raises(NotARepositoryError, match="Clone it"):
+        GitTree(tmp_path / "bare.git", tmp_path / "state")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
+import io
 import os
 import sys
 from collections.abc import Sequence
@@ -45,6 +47,14 @@ class Root(click.Group):
             args = ["run", *args]
         return super().parse_args(ctx, args)
 
+    def invoke(self, ctx: click.Context) -> object:
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError:
+            # `| head`: whoever reads has enough. Handled here, because click would end with 1.
+            _forget_stdout()
+            raise click.exceptions.Exit(0) from None
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
             formatter.write_dl([(name, COMMANDS[name][1]) for name in self.list_commands(ctx)])
@@ -73,6 +83,10 @@ def root() -> None:
 
 def run(args: Sequence[str]) -> int:
     """Runs the command line and returns the exit code. A person's mistake is one line on stderr."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            # A terminal that cannot show a sign shows `?`; it is no reason to fail.
+            stream.reconfigure(errors="replace")
     try:
         code: object = root.main(args=list(args), prog_name="mltui", standalone_mode=False)
     except click.exceptions.Exit as leave:
@@ -88,7 +102,18 @@ def run(args: Sequence[str]) -> int:
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:
-        # The reader of our stdout went away; closing it must not complain again.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        _forget_stdout()
         return 0
+    except OSError as error:
+        # What no command foresaw: a full disk, a folder that may not be written, too many open files.
+        _forget_stdout()
+        where = f": {error.filename}" if error.filename else ""
+        print(f"mltui: {error.strerror or error}{where} — What was recorded so far is kept; mend that and try again", file=sys.stderr)
+        return 1
     return code if isinstance(code, int) else 0
+
+
+def _forget_stdout() -> None:
+    """Lets what is still in stdout's buffer go nowhere, so that the interpreter's own flush at the end cannot fail."""
+    with contextlib.suppress(OSError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)

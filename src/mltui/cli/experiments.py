@@ -145,7 +145,18 @@ def _run(found: Experiments, experiment_id: str, wait: bool) -> None:
         job = found.start(experiment_id)
         click.echo(f"{experiment_id} runs as {job}; it goes on if you leave (Ctrl-C).", err=True)
     if wait:
+        _wait(found, experiment_id)
+
+
+def _wait(found: Experiments, experiment_id: str) -> None:
+    try:
         asyncio.run(_watch(found, experiment_id))
+    except KeyboardInterrupt:
+        click.echo(
+            f"\n{experiment_id} goes on. Watch it again: mltui experiments run {experiment_id}; end it: mltui experiments stop {experiment_id}",
+            err=True,
+        )
+        raise
 
 
 async def _watch(found: Experiments, experiment_id: str) -> None:
@@ -153,17 +164,24 @@ async def _watch(found: Experiments, experiment_id: str) -> None:
         match event:
             case ExperimentProgressed(metrics=metrics) if metrics or event.message:
                 values = ", ".join(f"{name} {value:.4g}" for name, value in metrics.items())
-                click.echo(f"[{event.done}/{event.total}] {event.arm} seed {event.seed}: {values or clean(event.message)}", err=True)
+                note = f" ({clean(event.message)})" if values and event.message else ""
+                click.echo(f"[{event.done}/{event.total}] {event.arm} seed {event.seed}: {values or clean(event.message)}{note}", err=True)
             case ExperimentFinished(comparison=comparison):
                 experiment = found.get(experiment_id)
                 if experiment.state == "measured":
                     click.echo(event.message)
                 elif comparison is None:
-                    raise ExperimentError(f"{experiment_id} failed: {event.message}")
+                    raise ExperimentError(f"{experiment_id} failed: {event.message}", hint=_output_of_failed(experiment, found.root))
                 else:
                     _show_comparison(experiment)
             case _:
                 pass
+
+
+def _output_of_failed(experiment: Experiment, root: Path) -> str:
+    """Where to read what the last failed run printed."""
+    failed = [run.folder for run in experiment.runs if run.status not in ("finished", "running") and run.folder]
+    return f"All that it printed is in {root / failed[-1]}" if failed else f"mltui experiments show {experiment.id}"
 
 
 def _show_comparison(experiment: Experiment) -> None:
@@ -255,7 +273,7 @@ def baseline(seeds: str | None, wait: bool, cwd: Path) -> None:
     plan = found.start_baseline(by=person(), seeds=chosen)
     click.echo(f"{plan.id} measures {len(plan.seeds)} seeds; it goes on if you leave (Ctrl-C).", err=True)
     if wait:
-        asyncio.run(_watch(found, plan.id))
+        _wait(found, plan.id)
 
 
 @experiments.command()

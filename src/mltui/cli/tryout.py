@@ -113,7 +113,7 @@ def _tui(keeper: _Keeper) -> int:
     from mltui.tryout.session import FIRST_PROMPT
     from mltui.ui.tui.app import run_tui
 
-    return run_tui(keeper.open, initial_prompt=FIRST_PROMPT)
+    return run_tui(keeper.open, FIRST_PROMPT)
 
 
 def _plain(keeper: _Keeper) -> int:

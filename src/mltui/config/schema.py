@@ -161,8 +161,9 @@ class Limits(Section):
 
 
 class Ui(Section):
-    theme: str = "textual-dark"
-    markdown: bool = True
+    """Attributes: theme: `mltui-dark`, `mltui-light`, or any theme of Textual's own."""
+
+    theme: str = "mltui-dark"
 
 
 class Config(Section):

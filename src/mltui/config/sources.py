@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import tomllib
 from collections.abc import Iterator, Mapping
@@ -41,7 +42,7 @@ class Layer:
 
 def user_layers(environ: Mapping[str, str]) -> list[Layer]:
     path = user_config_file(environ)
-    if not path.exists():
+    if not os.path.lexists(path):
         return []
     text = _read(path)
     layer = Layer("user", str(path), _parse(text, path), text)
@@ -55,7 +56,7 @@ def project_layers(cwd: Path) -> tuple[list[Layer], list[str]]:
     for folder in reversed(folders_from_root(cwd)):
         own, pyproject = folder / ".mltui" / "config.toml", folder / "pyproject.toml"
         in_pyproject = _pyproject_layer(pyproject)
-        if own.exists():
+        if os.path.lexists(own):  # a link that leads nowhere is a mistake, not an absence
             text = _read(own)
             ignored = [f"{pyproject}: [tool.mltui] is ignored, because {own} is there too"] if in_pyproject else []
             return [_without_credentials(Layer("project", str(own), _parse(text, own), text))], ignored

@@ -38,7 +38,7 @@ def trust(path: Path, environ: Mapping[str, str]) -> None:
             json.dump({"folders": folders}, file, indent=2)
         Path(temporary).replace(target)
     except OSError as error:
-        raise ConfigError(f"{target}: cannot be written: {error.strerror}") from error
+        raise ConfigError(f"{target}: cannot be written: {error.strerror}", hint="Set MLTUI_HOME to a folder that you may write") from error
 
 
 def what_needs_trust(path: Path) -> list[str]:
@@ -68,7 +68,9 @@ def _folders(environ: Mapping[str, str]) -> list[str]:
         content: Any = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return []
-    except (OSError, ValueError) as error:
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read: {error.strerror}", hint="Set MLTUI_HOME to a folder of yours") from error
+    except ValueError as error:
         raise ConfigError(f"{path}: is not a list of trusted folders: {error}", hint="Delete it to begin a new one") from error
     folders: Any = cast("dict[str, Any]", content).get("folders") if isinstance(content, dict) else None
     if not isinstance(folders, list) or not all(isinstance(folder, str) for folder in cast("list[Any]", folders)):

@@ -5,10 +5,10 @@ from __future__ import annotations
 import secrets
 import shutil
 import tempfile
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from git import GitCommandError, InvalidGitRepositoryError, NoSuchPathError, Repo
 
@@ -18,6 +18,9 @@ LARGE = 5_000_000
 """Bytes beyond which an untracked file is not put into git."""
 
 REF_ROOT = "refs/mltui"
+SUBMODULE = "160000"
+"""Mode of a tree's entry that names a commit of another repository."""
+
 PATCH_LIMIT = 400_000
 """Characters of a patch that are kept; the trees hold the whole."""
 
@@ -65,10 +68,16 @@ class GitTree:
                 f"{root} is no git repository, and experiments run from commits",
                 hint="Run: git init && git add -A && git commit -m 'Start'",
             ) from error
+        if self._repo.bare:
+            raise NotARepositoryError(f"{root} is a bare repository, without files to work on", hint="Clone it and work in the clone")
         if not self._repo.head.is_valid():
             raise NotARepositoryError(
                 f"{root} has no commit yet, and experiments run from commits", hint="Run: git add -A && git commit -m 'Start'"
             )
+
+        # A linked worktree has a journal of its own and the refs of all; `refs/worktree/` would be lost to `git gc` elsewhere.
+        linked = Path(self._repo.git_dir).resolve() != Path(self._repo.common_dir).resolve()
+        self._refs = f"{REF_ROOT}/worktrees/{Path(self._repo.git_dir).name}" if linked else REF_ROOT
 
     def head(self) -> str:
         """The commit that is checked out."""
@@ -82,7 +91,10 @@ class GitTree:
             return None
 
     def snapshot(self) -> Snapshot:
-        """The working tree, with untracked files that are not ignored and not large."""
+        """The working tree, with untracked files that are not ignored and not large.
+
+        Raises: ExperimentError: a submodule has changes that are not committed there, and so would not take part.
+        """
         with self._private_index() as env:
             user_index = Path(self._repo.git_dir) / "index"
             if user_index.exists():
@@ -93,10 +105,34 @@ class GitTree:
             files = [name for name in untracked if not name.endswith("/") and not name.startswith(".mltui/")]
             large = {name for name in files if _size(self.root / name) > LARGE}
             self._git("update-index", "--add", "-z", "--stdin", env=env, data=_join(name for name in files if name not in large))
+            self._refuse_dirty_submodules(env)
             return Snapshot(self._text("write-tree", env=env), tuple(sorted(large)))
 
+    def _refuse_submodules(self, tree: str, paths: Iterable[str]) -> None:
+        if not (self.root / ".gitmodules").exists():
+            return
+        submodules = {path for path, entry in self.entries(tree).items() if entry.mode == SUBMODULE}
+        for path in paths:
+            if inside := submodules.intersection(parent.as_posix() for parent in PurePosixPath(path).parents):
+                raise ExperimentError(f"{path} belongs to the submodule {min(inside)}", hint="Work on it there: mltui -C " + min(inside))
+
+    def _refuse_dirty_submodules(self, env: Mapping[str, str]) -> None:
+        if not (self.root / ".gitmodules").exists():
+            return
+        # Every other tracked file was just taken into the index.
+        dirty = _names(self._git("diff-files", "-z", "--name-only", "--ignore-submodules=none", env=env))
+        if dirty:
+            raise ExperimentError(
+                f"the submodule {dirty[0]} has changes that are not committed, and runs start from commits",
+                hint=f"Commit or stash them in {dirty[0]}",
+            )
+
     def apply(self, tree: str, changes: Mapping[str, bytes | None]) -> str:
-        """The tree with files written or (None) deleted; a file keeps its mode."""
+        """The tree with files written or (None) deleted; a file keeps its mode.
+
+        Raises: ExperimentError: a file belongs to a submodule.
+        """
+        self._refuse_submodules(tree, changes)
         old = self.entries(tree, tuple(changes))
         lines: list[str] = []
         for path, data in sorted(changes.items()):
@@ -112,14 +148,14 @@ class GitTree:
             return self._text("write-tree", env=env)
 
     def commit(self, tree: str, parent: str, message: str, ref: str) -> str:
-        """A commit of mltui's own, on no branch, kept by `refs/mltui/REF`."""
+        """A commit of mltui's own, on no branch, kept by REF below mltui's refs."""
         made = self._text("commit-tree", tree, "-p", parent, "-m", message, env=_IDENTITY)
         self.keep(made, ref)
         return made
 
     def keep(self, commit: str, ref: str) -> None:
-        """Points `refs/mltui/REF` at a commit, so that git keeps it."""
-        self._git("update-ref", f"{REF_ROOT}/{ref}", commit)
+        """Points REF below mltui's refs at a commit, so that git keeps it."""
+        self._git("update-ref", f"{self._refs}/{ref}", commit)
 
     def entries(self, tree: str, paths: Sequence[str] = ()) -> dict[str, Entry]:
         """The files of a tree (those among `paths`, if given), by path."""
@@ -163,6 +199,22 @@ class GitTree:
         """Checks a commit out into a new folder, detached, without running hooks."""
         folder.parent.mkdir(parents=True, exist_ok=True)
         self._git(*_NO_HOOKS, "worktree", "add", "--detach", "--force", str(folder), commit)
+        for path, entry in self.entries(commit).items():
+            if entry.mode == SUBMODULE:
+                self._check_out_submodule(path, entry.blob, folder / path)
+
+    def _check_out_submodule(self, path: str, commit: str, folder: Path) -> None:
+        """Fills the folder of a submodule, which git leaves empty, from the person's own checkout of it."""
+        source = self.root / path
+        if not (source / ".git").exists():
+            return  # not there for the person either
+        with self._private_index() as env:
+            self._git("-C", str(source), "read-tree", commit, env=env)
+            self._git("-C", str(source), *_NO_HOOKS, "checkout-index", "--all", "--force", f"--prefix={folder}/", env=env)
+        inner = GitTree(source, self._state)
+        for name, entry in inner.entries(commit).items():
+            if entry.mode == SUBMODULE:
+                inner._check_out_submodule(name, entry.blob, folder / name)
 
     def remove_worktree(self, folder: Path) -> None:
         """Removes a worktree, or all below a folder, with what was written there. No error when it is gone."""
