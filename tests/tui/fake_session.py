@@ -154,6 +154,7 @@ class FakeSession:
         self.mode: PermissionMode = "default"
         self.model_info = ModelInfo("anthropic/claude-sonnet-4-5", context_window=200_000, note=note)
         self.persona_name = "ml-engineer"
+        self.theme = ""
         self.workspace = Workspace(cwd=CWD, roots=(CWD,))
         self.draft_paths: tuple[str, ...] = ()
         self.notices = notices

@@ -28,6 +28,7 @@ from mltui.core.events import (
 )
 from mltui.core.messages import ToolSpec, Usage
 from mltui.experiments.service import Experiments
+from mltui.models.assembly import whole
 from mltui.models.base import Model, ModelInfo
 from mltui.tools.base import Todo, Workspace
 
@@ -51,6 +52,7 @@ class Parts:
     workspace: Workspace
     limits: Limits
     persona_name: str
+    theme: str = ""
     notices: tuple[str, ...] = ()
 
 
@@ -95,6 +97,10 @@ class Session:
     @property
     def notices(self) -> tuple[str, ...]:
         return self.parts.notices
+
+    @property
+    def theme(self) -> str:
+        return self.parts.theme
 
     @property
     def todos(self) -> tuple[Todo, ...]:
@@ -149,10 +155,10 @@ class Session:
             force_tool=force_tool,
             once=once,
         )
-        await emit(TurnStarted(turn=number, text=text))
-        self._turn = asyncio.create_task(turn.run())
         result = TurnResult("error", limits.steps)
         try:
+            await emit(TurnStarted(turn=number, text=whole(text)))
+            self._turn = asyncio.create_task(turn.run())
             result = await self._settle(self._turn)
         except asyncio.CancelledError:
             result = TurnResult("interrupted", limits.steps)

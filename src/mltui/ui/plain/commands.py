@@ -9,8 +9,8 @@ from mltui.agent.policy import MODES, parse_mode
 from mltui.core.errors import MltuiError
 from mltui.ui.plain.events import EventPrinter
 from mltui.ui.plain.experiments import list_line, proposal_lines, result_lines
-from mltui.ui.plain.session import Conversation
 from mltui.ui.plain.text import Printer
+from mltui.ui.session import AgentSession
 
 COMMANDS = {
     "/help": "these lines",
@@ -29,7 +29,7 @@ def is_command(text: str) -> bool:
     return word.startswith("/") and "/" not in word[1:]
 
 
-async def run_command(text: str, session: Conversation, printer: Printer, events: EventPrinter) -> bool:
+async def run_command(text: str, session: AgentSession, printer: Printer, events: EventPrinter) -> bool:
     """Carries out a command; says whether to leave. What goes wrong is printed."""
     name, *arguments = text.split(maxsplit=1)
     argument = arguments[0].strip() if arguments else ""
@@ -62,7 +62,7 @@ async def run_command(text: str, session: Conversation, printer: Printer, events
     return False
 
 
-async def _status(session: Conversation, printer: Printer) -> None:
+async def _status(session: AgentSession, printer: Printer) -> None:
     info, transcript = session.model_info, session.transcript
     window = f" of {info.context_window:,}" if info.context_window else ""
     cost = transcript.usage.cost_usd
@@ -73,7 +73,7 @@ async def _status(session: Conversation, printer: Printer) -> None:
     printer.line(f"staged edits: {', '.join(drafts) or 'none'}")
 
 
-async def _experiments(argument: str, session: Conversation, printer: Printer) -> None:
+async def _experiments(argument: str, session: AgentSession, printer: Printer) -> None:
     if argument:
         experiment = await asyncio.to_thread(session.experiments.get, argument)
         printer.lines(proposal_lines(experiment.proposal))

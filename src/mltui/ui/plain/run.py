@@ -16,8 +16,8 @@ from mltui.ui.plain.approver import PlainApprover
 from mltui.ui.plain.commands import NAMES, is_command, run_command
 from mltui.ui.plain.events import EventPrinter
 from mltui.ui.plain.input import Interrupted, Reader, open_reader
-from mltui.ui.plain.session import Conversation, OpenSession
 from mltui.ui.plain.text import Printer
+from mltui.ui.session import AgentSession, OpenSession
 
 _EXIT_CODES = {
     "completed": 0,
@@ -58,7 +58,7 @@ async def run_plain(open_session: OpenSession, initial_prompt: str = "") -> int:
 
 
 class _PlainConversation:
-    def __init__(self, session: Conversation, reader: Reader, printer: Printer) -> None:
+    def __init__(self, session: AgentSession, reader: Reader, printer: Printer) -> None:
         self._session = session
         self._reader = reader
         self._printer = printer

@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from textual.worker import Worker
 
     from mltui.core.events import Event
+    from mltui.ui.session import AgentSession, OpenSession
     from mltui.ui.tui.presenter import Presenter
-    from mltui.ui.tui.protocols import AgentSession, OpenSession
 
 FIRST_KEY = 0.1
 """Seconds after the first paint that belong to the first keys alone; then the session opens."""
@@ -42,7 +42,6 @@ class MltuiApp(App[int]):
     Args:
         open_session: makes the session; awaited after the first paint, with the approver that it is to ask.
         initial_prompt: sent as soon as the session is open.
-        theme: a theme's name; empty means mltui's own dark one.
     """
 
     TITLE = "mltui"
@@ -59,11 +58,11 @@ class MltuiApp(App[int]):
         Binding("escape", "escape", "Interrupt"),
     ]
 
-    def __init__(self, open_session: OpenSession, initial_prompt: str = "", *, theme: str = "") -> None:
+    def __init__(self, open_session: OpenSession, initial_prompt: str = "") -> None:
         super().__init__()
         self.register_theme(DARK)
         self.register_theme(LIGHT)
-        self.theme = theme if theme in self.available_themes else DARK.name
+        self.theme = DARK.name
         self._open_session = open_session
         self._waiting: list[str] = [initial_prompt] if initial_prompt.strip() else []
         self.view = TranscriptView()
@@ -109,6 +108,10 @@ class MltuiApp(App[int]):
             self._fail(f"{type(error).__name__}: {error}", "This is a bug in mltui; Ctrl+C twice quits", 1)
             return
         self.session = session
+        if session.theme in self.available_themes:
+            self.theme = session.theme
+        elif session.theme:
+            self.tell("warning", f"There is no theme {session.theme!r}", f"Themes: {', '.join(sorted(self.available_themes))}")
         self.presenter = module.Presenter(self.view, session.workspace.cwd)
         self._welcome(session)
         self.status_line.put(activity="")
@@ -349,11 +352,11 @@ class MltuiApp(App[int]):
             self.tell("error", str(error.args[0]), error.hint)
 
 
-def run_tui(open_session: OpenSession, initial_prompt: str = "", *, theme: str = "") -> int:
+def run_tui(open_session: OpenSession, initial_prompt: str = "") -> int:
     """Runs the app until the person quits. Returns: the exit code, that of the error if the session could not be opened."""
 
     async def main() -> int:
-        app = MltuiApp(open_session, initial_prompt, theme=theme)
+        app = MltuiApp(open_session, initial_prompt)
         try:
             await app.run_async()
         finally:

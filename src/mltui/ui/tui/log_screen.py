@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from mltui.core.events import ExperimentFinished, ExperimentProgressed
     from mltui.core.experiment import Experiment
-    from mltui.ui.tui.protocols import ExperimentLog
+    from mltui.ui.session import ExperimentLog
 
 
 class ExperimentList(OptionList):

@@ -15,8 +15,8 @@ from mltui.ui.tui.text import dollars, one_line, tokens
 
 if TYPE_CHECKING:
     from mltui.config.schema import PermissionMode
+    from mltui.ui.session import AgentSession
     from mltui.ui.tui.app import MltuiApp
-    from mltui.ui.tui.protocols import AgentSession
 
 
 async def run_command(app: MltuiApp, name: str, argument: str) -> None:

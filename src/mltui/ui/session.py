@@ -1,4 +1,4 @@
-"""What the app needs of a session and of the experiments: their public face, for real ones and for fakes."""
+"""What a front-end needs of a session and of the experiments: their public face, for real ones and for fakes."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ if TYPE_CHECKING:
     from typing import Literal
 
     from mltui.config.schema import PermissionMode
+    from mltui.core.approval import Approver
     from mltui.core.events import Emit, Event, ExperimentFinished, ExperimentProgressed, TurnCompleted
     from mltui.core.experiment import Experiment
     from mltui.core.messages import Usage
     from mltui.models.base import ModelInfo
     from mltui.tools.base import Workspace
-    from mltui.ui.tui.approver import PaneApprover
 
 
 class ExperimentLog(Protocol):
@@ -76,6 +76,9 @@ class AgentSession(Protocol):
     def draft_paths(self) -> tuple[str, ...]: ...
 
     @property
+    def theme(self) -> str: ...
+
+    @property
     def notices(self) -> tuple[str, ...]: ...
 
     async def prompt(self, text: str, show: Emit, /) -> TurnCompleted: ...
@@ -91,4 +94,4 @@ class AgentSession(Protocol):
     async def close(self) -> None: ...
 
 
-OpenSession = Callable[["PaneApprover"], Awaitable[AgentSession]]
+OpenSession = Callable[["Approver"], Awaitable[AgentSession]]
