@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from uuid import uuid4
 
 from mltui.core.approval import ApprovalRequest, Decision, ExperimentRequest, KeepRequest
@@ -38,6 +38,7 @@ class Desk:
         ask: puts a request to the approver, with its events.
         author: who proposes, for the journal (`model:NAME`).
         may: the effect kinds that were granted.
+        doubted: proposals on which the agent's own command may have decided; a person confirms them before they run.
     """
 
     experiments: Experiments
@@ -47,6 +48,7 @@ class Desk:
     ask: Ask
     emit: Emit
     may: frozenset[str]
+    doubted: set[str] = field(default_factory=set[str])
 
     async def propose(self, request: ProposalRequest) -> ToolResult:
         """Makes the proposal, has it decided, and if it is approved runs it and waits for the comparison."""
@@ -109,10 +111,18 @@ class Desk:
             return ToolResult(content="\n".join(lines) or "There are no experiments yet.")
         experiment = await asyncio.to_thread(self.experiments.get, experiment_id)
         if experiment.state == "approved":
+            if experiment.id in self.doubted and not await self._confirmed(experiment):
+                return ToolResult(content=f"{experiment.id} waits for a person to confirm its approval.", details={"state": "approved"})
             return await self._run(experiment.id)
         if experiment.state == "running" and wait_seconds > 0:
             return await self._follow(experiment.id, wait_seconds)
         return describe(experiment)
+
+    async def _confirmed(self, experiment: Experiment) -> bool:
+        decision = await self.ask(ExperimentRequest(id=uuid4().hex, call=self.call, proposal=experiment.proposal))
+        if decision.approved:
+            self.doubted.discard(experiment.id)
+        return decision.approved
 
     async def conclude(self, experiment_id: str, interpretation: str, recommendation: Recommendation) -> ToolResult:
         """Records the interpretation and asks the person whether the change is kept."""

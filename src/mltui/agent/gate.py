@@ -16,27 +16,30 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from uuid import uuid4
 
+from mltui.agent.answers import whole_object
 from mltui.agent.desk import Ask, Desk
 from mltui.agent.loop import TurnStopped
-from mltui.agent.policy import Policy, suggest_rule
+from mltui.agent.policy import Policy, Verdict, suggest_rule
 from mltui.agent.self_approval import decides
 from mltui.capabilities.context import mint
 from mltui.capabilities.controlled_guard import ControlledGuard, GuardedShell
 from mltui.capabilities.files import SessionFiles
+from mltui.capabilities.own_state import OwnState, settings_section
 from mltui.capabilities.search import RipgrepSearch
 from mltui.capabilities.shell import CommandShell
 from mltui.core.approval import ApprovalRequest, Approver, Decision, PermissionRequest, Question, QuestionRequest
 from mltui.core.effects import Effect, Grant
 from mltui.core.errors import DeniedError, MltuiError, ToolError
-from mltui.core.events import ApprovalRequested, ApprovalResolved, Emit, ToolCompleted, ToolOutput, ToolStarted
+from mltui.core.events import ApprovalRequested, ApprovalResolved, Emit, Notice, ToolCompleted, ToolOutput, ToolStarted
 from mltui.core.messages import ToolCall, ToolResult
 from mltui.experiments.service import Experiments
-from mltui.tools.base import Args, Shell, Todo, Tool, ToolContext, Workspace
-from mltui.tools.edit import EditArgs
+from mltui.models.assembly import whole
+from mltui.tools.base import Args, Todo, Tool, ToolContext, Workspace
+from mltui.tools.edit import EditArgs, edited
 from mltui.tools.preview import preview
 from mltui.tools.shell_syntax import simple_commands
 from mltui.tools.validation import validate
-from mltui.tools.write import WriteArgs
+from mltui.tools.write import WriteArgs, written
 
 
 @dataclass(slots=True)
@@ -55,8 +58,9 @@ class World:
 
     files: SessionFiles
     search: RipgrepSearch
-    shell: Shell
+    shell: GuardedShell
     guard: ControlledGuard
+    own: OwnState
     notes: TodoList = field(default_factory=TodoList)
 
     @classmethod
@@ -66,12 +70,13 @@ class World:
         state = experiments.state / "tmp"
         guard = ControlledGuard(files=control.files, explain=control.explain, draft=draft, state=state)
         shell = CommandShell(workspace.cwd, state / "output", environ=environ)
+        own = OwnState(experiments.root, experiments.state, policy.guarded, policy.obeyed)
 
         def may_read(path: Path) -> bool:
             return policy.judge("Read", (Effect(kind="read", target=str(path)),), frozenset()).answer != "deny"
 
         search = RipgrepSearch(workspace, root=experiments.root, draft=draft, may_read=may_read)
-        return cls(SessionFiles(draft), search, GuardedShell(shell, guard), guard)
+        return cls(SessionFiles(draft), search, GuardedShell(shell, guard, own), guard, own)
 
 
 class _Refused(Exception):
@@ -131,15 +136,18 @@ class Gate:
             result = ToolResult(content=str(error), is_error=True)
         except OSError as error:
             result = ToolResult(content=f"The system refused: {error.strerror or error}", is_error=True)
+        except Exception as error:
+            result = ToolResult(content=f"mltui itself failed here ({type(error).__name__}); whether it ran is unknown.", is_error=True)
+            raise
         finally:
             await emit(
                 ToolCompleted(
                     call_id=call.id,
                     name=call.name,
-                    content=result.content,
+                    content=whole(result.content),
                     is_error=result.is_error,
                     denied=denied,
-                    details=result.details,
+                    details=whole_object(result.details),
                     seconds=time.monotonic() - started,
                 )
             )
@@ -151,7 +159,7 @@ class Gate:
         if tool is None:
             near = difflib.get_close_matches(call.name, self._tools, n=1, cutoff=0.5)
             hint = f"Did you mean {near[0]}?" if near else f"Tools: {', '.join(self._tools)}"
-            raise ToolError(f"There is no tool {call.name!r}", hint=hint)
+            raise ToolError(f"There is no tool {call.name[:100]!r}", hint=hint)
         if call.broken is not None:
             raise ToolError(
                 "The arguments were not a JSON object", hint=f"Call {call.name} again with valid JSON. They began: {call.broken[:200]}"
@@ -163,7 +171,11 @@ class Gate:
         await self._permit(call, args, effects, staged, emit)
         await emit(ToolStarted(call_id=call.id, name=call.name, arguments=call.arguments))
         grants = [Grant(effect=effect, staged=effect.kind == "write" and effect.target in staged) for effect in effects]
-        return await tool.run(args, self._context(call, grants, emit))
+        result = await tool.run(args, self._context(call, grants, emit))
+        if any(effect.kind == "exec" for effect in effects):
+            for alarm in self._world.shell.alarms:
+                await emit(Notice(level="warning", text=whole(alarm)))
+        return result
 
     def _staged(self, effects: Sequence[Effect]) -> frozenset[str]:
         """Targets of writes that are under experiment."""
@@ -192,7 +204,9 @@ class Gate:
         if verdict.answer == "deny":
             raise _Refused(f"{call.name} was denied: {verdict.reason}.")
         if verdict.answer == "allow":
-            return
+            if not await self._changes_settings(args, effects):
+                return
+            verdict = Verdict("ask", "it changes [tool.mltui], which mltui itself obeys")
         request = PermissionRequest(
             id=uuid4().hex,
             call=call,
@@ -223,11 +237,23 @@ class Gate:
                 return preview(args, self._workspace.relative(path), current, files.seen(path))
         return ""
 
+    async def _changes_settings(self, args: Args, effects: Sequence[Effect]) -> bool:
+        """Whether an edit of a `pyproject.toml` changes what it says to mltui. Raises: ToolError: the call would fail anyway."""
+        if not isinstance(args, (EditArgs, WriteArgs)):
+            return False
+        path = next(Path(effect.target) for effect in effects if effect.kind == "write")
+        if path.name.lower() != "pyproject.toml":
+            return False
+        files = self._world.files
+        before = await files.read(path) if await files.exists(path) else None
+        after = edited(args, path.name, before) if isinstance(args, EditArgs) else written(args, before)
+        return settings_section(before) != settings_section(after)
+
     async def _ask(self, request: ApprovalRequest, emit: Emit) -> Decision:
         """Puts a request to the approver. If the turn ends meanwhile the question is closed as held."""
-        await emit(ApprovalRequested(request=request))
         decision = Decision(answer="hold", by="mltui", reason="interrupted")
         try:
+            await emit(ApprovalRequested(request=request))
             decision = await self._approver.decide(request)
         finally:
             await emit(
@@ -254,13 +280,14 @@ class Gate:
             shell=world.shell,
             notes=world.notes,
             questions=_Questions(call, ask),
-            experiments=Desk(self._experiments, self._session_id, self._author, call, ask, emit, kinds),
+            experiments=Desk(self._experiments, self._session_id, self._author, call, ask, emit, kinds, world.own.doubted),
             output=output,
         )
 
     async def close(self) -> None:
         with contextlib.suppress(OSError):
             await asyncio.to_thread(self._world.guard.close)
+            await asyncio.to_thread(self._world.own.close)
 
 
 @dataclass(frozen=True, slots=True)

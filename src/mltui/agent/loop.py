@@ -7,6 +7,7 @@ import time
 from dataclasses import dataclass
 from typing import Protocol
 
+from mltui.agent.answers import fit
 from mltui.agent.limits import RepeatGuard, TurnLimits
 from mltui.agent.transcript import Transcript
 from mltui.core.errors import AuthError, LimitError, ModelError, ModelUnavailableError
@@ -20,8 +21,11 @@ from mltui.core.events import (
     ToolCompleted,
     TurnOutcome,
 )
-from mltui.core.messages import AssistantMessage, AssistantPart, Text, ToolCall, ToolSpec, Usage
+from mltui.core.messages import AssistantMessage, Text, ToolCall, ToolSpec, Usage
 from mltui.models.base import Answer, Model, ModelRequest, ReasoningPiece, Retry, TextPiece
+
+MOST_CALLS = 100
+"""Calls of one answer that are run; an answer with more of them is a model that went wrong."""
 
 _LIMIT_OUTCOMES: dict[str, TurnOutcome] = {
     "turns": "max_turns",
@@ -99,8 +103,11 @@ class Turn:
                     )
                 return TurnResult("completed", self.limits.steps)
             try:
-                for call in calls:
+                for call in calls[:MOST_CALLS]:
                     await self._execute(call)
+                for call in calls[MOST_CALLS:]:
+                    content = f"Not run: at most {MOST_CALLS} calls of one answer are. Look at what came back, then go on."
+                    await self.emit(ToolCompleted(call_id=call.id, name=call.name, content=content, is_error=True))
             except BaseException:
                 await self._answer_rest()
                 raise
@@ -135,7 +142,7 @@ class Turn:
                 await close()
         if answer is None:
             raise ModelError("The model's answer ended before it was complete", hint="Try again")
-        answer = Answer(_distinct_ids(answer.message, self.transcript), answer.usage, answer.stop_reason)
+        answer = Answer(fit(answer.message, self.transcript.call_ids), answer.usage, answer.stop_reason)
         await self.emit(
             MessageCompleted(
                 message=answer.message,
@@ -174,22 +181,3 @@ class Turn:
         for call in self.transcript.pending:
             content = "Not run: the turn was interrupted before this call."
             await self.emit(ToolCompleted(call_id=call.id, name=call.name, content=content, is_error=True))
-
-
-def _distinct_ids(message: AssistantMessage, transcript: Transcript) -> AssistantMessage:
-    """The message with call ids that occur once in the whole conversation: results are matched by id."""
-    if not message.tool_calls:
-        return message
-    taken = set(transcript.call_ids)
-    parts: list[AssistantPart] = []
-    for part in message.parts:
-        if isinstance(part, ToolCall):
-            fresh, count = part.id or "call", 1
-            while fresh in taken:
-                count += 1
-                fresh = f"{part.id or 'call'}_{count}"
-            taken.add(fresh)
-            parts.append(part if fresh == part.id else part.model_copy(update={"id": fresh}))
-        else:
-            parts.append(part)
-    return AssistantMessage(parts=tuple(parts))

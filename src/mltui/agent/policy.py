@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -82,6 +83,10 @@ _ACTING_OPTIONS = {
     "uniq": (),
 }
 
+_OWN = re.compile(r"(?<![\w=-])(\.mltui|\.git/(?:hooks|config)|MLTUI_HOME)(?![\w-])", re.IGNORECASE)
+_STEERING = frozenset(["agents.md", "agents.override.md", "claude.md", ".mcp.json"])
+_STEERING_FOLDERS = frozenset([".claude", ".agents"])
+
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
@@ -105,6 +110,7 @@ class Policy:
     Attributes:
         guarded: folders and files that no call may write, whatever the mode and the rules.
         secret: files that no call may read either.
+        obeyed: files that mltui itself obeys; a change of them asks in every mode.
     """
 
     workspace: Workspace
@@ -114,6 +120,7 @@ class Policy:
     deny: list[Rule] = field(default_factory=list[Rule])
     guarded: tuple[Path, ...] = ()
     secret: tuple[Path, ...] = ()
+    obeyed: tuple[Path, ...] = ()
 
     @classmethod
     def build(
@@ -126,6 +133,7 @@ class Policy:
         deny: Iterable[str] = (),
         guarded: Sequence[Path] = (),
         secret: Sequence[Path] = (),
+        obeyed: Sequence[Path] = (),
     ) -> Policy:
         """Raises: ConfigError: a rule that is none."""
         return cls(
@@ -136,6 +144,7 @@ class Policy:
             deny=[Rule.parse(text) for text in (*permissions.deny, *deny)],
             guarded=tuple(guarded),
             secret=tuple(secret),
+            obeyed=tuple(path.resolve() for path in obeyed),
         )
 
     def remember(self, text: str) -> None:
@@ -160,6 +169,8 @@ class Policy:
             return Verdict("deny", "plan mode only looks; leave it with /mode default")
         if rule := self._first_strict(self.ask, tool, effect):
             return Verdict("ask", f"the rule {rule.text} asks")
+        if effect.kind == "write" and self._steers(Path(effect.target)) and not self._named(tool, effect):
+            return Verdict("ask", f"mltui obeys {self.workspace.relative(Path(effect.target))}")
         if staged:  # the draft is not the tree: the question comes with the proposal
             return Verdict("allow")
         if self._first(self.allow, tool, effect):
@@ -178,14 +189,33 @@ class Policy:
         return next((rule for view in views if (rule := self._first(rules, tool, view))), None)
 
     def _always_denied(self, effect: Effect) -> str:
+        if effect.kind == "exec" and not self._looks(effect) and (place := self._own_place(effect.target)):
+            return f"the command names {place}, which belongs to mltui or to git; Read and Grep look into it"
         if effect.kind not in ("read", "write"):
             return ""
         path = Path(effect.target)
         if _under(path, self.secret):
             return f"{path} holds credentials"
-        if effect.kind == "write" and (_under(path, self.guarded) or ".git" in path.parts or ".mltui" in path.parts):
+        # Lower case: some file systems take one name for the other.
+        own = {".git", ".mltui"} & {part.lower() for part in path.parts}
+        if effect.kind == "write" and (own or _under(path, self.guarded)):
             return f"{self.workspace.relative(path)} belongs to git or to mltui, which no tool may write"
         return ""
+
+    def _own_place(self, command: str) -> str:
+        if found := _OWN.search(command):
+            return found[1]
+        return next((str(place) for place in self.guarded if str(place) in command), "")
+
+    def _steers(self, path: Path) -> bool:
+        """Whether what the file says becomes an instruction or a permission of this session or the next."""
+        folders = {part.lower() for part in path.parts[:-1]}
+        return path in self.obeyed or path.name.lower() in _STEERING or not _STEERING_FOLDERS.isdisjoint(folders)
+
+    def _named(self, tool: str, effect: Effect) -> bool:
+        """Whether a person allowed this very file, rather than many of which it is one."""
+        exact = (rule for rule in self.allow if rule.pattern and not {"*", "?"} & set(rule.pattern))
+        return self._first(exact, tool, effect) is not None
 
     def _by_mode(self, effect: Effect) -> Verdict:
         match effect.kind:

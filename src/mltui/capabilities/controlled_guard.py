@@ -12,6 +12,7 @@ from pathlib import Path
 from mltui.capabilities.atomic import write_atomically
 from mltui.capabilities.controlled_copies import ON_DISK, Copies, Kept, Signature
 from mltui.capabilities.files import DraftFiles
+from mltui.capabilities.own_state import OwnState
 from mltui.core.errors import ExperimentError
 from mltui.core.experiment import ControlledChange
 from mltui.tools.base import Shell, ShellResult
@@ -166,21 +167,38 @@ class ControlledGuard:
 
 
 class GuardedShell:
-    """A shell whose commands cannot leave a changed file under experiment behind. One command at a time."""
+    """A shell whose commands cannot leave a changed file under experiment behind. One command at a time.
 
-    def __init__(self, shell: Shell, guard: ControlledGuard) -> None:
+    Attributes:
+        alarms: what the last command did to mltui's own files.
+    """
+
+    def __init__(self, shell: Shell, guard: ControlledGuard, own: OwnState | None = None) -> None:
+        self.alarms: tuple[str, ...] = ()
         self._shell = shell
         self._guard = guard
+        self._own = own
         self._one_at_a_time = asyncio.Lock()
 
     async def run(self, command: str, timeout: float, on_output: Callable[[str], Awaitable[None]]) -> ShellResult:
         async with self._one_at_a_time:
-            await self._guard.before()
+            await self._before()
             try:
                 result = await self._shell.run(command, timeout, on_output)
             except BaseException:
                 # Shielded: an interrupted command must not keep its changes either.
-                await asyncio.shield(asyncio.ensure_future(self._guard.after()))
+                await asyncio.shield(asyncio.ensure_future(self._after()))
                 raise
-            notes = await asyncio.shield(asyncio.ensure_future(self._guard.after()))
+            notes = await asyncio.shield(asyncio.ensure_future(self._after()))
         return ShellResult(result.output, result.exit_code, result.spill, (*result.notes, *notes))
+
+    async def _before(self) -> None:
+        self.alarms = ()
+        await self._guard.before()
+        if self._own is not None:
+            await asyncio.to_thread(self._own.before)
+
+    async def _after(self) -> tuple[str, ...]:
+        if self._own is not None:
+            self.alarms = await asyncio.to_thread(self._own.after)
+        return (*self.alarms, *await self._guard.after())

@@ -5,59 +5,82 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import resource
+import secrets
 import signal
 from pathlib import Path
 
 MARK = "MLTUI_SHELL_CALL"
 """Environment variable by which the descendants of a command are found, whatever session they moved to."""
 
+_FILE_LOCKS = 10
+"""RLIMIT_LOCKS, which Linux has not enforced since 2.4: every descendant inherits it, and none but root can raise it."""
+_BRAND = 0x6D6C7475 << 28
+
 _PROC = Path("/proc")
 _GRACE = 1.0
 _POLL = 0.01
 
 
-async def end_group(group: int, mark: str) -> bool:
-    """Ends every process of the group, and every other one that carries the mark: politely, then surely.
+def brand(process: int) -> int:
+    """Marks a new process and all that will descend from it, also what clears its environment. Returns the mark, or 0."""
+    number = _BRAND | secrets.randbits(28)
+    with contextlib.suppress(OSError, ValueError, AttributeError):
+        resource.prlimit(process, _FILE_LOCKS, (number, number))
+        return number
+    return 0
+
+
+def branded(process: int = 0) -> int:
+    """The mark that a process inherited from a command of the agent, or 0."""
+    with contextlib.suppress(OSError, ValueError, AttributeError):
+        hard = resource.prlimit(process, _FILE_LOCKS)[1]
+        return hard if hard >> 28 == _BRAND >> 28 else 0
+    return 0
+
+
+async def end_group(group: int, mark: str, number: int = 0) -> bool:
+    """Ends every process of the group, and every other one that carries a mark (`brand` gave the number): politely, then surely.
 
     The group's leader must not have been reaped yet, or its id may be another's by now.
 
     Returns whether any was still running.
     """
-    if not _signal(group, mark, signal.SIGTERM):
+    if not _signal(group, mark, number, signal.SIGTERM):
         return False
     waited = 0.0
     while waited < _GRACE:
         await asyncio.sleep(_POLL)
         waited += _POLL
-        if not _left(group, mark):
+        if not _left(group, mark, number):
             return True
-    kill_group(group, mark)
+    kill_group(group, mark, number)
     return True
 
 
-def kill_group(group: int, mark: str) -> None:
+def kill_group(group: int, mark: str, number: int = 0) -> None:
     """Ends all of it at once."""
-    _signal(group, mark, signal.SIGKILL)
+    _signal(group, mark, number, signal.SIGKILL)
 
 
-def _signal(group: int, mark: str, number: int) -> bool:
-    left = _left(group, mark)
+def _signal(group: int, mark: str, number: int, kind: signal.Signals) -> bool:
+    left = _left(group, mark, number)
     if left or not _PROC.is_dir():
         with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(group, number)
+            os.killpg(group, kind)
     for process in left:
         with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.kill(process, number)
+            os.kill(process, kind)
     return bool(left)
 
 
-def _left(group: int, mark: str) -> list[int]:
+def _left(group: int, mark: str, number: int) -> list[int]:
     """The processes that run in the group or carry the mark. Empty where there is no /proc to look into."""
     wanted = f"{MARK}={mark}".encode()
     left: list[int] = []
     for process in _since(group):
         state, its_group = _state_and_group(process)
-        if state not in "ZX" and (its_group == group or _carries(process, wanted)):
+        if state not in "ZX" and (its_group == group or _carries(process, wanted) or (number and branded(process) == number)):
             left.append(process)
     return left
 

@@ -13,7 +13,7 @@ import threading
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from pathlib import Path
 
-from mltui.capabilities.processes import MARK, end_group, kill_group
+from mltui.capabilities.processes import MARK, brand, end_group, kill_group
 from mltui.capabilities.spill import BoundedOutput
 from mltui.capabilities.terminal_text import PlainStream
 from mltui.core.errors import ToolError
@@ -78,18 +78,19 @@ class CommandShell:
         """
         mark = secrets.token_hex(8)
         process = self._start(command, mark)
+        number = brand(process.pid)
         output = BoundedOutput(self._spill_folder)
         live = _Live(output, on_output)
         try:
             with _Watch(process) as watch:
                 ended = await _follow(watch, live, timeout)
-                left = await end_group(process.pid, mark)
+                left = await end_group(process.pid, mark, number)
                 await _finish(watch, live)
         except BaseException:
             try:
-                await end_group(process.pid, mark)
+                await end_group(process.pid, mark, number)
             finally:
-                kill_group(process.pid, mark)
+                kill_group(process.pid, mark, number)
                 await _reap(process)
             raise
         exit_code = await _reap(process)

@@ -197,12 +197,9 @@ def tool_call(call: ScriptedCall, id: str) -> ToolCall:
     if call.raw is None:
         return ToolCall(id=id, name=call.name, arguments=call.arguments)
     try:
-        arguments = json.loads(call.raw)
-    except ValueError:
-        arguments = None
-    if isinstance(arguments, dict):
-        return ToolCall(id=id, name=call.name, arguments=arguments)  # pyright: ignore[reportUnknownArgumentType] (json is untyped)
-    return ToolCall(id=id, name=call.name, broken=call.raw)
+        return ToolCall(id=id, name=call.name, arguments=json.loads(call.raw))
+    except (ValueError, RecursionError):  # no JSON, no object, or too deep
+        return ToolCall(id=id, name=call.name, broken=call.raw)
 
 
 def cut(text: str, size: int = PIECE) -> Iterator[str]:

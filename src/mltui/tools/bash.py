@@ -16,6 +16,8 @@ from mltui.tools.shell_syntax import command_effects
 
 DEFAULT_SECONDS = 120.0
 LONGEST_SECONDS = 600.0
+LONGEST_COMMAND = 100_000
+"""Characters; the system takes about 130,000 bytes."""
 
 
 def _milliseconds(value: object) -> object:
@@ -44,6 +46,10 @@ class Bash:
             )
         if not args.command.strip():
             raise InvalidArgumentsError("the command is empty")
+        if len(args.command) > LONGEST_COMMAND:
+            raise InvalidArgumentsError(
+                f"the command has {len(args.command):,} characters", hint=f"At most {LONGEST_COMMAND:,}; Write the rest into a file"
+            )
         if "\0" in args.command:
             raise InvalidArgumentsError("the command contains a NUL character")
         return command_effects(args.command, workspace.cwd)

@@ -1,0 +1,173 @@
+"""What mltui itself obeys and relies on, before and after a shell command: settings, trust, hooks, and the journal.
+
+A command runs with the person's rights, so nothing here is prevented. What it changed is put back and told.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+import tomllib
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, cast
+
+from pydantic import ValidationError
+
+from mltui.capabilities.atomic import write_atomically
+from mltui.capabilities.controlled_copies import Copies, Kept, Signature
+from mltui.core.errors import ExperimentError
+from mltui.experiments.journal import GENESIS, Record, canonical, seal
+from mltui.experiments.records import ExperimentAccepted, ExperimentDiscarded, JobStarted, ProposalDecided
+from mltui.experiments.storage import file_lock
+
+_SETTINGS = ("config.toml", "auth.json", "trusted.json")
+_FOLDERS = ("personas", "skills")
+_DECISIONS = {ProposalDecided.type, ExperimentAccepted.type, ExperimentDiscarded.type, JobStarted.type}
+
+
+def settings_section(data: bytes | None) -> Any:
+    """What a `pyproject.toml` says to mltui; None when nothing."""
+    if data is None or b"mltui" not in data:
+        return None
+    try:
+        tool = tomllib.loads(data.decode("utf-8")).get("tool")
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError):
+        return data
+    return cast("dict[str, Any]", tool).get("mltui") if isinstance(tool, dict) else None
+
+
+class OwnState:
+    """Remembers mltui's own files, and puts back what a command changed of them.
+
+    Args:
+        root: the project.
+        state: its `.mltui`.
+        homes: the person's own folders of mltui.
+        files: further files that mltui obeys, such as an approval policy.
+
+    Attributes:
+        doubted: proposals on which something was decided while a command ran, by whomever.
+    """
+
+    def __init__(self, root: Path, state: Path, homes: Sequence[Path] = (), files: Sequence[Path] = ()) -> None:
+        self.doubted: set[str] = set()
+        self._root = root
+        self._journal = state / "journal.jsonl"
+        self._pyproject = root / "pyproject.toml"
+        self._places = (state, *homes)
+        self._files = tuple(files)
+        self._aside = state / "tmp" / "set-aside"
+        self._copies = Copies(state / "tmp" / f"own-{os.getpid()}-{secrets.token_hex(4)}")
+
+    def before(self) -> None:
+        """Remembers the files as they are; those that did not change since cost one look."""
+        self._copies.remember([*self._watched(), self._pyproject, self._journal])
+
+    def after(self) -> tuple[str, ...]:
+        """Puts back what changed. Returns a line for each."""
+        notes: list[str] = []
+        kept = self._copies.kept
+        for path in dict.fromkeys((*kept, *self._watched(), self._pyproject, self._journal)):
+            known, now = kept.get(path), Signature.of(path)
+            if now == (known.signature if known else None):
+                continue
+            try:
+                note = self._settle(path, known)
+            except (OSError, ExperimentError) as error:
+                note = f"{path} was changed by the command and could not be put back ({error})"
+            if note:
+                notes.append(note)
+        return tuple(notes)
+
+    def close(self) -> None:
+        self._copies.close()
+
+    def _watched(self) -> Iterator[Path]:
+        for place in self._places:
+            yield from (place / name for name in _SETTINGS if os.path.lexists(place / name))
+            for folder in _FOLDERS:
+                yield from _files_below(place / folder)
+        yield from _files_below(self._root / ".git" / "hooks")
+        yield from self._files
+
+    def _settle(self, path: Path, known: Kept | None) -> str | None:
+        if path == self._journal:
+            return self._settle_journal(known)
+        old = known.content() if known else None
+        now = Signature.of(path)
+        new = path.read_bytes() if now is not None and now.is_file else None
+        if path == self._pyproject and settings_section(old) == settings_section(new):
+            return None
+        if known is not None and new is not None and new == old and now is not None and now.mode == known.signature.mode:
+            return None
+        if known is not None and old is None:
+            return f"{path} was changed by the command and is too large or odd to be put back: look at it"
+        aside = self._set_aside(path)
+        if known is not None and old is not None:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            write_atomically(path, old, mode=known.signature.permissions)
+            self._copies.touched(path)
+        return f"{path} is obeyed by mltui and was changed by the command: it was put back{aside}"
+
+    def _settle_journal(self, known: Kept | None) -> str | None:
+        """Appending is what supervisors and people in other terminals do; all else is undone."""
+        before = known.content() if known else b""
+        if before is None:
+            return None  # too large to keep: its own chain shows what was changed
+        sound = _sound(before)
+        with file_lock(self._journal.with_suffix(".lock")):
+            after = self._journal.read_bytes() if self._journal.exists() else b""
+            whole = _sound(after) if after.startswith(sound) else b""
+            if not after.startswith(sound) or (whole != after and sound == before):
+                restored = whole or before
+                aside = self._set_aside(self._journal)
+                if restored:
+                    write_atomically(self._journal, restored)
+                return f"the journal of experiments was changed by the command: it was put back{aside}"
+        return self._doubt(after[len(sound) :])
+
+    def _doubt(self, appended: bytes) -> str | None:
+        """Whoever decided meanwhile may have been the command, so the person is asked again before it counts."""
+        found: dict[str, None] = {}
+        for line in appended.splitlines():
+            try:
+                record = Record.model_validate_json(line)
+            except ValidationError:
+                continue
+            if record.type in _DECISIONS:
+                named = cast("dict[str, Any]", record.payload.get("approval") or record.payload)
+                found[str(named.get("proposal_id", "?"))] = None
+        self.doubted.update(found)
+        return f"while the command ran, somebody decided on {', '.join(found)}: a person has to confirm it" if found else None
+
+    def _set_aside(self, path: Path) -> str:
+        if not os.path.lexists(path):
+            return ""
+        self._aside.mkdir(parents=True, exist_ok=True)
+        aside = self._aside / f"{secrets.token_hex(4)}-{path.name}"
+        shutil.move(path, aside)
+        return f"; the command's version is in {aside}"
+
+
+def _files_below(folder: Path) -> Iterator[Path]:
+    for parent, _, names in os.walk(folder):
+        yield from (Path(parent, name) for name in sorted(names))
+
+
+def _sound(data: bytes) -> bytes:
+    """The leading records that are whole, as mltui writes them, and follow one another."""
+    end, seq, head = 0, 0, GENESIS
+    for line in data.splitlines(keepends=True):
+        try:
+            record = Record.model_validate_json(line)
+            fields = record.model_dump(mode="json")
+            del fields["hash"]
+            fits = record.seq == seq + 1 and record.prev == head and seal(fields) == record
+            if not fits or line != canonical(record.model_dump(mode="json")) + b"\n":
+                break
+        except ValidationError:
+            break
+        end, seq, head = end + len(line), record.seq, record.hash
+    return data[:end]

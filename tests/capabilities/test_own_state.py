@@ -1,0 +1,114 @@
+"""What mltui itself obeys is as before after every command, whatever the command was."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from mltui.capabilities.own_state import OwnState
+from mltui.experiments.journal import Journal
+from tests.capabilities.conftest import write_files
+
+SETTINGS = {
+    ".mltui/config.toml": "a = 1\n",
+    ".mltui/personas/p.md": "be\n",
+    ".git/hooks/pre-commit": "#!/bin/sh\n",
+    "pyproject.toml": "[project]\nname = 'x'\n[tool.mltui.experiments]\ntraining = ['train.py']\n",
+    "policy.toml": "permissions = []\n",
+    "home/trusted.json": "{}\n",
+}
+
+
+@pytest.fixture
+def own(root: Path) -> Iterator[OwnState]:
+    write_files(root, SETTINGS)
+    state = OwnState(root, root / ".mltui", [root / "home"], [root / "policy.toml"])
+    state.before()
+    yield state
+    state.close()
+
+
+def journal(root: Path) -> Journal:
+    return Journal(root / ".mltui" / "journal.jsonl")
+
+
+def decision(root: Path) -> None:
+    it = journal(root)
+    it.read()
+    it.append("proposal.decided", "root", {"approval": {"proposal_id": "P-0001", "answer": "approve"}})
+
+
+@pytest.mark.parametrize("name", SETTINGS)
+@pytest.mark.parametrize("how", ["changed", "deleted", "linked"])
+def test_settings_are_put_back(own: OwnState, root: Path, name: str, how: str) -> None:
+    path = root / name
+    path.unlink()
+    if how == "changed":
+        path.write_text("[tool.mltui]\n" if name == "pyproject.toml" else "other\n")
+    elif how == "linked":
+        path.symlink_to(root / "elsewhere")
+    (note,) = own.after()
+    assert str(path) in note
+    assert not path.is_symlink()
+    assert path.read_text() == SETTINGS[name]
+    own.before()
+    assert own.after() == ()
+
+
+def test_new_settings_are_taken_away(own: OwnState, root: Path) -> None:
+    write_files(root, {".mltui/personas/evil.md": "x", ".git/hooks/post-checkout": "x", "home/config.toml": "x"})
+    assert len(own.after()) == 3
+    assert not (root / ".mltui/personas/evil.md").exists()
+    assert not (root / ".git/hooks/post-checkout").exists()
+    assert not (root / "home/config.toml").exists()
+
+
+def test_what_a_pyproject_says_to_others_is_nobodys_business_here(own: OwnState, root: Path) -> None:
+    path = root / "pyproject.toml"
+    path.write_text(path.read_text().replace("'x'", "'y'"))
+    assert own.after() == ()
+    assert "'y'" in path.read_text()
+
+
+@pytest.mark.parametrize("forged", [b"{}\n", b"x", b'{"seq":2}\n'])
+def test_a_line_that_is_no_record_is_taken_out_of_the_journal(own: OwnState, root: Path, forged: bytes) -> None:
+    journal(root).append("note", "a", {})
+    before = journal(root).path.read_bytes()
+    own.before()
+    journal(root).path.write_bytes(before + forged)
+    (note,) = own.after()
+    assert "journal" in note
+    assert journal(root).path.read_bytes() == before
+
+
+def test_a_journal_that_was_rewritten_or_deleted_is_put_back(own: OwnState, root: Path) -> None:
+    path = journal(root).path
+    journal(root).append("note", "a", {})
+    before = path.read_bytes()
+    own.before()
+    path.unlink()
+    assert own.after()
+    assert path.read_bytes() == before
+    own.before()
+    path.unlink()
+    journal(root).append("note", "somebody else", {})
+    assert own.after()
+    assert path.read_bytes() == before
+
+
+def test_what_supervisors_append_stays(own: OwnState, root: Path) -> None:
+    journal(root).append("run.started", "mltui", {})
+    after = journal(root).path.read_bytes()
+    assert own.after() == ()
+    assert journal(root).path.read_bytes() == after
+    assert not own.doubted
+
+
+def test_a_decision_while_a_command_runs_is_doubted(own: OwnState, root: Path) -> None:
+    decision(root)
+    (note,) = own.after()
+    assert "P-0001" in note
+    assert own.doubted == {"P-0001"}
+    assert journal(root).verify() == 1
