@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,8 +9,9 @@ from pathlib import Path
 from mltui.config.schema import Experiments as Section
 from mltui.core.errors import ConfigError
 from mltui.core.experiment import ControlledChange, ExperimentKind
-from mltui.experiments.globs import NEVER, Globs, walk_files
+from mltui.experiments.globs import NEVER, Globs
 from mltui.experiments.launch import EntryPoint, Launches
+from mltui.experiments.listing import Listing, git_files, git_folder
 
 DEFAULTS: tuple[tuple[ExperimentKind, tuple[str, ...]], ...] = (
     ("eval", ("/evaluate.py", "/eval.py")),
@@ -37,7 +37,7 @@ class _Rule:
 
 
 class Control:
-    """Answers in microseconds; `files` takes a few milliseconds.
+    """Answers in microseconds; `files` takes a few milliseconds after the tree changed.
 
     Attributes:
         root: the project's top folder, resolved.
@@ -51,6 +51,8 @@ class Control:
         self._rules = tuple(_rules(section))
         self.data = Globs.of(section.data, "[experiments] data")
         self._tracked: tuple[tuple[int, int] | None, frozenset[str]] | None = None
+        self._listing = Listing(self.root)
+        self._controlled: tuple[int, tuple[str, ...]] = (-1, ())
 
     def explain(self, path: Path) -> ControlledChange | None:
         """Why a path, absolute or relative to the root, is under experiment; None when it is free."""
@@ -70,12 +72,10 @@ class Control:
 
     def files(self) -> list[Path]:
         """The files under experiment that exist now, as git sees the working tree (without git: all of it)."""
-        return [self.root / name for name in self.listed() if self._classify(name) and (self.root / name).is_file()]
-
-    def listed(self) -> list[str]:
-        """Every file of the working tree that is tracked, or untracked and not ignored."""
-        names = self._git_files("--cached", "--others", "--exclude-standard")
-        return sorted(set(walk_files(self.root) if names is None else names))
+        names = self._listing.names()
+        if self._controlled[0] != self._listing.version:
+            self._controlled = (self._listing.version, tuple(name for name in names if self._classify(name)))
+        return [path for name in self._controlled[1] if (path := self.root / name).is_file()]
 
     def data_files(self) -> tuple[str, ...]:
         """The data of the project: declared (ignored by git or not), or tracked below `data/`."""
@@ -107,28 +107,9 @@ class Control:
         """What git tracks below `data/`, asked again only when the index changed."""
         stamp = _index_stamp(self.root)
         if self._tracked is None or self._tracked[0] != stamp:
-            names = self._git_files("--cached", "--", "data") if stamp else None
+            names = git_files(self.root, "--cached", "--", "data") if stamp else None
             self._tracked = (stamp, frozenset(names or ()))
         return self._tracked[1]
-
-    def _git_files(self, *arguments: str) -> list[str] | None:
-        try:
-            done = subprocess.run(["git", "ls-files", "-z", *arguments], cwd=self.root, capture_output=True, check=True)
-        except (OSError, subprocess.CalledProcessError):
-            return None
-        return [name for name in done.stdout.decode("utf-8", "surrogateescape").split("\0") if name]
-
-
-def git_folder(root: Path) -> Path | None:
-    """The repository's own folder (`.git`, or what a linked worktree's `.git` file points to)."""
-    marker = root / ".git"
-    if marker.is_dir():
-        return marker
-    try:
-        text = marker.read_text(encoding="utf-8")
-    except OSError:
-        return None
-    return (root / text.removeprefix("gitdir:").strip()).resolve() if text.startswith("gitdir:") else None
 
 
 def _index_stamp(root: Path) -> tuple[int, int] | None:
