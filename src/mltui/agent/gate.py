@@ -19,7 +19,7 @@ from uuid import uuid4
 from mltui.agent.answers import whole_object
 from mltui.agent.desk import Ask, Desk
 from mltui.agent.loop import TurnStopped
-from mltui.agent.policy import Policy, Verdict, suggest_rule
+from mltui.agent.policy import Policy, Verdict
 from mltui.agent.self_approval import decides
 from mltui.capabilities.context import mint
 from mltui.capabilities.controlled_guard import ControlledGuard, GuardedShell
@@ -201,10 +201,12 @@ class Gate:
 
     async def _permit(self, call: ToolCall, args: Args, effects: Sequence[Effect], staged: frozenset[str], emit: Emit) -> None:
         verdict = self._policy.judge(call.name, effects, staged)
+        settings = False
         if verdict.answer == "deny":
             raise _Refused(f"{call.name} was denied: {verdict.reason}.")
         if verdict.answer == "allow":
-            if not await self._changes_settings(args, effects):
+            settings = await self._changes_settings(args, effects)
+            if not settings:
                 return
             verdict = Verdict("ask", "it changes [tool.mltui], which mltui itself obeys")
         request = PermissionRequest(
@@ -213,7 +215,7 @@ class Gate:
             effects=tuple(effects),
             reason=verdict.reason,
             diff=await self._preview(args, effects),
-            rule=suggest_rule(call.name, effects, self._workspace),
+            rule=None if settings else self._policy.suggest(call.name, effects, staged),
         )
         decision = await self._ask(request, emit)
         if decision.answer == "stop":

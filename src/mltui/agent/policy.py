@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
@@ -150,6 +150,15 @@ class Policy:
     def remember(self, text: str) -> None:
         """Allows what the rule admits for the rest of the session."""
         self.allow.append(Rule.parse(text))
+
+    def suggest(self, tool: str, effects: Sequence[Effect], staged: frozenset[str]) -> str | None:
+        """A rule after which this call and its like need not be asked about, or None where none would do."""
+        asking = [effect for effect in effects if self._judge_one(tool, effect, effect.target in staged).answer == "ask"]
+        rule = suggest_rule(tool, asking, self.workspace)
+        if rule is None:
+            return None
+        wider = replace(self, allow=[*self.allow, Rule.parse(rule)])
+        return rule if wider.judge(tool, effects, staged).answer == "allow" else None
 
     def judge(self, tool: str, effects: Sequence[Effect], staged: frozenset[str]) -> Verdict:
         """The strictest answer over all effects. `staged` holds the targets of writes that go to the draft."""
