@@ -6,6 +6,7 @@ import fcntl
 import json
 import os
 import re
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,7 +25,8 @@ from mltui.core.events import (
     event_adapter,
 )
 
-_SYNCED = (SessionStarted, MessageCompleted, ToolCompleted, ExperimentDecided, TurnCompleted)
+_SYNCED_NOW = (SessionStarted, ExperimentDecided, TurnCompleted)
+_SYNCED_SOON = (MessageCompleted, ToolCompleted)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +75,12 @@ def _unreadable(path: Path, line: bytes) -> SessionError:
 
 
 class SessionFile:
-    """Appends events to a session file, which is locked for as long as it is open."""
+    """Appends events to a session file, which is locked for as long as it is open.
+
+    An event is with the system when `append` returns, so that mltui may crash. Against a crash of the machine the file is
+    put on the disk: before a decision or the end of a turn is acted on, and for every message and result as soon as the
+    disk can, beside the work that goes on.
+    """
 
     def __init__(self, path: Path) -> None:
         """Raises: SessionError: another mltui has the session open, or the file cannot be written."""
@@ -91,19 +98,33 @@ class SessionFile:
         size = os.fstat(self._fd).st_size
         if size and os.pread(self._fd, 1, size - 1) != b"\n":
             os.write(self._fd, b"\n")  # what follows a torn line must not be lost with it
+        self._syncing = ThreadPoolExecutor(1, "session-file")
+        self._sync: Future[None] | None = None
 
     def append(self, event: Event) -> None:
+        """Raises: OSError: the disk is full or broken."""
         if isinstance(event, DELTAS):
             return
         line = event.model_dump_json().encode() + b"\n"
         written = 0
         while written < len(line):
             written += os.write(self._fd, line[written:])
-        if isinstance(event, _SYNCED):
+        if isinstance(event, _SYNCED_NOW):
+            self._synced()
             os.fdatasync(self._fd)
+        elif isinstance(event, _SYNCED_SOON):
+            self._synced()
+            self._sync = self._syncing.submit(os.fdatasync, self._fd)
+
+    def _synced(self) -> None:
+        """Waits for what is on its way to the disk. Raises what went wrong with it."""
+        sync, self._sync = self._sync, None
+        if sync is not None:
+            sync.result()
 
     def close(self) -> None:
         if self._fd >= 0:
+            self._syncing.shutdown()
             os.close(self._fd)
             self._fd = -1
 
