@@ -117,7 +117,7 @@ async def test_a_proposal_is_shown_in_full() -> None:
         ("reject too many seeds", "reject", "too many seeds"),
         ("h", "hold", ""),
         (None, "hold", "no answer: the input ended"),
-        (Interrupted(), "stop", "Ctrl-C"),
+        (Interrupted(), "hold", "Ctrl-C"),
     ],
 )
 async def test_experiment_answers(line: str | Exception | None, answer: str, reason: str) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 import click
 
 from mltui.cli.output import clean, emit_json, emit_table
+from mltui.cli.progress import line
 from mltui.cli.project import cd_option, json_option, open_experiments, person
 from mltui.cli.standing import require_person
 from mltui.core.errors import ExperimentError, UsageError
@@ -152,20 +153,18 @@ def _wait(found: Experiments, experiment_id: str) -> None:
     try:
         asyncio.run(_watch(found, experiment_id))
     except KeyboardInterrupt:
-        click.echo(
-            f"\n{experiment_id} goes on. Watch it again: mltui experiments run {experiment_id}; end it: mltui experiments stop {experiment_id}",
-            err=True,
-        )
+        click.echo(f"\n{experiment_id} goes on. To watch it again: mltui experiments run {experiment_id}", err=True)
+        click.echo(f"To end it: mltui experiments stop {experiment_id}", err=True)
         raise
 
 
 async def _watch(found: Experiments, experiment_id: str) -> None:
     async for event in found.follow(experiment_id):
         match event:
-            case ExperimentProgressed(metrics=metrics) if metrics or event.message:
-                values = ", ".join(f"{name} {value:.4g}" for name, value in metrics.items())
-                note = f" ({clean(event.message)})" if values and event.message else ""
-                click.echo(f"[{event.done}/{event.total}] {event.arm} seed {event.seed}: {values or clean(event.message)}{note}", err=True)
+            case ExperimentProgressed():
+                text = line(event)
+                if text:
+                    click.echo(clean(text), err=True)
             case ExperimentFinished(comparison=comparison):
                 experiment = found.get(experiment_id)
                 if experiment.state == "measured":

