@@ -55,13 +55,13 @@ def test_environment_values_take_the_type_of_the_setting(project: Path, environ:
     environ |= {
         "MLTUI_LIMITS__MAX_TURNS": "7",
         "MLTUI_LIMITS__MAX_BUDGET_USD": "1.5",
-        "MLTUI_UI__MARKDOWN": "false",
+        "MLTUI_TRACKING__ENABLED": "false",
         "MLTUI_MODEL__FALLBACK": '["a", "b"]',
         "MLTUI_PERSONA": "reviewer",
         "MLTUI_RUN_DIR": "/somewhere",
     }
     config = loader.load(project, environ).config
-    assert (config.limits.max_turns, config.limits.max_budget_usd, config.ui.markdown) == (7, 1.5, False)
+    assert (config.limits.max_turns, config.limits.max_budget_usd, config.tracking.enabled) == (7, 1.5, False)
     assert (config.model.fallback, config.persona) == (("a", "b"), "reviewer")
 
 
@@ -147,7 +147,7 @@ def test_an_untrusted_project_can_only_describe_and_narrow(project: Path, enviro
         ("[limits]\nmax_turns = '5'\n", 2, ['`limits.max_turns` must be a whole number, not "5"']),
         ("[limits]\nmax_turns = 0\n", 2, ["must be at least 1, not 0"]),
         ("[limits]\nmax_budget_usd = 0.0\n", 2, ["must be greater than 0"]),
-        ("[ui]\nmarkdown = 1\n", 2, ["must be true or false, not 1"]),
+        ("[tracking]\nenabled = 1\n", 2, ["must be true or false, not 1"]),
         ("model = 'opus'\n", 1, ["`model` must be a table", "model.default"]),
         ("[model]\nfallback = 'opus'\n", 2, ["must be a list"]),
         ("[permissions]\nmode = 'yolo'\n", 2, ["'plan', 'default', 'accept-edits' or 'auto'", '"yolo"']),
