@@ -43,6 +43,7 @@ class Options:
         overrides: dotted configuration keys and their values.
         restrict_tools: offer only these tools (a plan may not be wider than the session).
         permissions: allow rules from an approval policy that a person wrote.
+        obeyed: files that decide in a person's place, such as that policy.
         trust: trust the folder from now on; trusted: for this session only.
         system: the system prompt, as it is.
     """
@@ -59,6 +60,7 @@ class Options:
     allowed_tools: tuple[str, ...] = ()
     disallowed_tools: tuple[str, ...] = ()
     permissions: tuple[str, ...] = ()
+    obeyed: tuple[Path, ...] = ()
     trust: bool = False
     trusted: bool = False
     persist: bool = True
@@ -122,9 +124,7 @@ class _Assembly:
         persona = self._persona(self.options.persona or self.config.persona)
         choice = self._choice(persona)
         model = await asyncio.to_thread(self._load, choice)
-        session_id = self.options.session_id or str(uuid4())
-        if self.options.persist and (folder / f"{session_id}.jsonl").exists():
-            raise UsageError(f"There is a session {session_id} already", hint=f"Go on with it: mltui --resume {session_id}")
+        session_id = self._new_id(folder)
         tools = self._tools(persona)
         head, notices = self._head(session_id, persona, model, tools)
         notices = (*((choice.note,) if choice.note else ()), *notices)
@@ -132,6 +132,12 @@ class _Assembly:
         head = head.model_copy(update={"mode": parts.policy.mode})
         file = store.SessionFile(folder / f"{session_id}.jsonl") if self.options.persist else None
         return self.options.session_type(head, parts, file=file)
+
+    def _new_id(self, folder: Path) -> str:
+        session_id = self.options.session_id or str(uuid4())
+        if self.options.persist and (folder / f"{session_id}.jsonl").exists():
+            raise UsageError(f"There is a session {session_id} already", hint=f"Go on with it: mltui --resume {session_id}")
+        return session_id
 
     def _previous(self, folder: Path) -> Path | None:
         if self.options.resume:
@@ -153,7 +159,7 @@ class _Assembly:
         model = await self._named_model(self.options.model or transcript.model or head.model)
         tools = [tool for tool in self._tools(persona) if tool.name in {known.name for known in head.tools}]
         if self.options.fork:
-            fork_id = self.options.session_id or str(uuid4())
+            fork_id = self._new_id(folder)
             file = store.SessionFile(folder / f"{fork_id}.jsonl") if self.options.persist else None
             forked = head.model_copy(update={"session_id": fork_id, "forked_from": head.session_id})
             events = [forked, *loaded.events[1:]]
@@ -164,6 +170,8 @@ class _Assembly:
         else:
             file = store.SessionFile(path) if self.options.persist else None
         parts = self._parts(head.session_id, persona, model, tools, loaded.problems)
+        if head.forked_from and self.options.fork:
+            parts.experiments.draft(head.session_id).take_over(parts.experiments.draft(head.forked_from))
         return self.options.session_type(head, parts, file=file, transcript=transcript)
 
     def _persona(self, name: str) -> Persona:
@@ -277,6 +285,7 @@ class _Assembly:
             allow=(*self.options.allowed_tools, *self.options.permissions),
             deny=tuple(rule for rule in self.options.disallowed_tools if "(" in rule),
             guarded=home,
+            obeyed=self.options.obeyed,
             secret=(paths.config_dir(self.environ) / "auth.json",),
         )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import PurePath
 
 from mltui.tools.shell_syntax import SimpleCommand
@@ -9,10 +10,14 @@ from mltui.tools.shell_syntax import SimpleCommand
 READING = frozenset({"list", "show", "compare", "verify", "control", "--help", "-h", "--json", "--version"})
 """Words after `mltui experiments` that decide nothing."""
 
+_IMPORTS = re.compile(r"\b(?:import|from)\s+mltui\b|\bmltui\.(?:experiments|cli|runtime|__main__)\b|-m\s*mltui\.")
+
 
 def decides(command: SimpleCommand) -> bool:
     """Whether a simple command would decide, run or trust by calling mltui, however it is spelled."""
     words = [word for word in command.core if word]
+    if _IMPORTS.search(command.text):
+        return True
     for place, word in enumerate(words):
         if PurePath(word).name == "mltui" and (place == 0 or words[place - 1] in ("-m", "run", "--", "exec")):
             return not _only_reads(words[place + 1 :])

@@ -22,13 +22,18 @@ _GRACE = 1.0
 _POLL = 0.01
 
 
-def brand(process: int) -> int:
-    """Marks a new process and all that will descend from it, also what clears its environment. Returns the mark, or 0."""
+def branding(shell: str, command: str) -> tuple[list[str], int]:
+    """A command line that marks itself before it runs the command, so that all that descends carries the mark.
+
+    Unlike an environment variable it cannot be dropped. Where the shell or the system does not know the limit, the
+    command runs without it.
+
+    Returns: the arguments, and the mark.
+    """
     number = _BRAND | secrets.randbits(28)
-    with contextlib.suppress(OSError, ValueError, AttributeError):
-        resource.prlimit(process, _FILE_LOCKS, (number, number))
-        return number
-    return 0
+    if not shell.endswith("bash"):
+        return [shell, "-c", command], number
+    return [shell, "-c", 'ulimit -x "$1" 2> /dev/null; exec "$0" -c "$2"', shell, str(number), command], number
 
 
 def branded(process: int = 0) -> int:
@@ -40,7 +45,7 @@ def branded(process: int = 0) -> int:
 
 
 async def end_group(group: int, mark: str, number: int = 0) -> bool:
-    """Ends every process of the group, and every other one that carries a mark (`brand` gave the number): politely, then surely.
+    """Ends every process of the group, and every other one that carries a mark (`branding` gave the number): politely, then surely.
 
     The group's leader must not have been reaped yet, or its id may be another's by now.
 

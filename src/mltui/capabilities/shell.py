@@ -13,7 +13,7 @@ import threading
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from pathlib import Path
 
-from mltui.capabilities.processes import MARK, brand, end_group, kill_group
+from mltui.capabilities.processes import MARK, branding, end_group, kill_group
 from mltui.capabilities.spill import BoundedOutput
 from mltui.capabilities.terminal_text import PlainStream
 from mltui.core.errors import ToolError
@@ -77,8 +77,8 @@ class CommandShell:
             on_output: told of the output while it comes, a few times a second.
         """
         mark = secrets.token_hex(8)
-        process = self._start(command, mark)
-        number = brand(process.pid)
+        arguments, number = branding(self._program, command)
+        process = self._start(arguments, mark)
         output = BoundedOutput(self._spill_folder)
         live = _Live(output, on_output)
         try:
@@ -100,10 +100,10 @@ class CommandShell:
             notes.append(output.note)
         return ShellResult(text, exit_code if ended else None, output.path, tuple(notes))
 
-    def _start(self, command: str, mark: str) -> subprocess.Popen[bytes]:
+    def _start(self, arguments: list[str], mark: str) -> subprocess.Popen[bytes]:
         try:
             return subprocess.Popen(
-                [self._program, "-c", command],
+                arguments,
                 cwd=self._cwd,
                 env={**self._environ, MARK: mark},
                 stdin=subprocess.DEVNULL,

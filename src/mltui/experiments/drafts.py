@@ -61,6 +61,15 @@ class Draft:
         write_atomically(self.folder / "deleted" / relative, b"")
         self._remove("files", relative)
 
+    def take_over(self, other: Draft) -> None:
+        """Stages what another session has staged."""
+        for relative in other.paths():
+            data = other.read(Path(relative))
+            if data is None:
+                self.delete(Path(relative))
+            else:
+                self.write(Path(relative), data)
+
     def paths(self) -> tuple[str, ...]:
         """Everything staged, deletions included: relative, sorted."""
         return tuple(sorted({*self._listed("files"), *self._listed("deleted")}))

@@ -21,6 +21,7 @@ def _words(*lines: str) -> frozenset[str]:
 WRAPPERS = _words(
     "env nohup time nice ionice setsid stdbuf timeout sudo command exec srun mpirun mpiexec xvfb-run numactl taskset",
     "uv uvx poetry pipenv pdm rye hatch conda mamba pixi",
+    "strace ltrace gdb valgrind perf flock script watch parallel unbuffer chrt systemd-run setarch unshare nsenter xargs",
     "torchrun accelerate deepspeed horovodrun ray coverage kernprof ipython bash sh zsh dash",
 )
 """Commands that run another; any later word may be the script."""
@@ -40,6 +41,9 @@ _READERS = _words(
 _PYTHON = re.compile(r"(python|pypy)[\d.]*t?(\.exe)?")
 _ASSIGNMENT = re.compile(r"[A-Za-z_]\w*=")
 _SCRIPT_SUFFIXES = (".py", ".sh", ".R", ".jl", ".ipynb")
+_GLUED_MODULE = re.compile(r"-[bBdEiIOPqsSuvx]*m([\w.]+)")
+_CODE_OPTION = re.compile(r"-[bBdEiIOPqsSuvx]*c")
+_RUNNING = re.compile(r"\b(?:runpy|exec|subprocess|system|popen|__import__|import_module)\b")
 _DEFAULT_SCRIPT = re.compile(r"train(_\w+)?\.py")
 _OPTIONS_WITH_VALUE = ("-X", "-W", "--check-hash-based-pycs")
 
@@ -128,7 +132,9 @@ class Launches:
         while index < len(words):
             word = words[index]
             following = words[index + 1] if index + 1 < len(words) else ""
-            if word == "-c":
+            if glued := _GLUED_MODULE.fullmatch(word):
+                return self._of_module(glued[1])
+            if _CODE_OPTION.fullmatch(word):
                 return self._of_code(following)
             if word == "-m":
                 return self._of_wrapped(words[index + 2 :]) if following in LAUNCH_MODULES else self._of_module(following)
@@ -162,7 +168,7 @@ class Launches:
         names = {PurePosixPath(script).stem for script in self._scripts} | {"train"}
         if re.search(rf"\b(?:import|from)\s+(?:[\w.]+\.)?(?:{'|'.join(map(re.escape, names))})\b", code):
             return "imports the training script"
-        if re.search(r"\b(?:runpy|exec)\b", code) and any(f"{name}.py" in code for name in names):
+        if _RUNNING.search(code) and any(f"{name}.py" in code for name in names):
             return "runs the training script"
         return None
 

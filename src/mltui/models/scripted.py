@@ -225,4 +225,8 @@ def _readable(message: Message) -> str:
 def _counted(request: ModelRequest, message: AssistantMessage) -> Usage:
     """Four characters are counted as a token, of which there is always at least one."""
     prompt = len(request.system) + sum(len(sent.model_dump_json()) for sent in request.messages)
-    return Usage(input_tokens=max(1, prompt // 4), output_tokens=max(1, len(message.model_dump_json()) // 4), cost_usd=0.0)
+    try:
+        answer = len(message.model_dump_json())
+    except ValueError:  # a script may hold text that is not Unicode
+        answer = len(repr(message))
+    return Usage(input_tokens=max(1, prompt // 4), output_tokens=max(1, answer // 4), cost_usd=0.0)

@@ -13,6 +13,7 @@ class HeadlessApprover:
 
     Attributes:
         permissions: rules of the policy file, for the session's policy.
+        obeyed: the policy file, if there is one.
     """
 
     def __init__(self, approval_policy: str) -> None:
@@ -20,9 +21,11 @@ class HeadlessApprover:
         self._rest = "reject" if approval_policy == "deny" else "hold"
         self._policy = ApprovalPolicy()
         self._by = "headless"
+        self.obeyed: tuple[Path, ...] = ()
         if approval_policy not in ("deny", "defer"):
             path = Path(approval_policy)
             self._policy = load(path)
+            self.obeyed = (path.resolve(),)
             self._by = f"policy:{path.name}"
 
     @property

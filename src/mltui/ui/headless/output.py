@@ -7,6 +7,18 @@ import os
 import sys
 from typing import Any
 
+_HIDDEN = {code: None for code in (*range(0x20), *range(0x7F, 0xA0)) if chr(code) not in "\n\t"}
+
+
+def printable(text: str) -> str:
+    """The text without control characters, which could drive a terminal: escape sequences lose their ESC."""
+    return text.translate(_HIDDEN)
+
+
+def tell(text: str) -> None:
+    """A line for people, on stderr."""
+    print(printable(text).encode(errors="replace").decode(), file=sys.stderr)
+
 
 class Stdout:
     """Keeps the real stdout to itself and sends everything else that is printed there to stderr."""

@@ -20,7 +20,7 @@ from mltui.core.errors import MltuiError, UsageError
 from mltui.core.events import ApprovalRequested, Event, ExperimentProposed, ModelRetrying, Notice, ToolCompleted, ToolStarted
 from mltui.ui.headless import result as results
 from mltui.ui.headless import wire
-from mltui.ui.headless.output import Stdout
+from mltui.ui.headless.output import Stdout, printable, tell
 from mltui.ui.headless.structured import TRIES, Schema
 
 OpenSession = Callable[[Approver], Awaitable[Session]]
@@ -170,9 +170,9 @@ class _Run:
                     states[id_] = session.experiments.get(id_).state
         if self._options.output == "text":
             if answer:
-                self._out.text(answer)
+                self._out.text(printable(answer))
             if end.error:
-                print(f"mltui: {end.error}", file=sys.stderr)
+                tell(f"mltui: {end.error}")
             return
         body = results.result(
             self._tally,
@@ -185,7 +185,7 @@ class _Run:
         )
         self._out.line(body)
         if end.error:
-            print(f"mltui: {end.error}", file=sys.stderr)
+            tell(f"mltui: {end.error}")
 
 
 async def _decided_meanwhile(session: Session) -> str:
@@ -231,4 +231,4 @@ def _tell(event: Event) -> None:
             text = f"{event.level}: {event.text}"
         case _:
             return
-    print(text, file=sys.stderr)
+    tell(text)
