@@ -48,7 +48,7 @@ def list_(cwd: Path, as_json: bool) -> None:
             e.id,
             e.state,
             e.proposal.kind,
-            e.comparison.verdict if e.comparison else "–",
+            _verdict(e),
             _difference(e),
             _age(e.proposal.created),
             e.proposal.title,
@@ -71,7 +71,18 @@ def _brief(experiment: Experiment) -> dict[str, object]:
         "ci_low": comparison.ci_low if comparison else None,
         "ci_high": comparison.ci_high if comparison else None,
         "p_value": comparison.p_value if comparison else None,
+        "guardrails": {guard.metric.name: guard.verdict for guard in experiment.guardrails},
     }
+
+
+def _verdict(experiment: Experiment) -> str:
+    """The verdict on the primary metric; a guardrail that does not hold belongs to it."""
+    if experiment.comparison is None:
+        return "–"
+    broken = [guard.metric.name for guard in experiment.guardrails if guard.verdict == "worse"]
+    unsure = [guard.metric.name for guard in experiment.guardrails if guard.verdict == "inconclusive"]
+    but = f", but {', '.join(broken)} worse" if broken else f", {', '.join(unsure)} unclear" if unsure else ""
+    return experiment.comparison.verdict + but
 
 
 def _difference(experiment: Experiment) -> str:

@@ -170,10 +170,12 @@ def _judge_primary(metric: Metric, pairs: Pairs, interval: Interval, p_value: fl
     differences, diff = pairs.differences, mean(pairs.differences)
     if not any(differences):
         if metric.min_effect > 0:
-            return Judgement("equivalent", "every pair is equal")
+            unused = ", and the seed changes nothing: is what was changed used at all?" if pairs.seeds_do_nothing else ""
+            return Judgement("equivalent", f"every pair is equal{unused}")
         return Judgement("inconclusive", "every pair is equal; give the metric a min_effect to conclude that there is no difference")
     if pairs.seeds_do_nothing:
-        return Judgement("inconclusive", f"the seed changes nothing in either arm: {len(differences)} pairs are one measurement")
+        same = f"the seed changes nothing in either arm: {len(differences)} pairs are one measurement"
+        return Judgement("inconclusive", f"{same}; let the script use its seed for all that is random")
     if metric.min_effect > 0 and -metric.min_effect < interval.low and interval.high < metric.min_effect:
         return Judgement("equivalent", f"the difference is smaller than {metric.min_effect:g}")
     if p_value < ALPHA and (interval.low > 0 or interval.high < 0):
