@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, cast
 
 from rich.console import Group
-from textual.geometry import Size
+from textual.geometry import Region, Size
 from textual.strip import Strip
 from textual.widget import Widget
 
@@ -41,13 +41,19 @@ class StripView(Widget):
         return self._lines
 
     def changed(self) -> None:
-        """Has the lines made again; a change of height lays the parent out again."""
+        """Has the lines made again and draws those that differ; a change of height lays the parent out again."""
+        before = self._lines
         self._lines_key = None
         if not self.is_mounted:
             return
         width = self.content_size.width
-        before = self.content_size.height
-        self.refresh(layout=not width or len(self.lines_of(width)) != before)
+        lines = self.lines_of(width) if width else []
+        if not width or len(lines) != self.content_size.height:
+            self.refresh(layout=True)
+        elif len(before) != len(lines):
+            self.refresh()
+        elif differ := [y for y, (old, new) in enumerate(zip(before, lines, strict=True)) if old is not new and old != new]:
+            self.refresh(Region(0, differ[0], width, differ[-1] - differ[0] + 1))
 
     def get_content_width(self, container: Size, viewport: Size) -> int:
         return container.width
