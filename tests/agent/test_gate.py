@@ -147,7 +147,7 @@ def under(files: dict[str, bytes], *places: str) -> dict[str, bytes]:
 
 telling = st.sampled_from(
     [
-        "train.py", "./src/../train.py", "link.py", "hard.py", "/proc/self/cwd/conf/optim.yaml", "linked/new.yaml", "conf/new.yaml",
+        "train.py", "./src/../train.py", "link.py", "hard.py", "prompts/../conf/optim.yaml", "linked/new.yaml", "conf/new.yaml",
         "free.py", ".mltui/config.toml", ".git/hooks/post-checkout", "../home/config.toml", "out/new.txt",
     ]
 )  # fmt: skip
@@ -263,6 +263,14 @@ async def test_a_file_that_mltui_obeys_asks_in_every_mode_and_under_every_wide_r
     for path in ("AGENTS.md", ".claude/agents/x.md", "sub/claude.md"):
         assert (await bench.call("Write", file_path=path, content="obey")).denied
     assert len(bench.approver.asked) == 3
+
+
+async def test_the_working_folder_by_its_other_name_is_the_same_folder(make: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    bench = make()
+    monkeypatch.chdir(bench.root)
+    done = await bench.call("Write", file_path="/proc/self/cwd/conf/new.yaml", content="lr: 9\n")
+    assert "draft" in done.content
+    assert not (bench.root / "conf/new.yaml").exists()
 
 
 async def test_a_rule_that_names_such_a_file_is_enough(make: Any) -> None:
