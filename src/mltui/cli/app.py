@@ -10,6 +10,7 @@ import sys
 from collections.abc import Sequence
 
 import click
+from click.shell_completion import CompletionItem
 
 from mltui.core.errors import MltuiError
 
@@ -43,9 +44,20 @@ class Root(click.Group):
         return command
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        if ctx.resilient_parsing and not args:
+            return super().parse_args(ctx, args)  # the shell completes the first word: a command or an option of `run`
         if not args or (args[0] not in COMMANDS and args[0] not in ("--help", "-h")):
             args = ["run", *args]
         return super().parse_args(ctx, args)
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        found = super().shell_complete(ctx, incomplete)
+        run = self.get_command(ctx, "run")
+        assert run is not None
+        words = {item.value for item in found}
+        return [item for item in found if item.value != "run"] + [
+            item for item in run.shell_complete(click.Context(run, parent=ctx, info_name="run"), incomplete) if item.value not in words
+        ]
 
     def invoke(self, ctx: click.Context) -> object:
         try:

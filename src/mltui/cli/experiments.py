@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import shutil
 import sys
 import time
@@ -14,12 +15,20 @@ from mltui.cli.output import clean, emit_json, emit_table
 from mltui.cli.progress import line
 from mltui.cli.project import cd_option, json_option, open_experiments, person
 from mltui.cli.standing import require_person
-from mltui.core.errors import ExperimentError, UsageError
+from mltui.core.errors import ExperimentError, MltuiError, UsageError
 from mltui.core.events import ExperimentFinished, ExperimentProgressed
 from mltui.core.experiment import Experiment, Recommendation
 from mltui.experiments.service import Experiments
 
-id_argument = click.argument("experiment_id", metavar="ID")
+
+def _complete_id(ctx: click.Context, _: click.Parameter, incomplete: str) -> list[str]:
+    """The experiments of the project, for the shell's Tab key; a project that cannot be read has none."""
+    with contextlib.suppress(MltuiError, OSError):
+        return [e.id for e in open_experiments(Path(ctx.params.get("cwd") or ".")).list() if e.id.startswith(incomplete)]
+    return []
+
+
+id_argument = click.argument("experiment_id", metavar="ID", shell_complete=_complete_id)
 reason_option = click.option("--reason", default="", help="Why; the agent is told and the journal keeps it.")
 
 

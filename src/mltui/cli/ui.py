@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+import signal
 import subprocess
 import sys
 import webbrowser
@@ -34,7 +37,21 @@ def ui(port: int, browse: bool, cwd: Path) -> int:
     click.echo(f"MLflow at http://{HOST}:{chosen} (Ctrl-C ends it; over SSH: ssh -L {chosen}:{HOST}:{chosen} HOST)", err=True)
     if browse:
         webbrowser.open(f"http://{HOST}:{chosen}")
+    return _serve(command)
+
+
+def _serve(command: list[str]) -> int:
+    """Runs the server until it ends or the person does; returns its exit code, 0 when the person ended it."""
+    # A group of its own: at Ctrl-C the terminal would signal each of its processes, and each would print how it broke off.
+    server = subprocess.Popen(command, env=ui_environment(), stdout=sys.stderr, stdin=subprocess.DEVNULL, start_new_session=True)
     try:
-        return subprocess.run(command, env=ui_environment(), stdout=sys.stderr).returncode
+        return server.wait()
     except KeyboardInterrupt:
         return 0
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(server.pid, signal.SIGTERM)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            server.wait(timeout=5)
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(server.pid, signal.SIGKILL)
