@@ -174,8 +174,16 @@ def test_several_turns_from_stdin(project: Project) -> None:
     )
 
     assert (done.code, done.result["result"], done.result["num_turns"]) == (0, "2", 2), done.err
-    bad = headless(project, "x", prompt="", args=("--input-format", "stream-json"), stdin="nonsense\n")
-    assert bad.code == 2
+    message = '{"type":"user","message":{"role":"user","content":%s}}\n'
+    for bad in ("nonsense\n", "[]\n", message % "7", message % "[1]", message % "null"):
+        assert headless(project, "x", prompt="", args=("--input-format", "stream-json"), stdin=bad).code == 2
+
+
+def test_an_answer_that_cannot_be_written_where_it_should_go_is_still_the_result(project: Project) -> None:
+    done = headless(project, "hi", args=("-o", "no/such/folder/x"))
+
+    assert (done.code, done.result["result"], done.result["is_error"]) == (1, "hi", True)
+    assert "no/such/folder/x" in done.err
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

@@ -229,6 +229,7 @@ class Session:
             task.cancel()
             await asyncio.wait([task])
         await self._model.close()
+        await self.parts.gate.close()
         if self._file is not None:
             self._file.close()
             self._file = None

@@ -80,8 +80,7 @@ class _Run:
         if self._session is not None:
             with contextlib.suppress(Exception):
                 await self._session.close()
-        self._finish(end)
-        return end.exit_code
+        return self._finish(end).exit_code
 
     def _stop(self, number: int, task: asyncio.Task[results.Ending]) -> None:
         self._signal = number
@@ -158,11 +157,16 @@ class _Run:
         own = [id_ for id_, state in session.transcript.experiments.items() if state in ("proposed", "hold")]
         return [id_ for id_ in own if session.experiments.get(id_).state in ("proposed", "held")]
 
-    def _finish(self, end: results.Ending) -> None:
+    def _finish(self, end: results.Ending) -> results.Ending:
+        """Writes the result. Returns how the run ended after all: the answer may not fit where it was to go."""
         session = self._session
         answer = last_answer(session.transcript) if session else ""
         if self._options.last_message is not None and session is not None:
-            self._options.last_message.write_text(answer, encoding="utf-8")
+            try:
+                self._options.last_message.write_text(answer, encoding="utf-8")
+            except OSError as error:
+                reason = f"The answer cannot be written to {self._options.last_message}: {error.strerror}"
+                end = end if end.error else results.Ending("error_during_execution", 1, reason)
         states: dict[str, str] = {}
         if session is not None:
             for id_ in session.transcript.experiments:
@@ -173,7 +177,7 @@ class _Run:
                 self._out.text(printable(answer))
             if end.error:
                 tell(f"mltui: {end.error}")
-            return
+            return end
         body = results.result(
             self._tally,
             end,
@@ -186,6 +190,7 @@ class _Run:
         self._out.line(body)
         if end.error:
             tell(f"mltui: {end.error}")
+        return end
 
 
 async def _decided_meanwhile(session: Session) -> str:
@@ -202,16 +207,15 @@ async def _decided_meanwhile(session: Session) -> str:
 def _user_text(line: str, number: int) -> str:
     """The text of a `{"type":"user","message":{…}}` line."""
     try:
-        body = json.loads(line)
-        content = body["message"]["content"]
-    except (ValueError, KeyError, TypeError):
+        content = json.loads(line)["message"]["content"]
+        if isinstance(content, str):
+            return content
+        blocks = cast("list[dict[str, Any]]", content)
+        return "".join(str(block.get("text", "")) for block in blocks if block.get("type") == "text")
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         raise UsageError(
             f"Line {number} of stdin is not a user message", hint='Expected {"type":"user","message":{"role":"user","content":"…"}}'
         ) from None
-    if isinstance(content, str):
-        return content
-    blocks = cast("list[dict[str, Any]]", content)
-    return "".join(str(block.get("text", "")) for block in blocks if block.get("type") == "text")
 
 
 def _tell(event: Event) -> None:
