@@ -44,6 +44,8 @@ def _serve(command: list[str]) -> int:
     """Runs the server until it ends or the person does; returns its exit code, 0 when the person ended it."""
     # A group of its own: at Ctrl-C the terminal would signal each of its processes, and each would print how it broke off.
     server = subprocess.Popen(command, env=ui_environment(), stdout=sys.stderr, stdin=subprocess.DEVNULL, start_new_session=True)
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _leave)  # nothing else would end that group
     try:
         return server.wait()
     except KeyboardInterrupt:
@@ -55,3 +57,7 @@ def _serve(command: list[str]) -> int:
             server.wait(timeout=5)
         with contextlib.suppress(ProcessLookupError):
             os.killpg(server.pid, signal.SIGKILL)
+
+
+def _leave(number: int, _: object) -> None:
+    sys.exit(128 + number)
