@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import os
 import shutil
 import subprocess
@@ -25,6 +26,7 @@ from mltui.core.approval import ApprovalRequest, Decision, PermissionRequest, Tr
 from mltui.core.events import ApprovalRequested, ApprovalResolved, Event, ToolCompleted, ToolStarted
 from mltui.core.messages import ToolCall
 from mltui.experiments.service import Experiments
+from mltui.runtime import Options, open_session
 from mltui.tools.base import Workspace
 from mltui.tools.catalog import catalog
 
@@ -319,3 +321,36 @@ async def test_a_cut_at_any_event_leaves_no_question_open_and_every_call_answere
     assert kinds.count("tool.completed") == 1
     assert kinds[-1] == "tool.completed"
     assert not (bench.root / "made").exists()
+
+
+@pytest.mark.parametrize("after", range(1, 10))
+async def test_a_turn_that_is_cut_at_any_event_is_closed(template: Path, tmp_path: Path, after: int) -> None:
+    shutil.copytree(template, tmp_path / "top", symlinks=True)
+    script = tmp_path / "script.json"
+    calls = [{"name": "Bash", "arguments": {"command": f"touch made{number}"}} for number in range(2)]
+    script.write_text(json.dumps([{"text": "t", "calls": calls}, "done"]))
+    options = Options(cwd=tmp_path / "top/project", model=f"scripted:{script}", trusted=True)
+    session = await open_session(options, Answers(["approve"] * 2), {"PATH": os.environ["PATH"], "MLTUI_HOME": str(tmp_path / "home")})
+    seen: list[str] = []
+
+    async def show(event: Event) -> None:
+        seen.append(event.type)
+        if len(seen) == after:
+            session.interrupt() if session.busy else asyncio.current_task().cancel()  # type: ignore[union-attr]
+            await asyncio.sleep(0)
+
+    try:
+        await session.prompt("go", show)
+    except asyncio.CancelledError:
+        assert after == 1
+    await session.close()
+
+    kept = [event.type for event in session.transcript.events]
+    assert kept.count("turn.started") == kept.count("turn.completed") == 1
+    assert kept[-1] == "turn.completed"
+    assert kept.count("approval.requested") == kept.count("approval.resolved")
+    made = [call.id for event in session.transcript.events if event.type == "message.completed" for call in event.message.tool_calls]
+    answered = [event.call_id for event in session.transcript.events if event.type == "tool.completed"]
+    assert sorted(made) == sorted(answered)
+    assert session.transcript.pending == ()
+    assert not list((tmp_path / "top/project/.mltui").glob("tmp/copies-*"))

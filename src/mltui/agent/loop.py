@@ -90,6 +90,13 @@ class Turn:
             return TurnResult("model_error", self.limits.steps, str(error))
 
     async def _steps(self) -> TurnResult:
+        try:
+            return await self._until_done()
+        except BaseException:
+            await self._answer_rest()
+            raise
+
+    async def _until_done(self) -> TurnResult:
         force = self.force_tool
         while True:
             self.limits.before_request()
@@ -102,15 +109,11 @@ class Turn:
                         Notice(level="warning", text="The answer was cut at the model's output limit; say `continue` for the rest")
                     )
                 return TurnResult("completed", self.limits.steps)
-            try:
-                for call in calls[:MOST_CALLS]:
-                    await self._execute(call)
-                for call in calls[MOST_CALLS:]:
-                    content = f"Not run: at most {MOST_CALLS} calls of one answer are. Look at what came back, then go on."
-                    await self.emit(ToolCompleted(call_id=call.id, name=call.name, content=content, is_error=True))
-            except BaseException:
-                await self._answer_rest()
-                raise
+            for call in calls[:MOST_CALLS]:
+                await self._execute(call)
+            for call in calls[MOST_CALLS:]:
+                content = f"Not run: at most {MOST_CALLS} calls of one answer are. Look at what came back, then go on."
+                await self.emit(ToolCompleted(call_id=call.id, name=call.name, content=content, is_error=True))
             if self.once:
                 return TurnResult("completed", self.limits.steps)
 
