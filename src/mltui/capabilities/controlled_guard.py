@@ -63,8 +63,8 @@ class ControlledGuard:
         notes: list[str] = []
         kept = self._copies.kept
         for path, known in kept.items():
-            now = Signature.of(path)
-            if now != known.signature:
+            # A folder that was moved away and linked back leaves its files' signatures as they were.
+            if Signature.of(path) != known.signature or os.path.realpath(path.parent) != str(path.parent):
                 notes += self._attempt(path, lambda path=path, known=known: self._restore(path, known))
         for path in self._files():
             if path not in kept:
