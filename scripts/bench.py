@@ -3,6 +3,7 @@
 python scripts/bench.py [--steps 30] [--rounds 3]
 
 step ms    from the end of one answer to the arrival of the next request: the tool's run, the session file, the next request
+step cpu   CPU milliseconds of mltui's own process for the same, without the tool's; to be trusted on a busy machine
 first ms   from the start of the process to the arrival of the first request: litellm's import is most of it
 cpu s      user and system time of the process and its children
 prefix     the least share of a request's prompt that the next one repeats from its beginning; 1 means that a provider's
@@ -38,21 +39,37 @@ PROTOCOLS = {
 
 
 class TimedProvider(Provider):
-    """A provider that notes when each answer was out."""
+    """A provider that notes when each answer was out, and what CPU time its client had used by then.
+
+    Attributes:
+        client: the client's process id.
+        asked_cpu: CPU milliseconds of the client when each request came; ended_cpu: when each answer was out.
+    """
 
     def __init__(self, script: list[Any]) -> None:
         super().__init__(script)
+        self.client = 0
         self.ended: list[float] = []
+        self.asked_cpu: list[float] = []
+        self.ended_cpu: list[float] = []
 
     async def _answer(self, request: web.Request, protocol: wire.Protocol) -> web.StreamResponse:
+        self.asked_cpu.append(thread_cpu_ms(self.client))
         response = await super()._answer(request, protocol)
         self.ended.append(time.monotonic())
+        self.ended_cpu.append(thread_cpu_ms(self.client))
         return response
+
+
+def thread_cpu_ms(process: int) -> float:
+    """CPU time of a process's living threads, exact to the nanosecond where `/proc` is Linux's; 0 elsewhere."""
+    return sum(int(file.read_text().split()[0]) for file in Path(f"/proc/{process}/task").glob("*/schedstat")) / 1e6
 
 
 @dataclass(frozen=True)
 class Measured:
     step_ms: list[float]
+    step_cpu_ms: list[float]
     first_ms: float
     cpu_s: float
     prefix: float
@@ -88,6 +105,11 @@ def _common(before: bytes, after: bytes) -> int:
     return next(different, min(len(before), len(after)))
 
 
+def usual_environment() -> dict[str, str]:
+    """This process's environment, in which Python keeps the bytecode of what it imports."""
+    return {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+
+
 def shell_ms() -> float:
     """What starting and ending a shell takes on this machine, which no step can do without: the median of 20."""
     took: list[float] = []
@@ -111,7 +133,7 @@ def run(protocol: str, steps: int) -> Measured:
         folder = Path(name) / "project"
         folder.mkdir()
         subprocess.run(["git", "init", "-q"], cwd=folder, check=True)
-        env = {**os.environ, "MLTUI_HOME": f"{name}/home", url_name: url.format(url=provider.url), key_name: "k"}
+        env = {**usual_environment(), "MLTUI_HOME": f"{name}/home", url_name: url.format(url=provider.url), key_name: "k"}
         command = [sys.executable, "-m", "mltui", "--headless", "run the commands", "--model", model, "--trust"]
         started = time.monotonic()
         process = subprocess.Popen(
@@ -122,6 +144,7 @@ def run(protocol: str, steps: int) -> Measured:
             stdout=subprocess.DEVNULL,
             stderr=err,
         )
+        provider.client = process.pid
         _, status, usage = os.wait4(process.pid, 0)
         process.returncode = os.waitstatus_to_exitcode(status)
         asked = [request for request in provider.requests if request.body.get("tools")]
@@ -131,6 +154,7 @@ def run(protocol: str, steps: int) -> Measured:
         gaps = [(later.at - end) * 1000 for end, later in zip(provider.ended, asked[1:], strict=False)]
         return Measured(
             step_ms=gaps,
+            step_cpu_ms=[later - end for end, later in zip(provider.ended_cpu, provider.asked_cpu[1:], strict=False)],
             first_ms=(asked[0].at - started) * 1000,
             cpu_s=usage.ru_utime + usage.ru_stime,
             prefix=prefix_share([request.body for request in asked]),
@@ -145,15 +169,17 @@ def main() -> None:
     arguments = parser.parse_args()
     machine = f"{os.cpu_count()} cores, Python {sys.version.split()[0]}, a shell by itself {shell_ms():.1f} ms"
     print(f"{arguments.steps} Bash steps, medians of {arguments.rounds} rounds, [least]; {machine}")
-    print(f"{'protocol':<12}{'step ms':>16}{'first ms':>18}{'cpu s':>14}{'prefix':>9}{'requests':>10}")
+    print(f"{'protocol':<12}{'step ms':>16}{'step cpu':>16}{'first ms':>18}{'cpu s':>14}{'prefix':>9}{'requests':>10}")
     for protocol in PROTOCOLS:
         rounds = [run(protocol, arguments.steps) for _ in range(arguments.rounds)]
         steps = [statistics.median(measured.step_ms) for measured in rounds]
+        step_cpu = [statistics.median(measured.step_cpu_ms) for measured in rounds]
         first = [measured.first_ms for measured in rounds]
         cpu = [measured.cpu_s for measured in rounds]
         print(
             f"{protocol:<12}"
             f"{f'{statistics.median(steps):.1f} [{min(steps):.1f}]':>16}"
+            f"{f'{statistics.median(step_cpu):.1f} [{min(step_cpu):.1f}]':>16}"
             f"{f'{statistics.median(first):.0f} [{min(first):.0f}]':>18}"
             f"{f'{statistics.median(cpu):.2f} [{min(cpu):.2f}]':>14}"
             f"{min(measured.prefix for measured in rounds):>9.3f}"

@@ -62,7 +62,9 @@ def measure(arguments: list[str], folder: Path) -> tuple[float, set[str]]:
     place = folder / "modules.json"
     outer, inner = pty.openpty()
     threading.Thread(target=_drain, args=(outer,), daemon=True).start()
-    env = {**os.environ, "MLTUI_HOME": str(folder / "home"), "TERM": "xterm-256color", "COLUMNS": "120", "LINES": "40"}
+    # A start without bytecode would measure Python's compiler.
+    usual = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    env = {**usual, "MLTUI_HOME": str(folder / "home"), "TERM": "xterm-256color", "COLUMNS": "120", "LINES": "40"}
     process = subprocess.Popen(
         [sys.executable, *arguments, str(place)], cwd=folder, env=env, stdin=inner, stdout=inner, stderr=inner, start_new_session=True
     )
