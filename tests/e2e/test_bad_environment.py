@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 
@@ -107,3 +108,12 @@ def test_leaving_a_run_says_that_it_goes_on(project: Project) -> None:
     stopped = project.mltui("experiments", "stop", "B-0001")
     assert stopped.code == 0, stopped.err
     assert json.loads(project.mltui("experiments", "list", "--json").out)[0]["state"] == "stopped"
+
+
+@pytest.mark.skipif(shutil.which("script") is None, reason="needs util-linux's script")
+def test_a_dumb_terminal_gets_the_line_mode(project: Project) -> None:
+    line = f"printf 'hello\\n' | script -qec '$mltui --trust --model {script(project, 'I am here')}' /dev/null"
+    done = shell(project, line, TERM="dumb")
+
+    assert "cannot show the app" in done.out
+    assert "I am here" in done.out

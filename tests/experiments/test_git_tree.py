@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 from pathlib import Path
 
+import psutil
 import pytest
 from tests.experiments.conftest import Project, git
 
@@ -183,3 +184,8 @@ def test_a_bare_repository_says_what_to_do(project: Project, tmp_path: Path) -> 
     project.git("clone", "-q", "--bare", ".", str(tmp_path / "bare.git"))
     with pytest.raises(NotARepositoryError, match="Clone it"):
         GitTree(tmp_path / "bare.git", tmp_path / "state")
+
+
+def test_no_git_process_stays_that_ctrl_c_in_the_terminal_could_end(project: Project, tree: GitTree) -> None:
+    tree.commit(tree.snapshot().tree, tree.head(), "P-0001", "proposals/P-0001")
+    assert not psutil.Process().children(recursive=True)

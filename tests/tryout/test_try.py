@@ -73,6 +73,18 @@ def test_by_hand_a_person_approves_and_keeps_the_change(terminal: Terminal, tmp_
     assert "conf/train.yaml" in changed
 
 
+@pytest.mark.slow
+@pytest.mark.local
+def test_ctrl_c_in_the_baseline_gives_the_prompt_back(terminal: Terminal) -> None:
+    terminal.expect("1/8 baseline seed 0 accuracy")
+    terminal.type("\x03")
+    terminal.answer("goes on by itself.*\n> ", "/experiments")
+    terminal.answer("B-0001.*\n> ", "\x04")
+
+    assert terminal.wait() == 0, terminal.seen
+    assert "Traceback" not in terminal.seen
+
+
 def test_a_folder_that_is_taken_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "thesis.txt").write_text("years of work")
@@ -129,12 +141,18 @@ class Terminal:
             os.execve(sys.executable, [*ENTRY, "--plain", "--dir", "digits"], environ(tmp_path))
 
     def answer(self, pattern: str, text: str) -> None:
+        self.expect(pattern)
+        time.sleep(0.3)  # what is typed before the question can be read does not count
+        self.type(text if text == "\x04" else f"{text}\n")
+
+    def type(self, text: str) -> None:
+        os.write(self._fd, text.encode())
+
+    def expect(self, pattern: str) -> None:
         deadline = time.monotonic() + 100
         while not (found := re.search(pattern, self.seen[self._from :], re.DOTALL)):
             assert self._read(deadline), f"{pattern} did not come: {self.seen[-2000:]}"
         self._from += found.end()
-        time.sleep(0.3)  # what is typed before the question can be read does not count
-        os.write(self._fd, text.encode() if text == "\x04" else f"{text}\n".encode())
 
     def wait(self) -> int:
         while self._read(time.monotonic() + 60):

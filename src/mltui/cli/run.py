@@ -214,6 +214,9 @@ def _tui(flags: dict[str, Any]) -> int:
     folder = _folder(flags, _words_as_path(flags))
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise UsageError("There is no terminal", hint="Use `mltui --headless 'what to do'` in scripts, or `mltui --plain`")
+    if os.environ.get("TERM") in ("dumb", "unknown"):
+        click.echo("This terminal (TERM=dumb) cannot show the app, so mltui goes on line by line, as with --plain.", err=True)
+        return _plain(flags)
     from mltui.ui.tui.app import run_tui
 
     return run_tui(_opener(flags, folder))

@@ -64,8 +64,10 @@ def _alone(keeper: _Keeper, as_json: bool) -> int:
     from mltui.ui.headless.approver import HeadlessApprover
 
     approver = HeadlessApprover(str(keeper.root / "policy.toml"))
-    result = asyncio.run(_play(keeper, approver))
-    _farewell(keeper)
+    try:
+        result = asyncio.run(_play(keeper, approver))
+    finally:
+        _farewell(keeper)
     if as_json:
         from mltui.cli.output import emit_json
 

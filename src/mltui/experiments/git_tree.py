@@ -70,7 +70,7 @@ class GitTree:
             ) from error
         if self._repo.bare:
             raise NotARepositoryError(f"{root} is a bare repository, without files to work on", hint="Clone it and work in the clone")
-        if not self._repo.head.is_valid():
+        if self.tree_of("HEAD") is None:
             raise NotARepositoryError(
                 f"{root} has no commit yet, and experiments run from commits", hint="Run: git add -A && git commit -m 'Start'"
             )
@@ -81,7 +81,7 @@ class GitTree:
 
     def head(self) -> str:
         """The commit that is checked out."""
-        return self._repo.head.commit.hexsha
+        return self._text("rev-parse", "HEAD")
 
     def tree_of(self, commit: str) -> str | None:
         """The tree of a commit; None when the repository does not have it (any more)."""
@@ -252,6 +252,7 @@ class GitTree:
                     strip_newline_in_stdout=False,
                     as_process=False,
                     with_extended_output=False,
+                    start_new_session=True,  # Ctrl-C in the terminal ends a turn, not a git that is half done
                 )
             except GitCommandError as error:
                 said = str(error.stderr).strip().removeprefix("stderr: '").splitlines()  # pyright: ignore[reportUnknownArgumentType, reportUnknownMemberType]  untyped

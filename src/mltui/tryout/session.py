@@ -12,7 +12,7 @@ from mltui.core.data import JsonValue
 from mltui.core.errors import MltuiError
 from mltui.core.events import Emit, ExperimentProposed, ExperimentStarted, TurnCompleted
 from mltui.core.experiment import Experiment
-from mltui.core.messages import ToolSpec
+from mltui.core.messages import ToolSpec, Usage
 from mltui.experiments.config_files import get_value
 from mltui.tryout.choices import conclusion_spec, proposal_spec
 
@@ -28,6 +28,13 @@ class TryoutSession(Session):
     """Attributes: outcome: the experiment as it stands when the first prompt is over, or None."""
 
     outcome: Experiment | None = None
+    _measuring: asyncio.Task[str] | None = None
+
+    def interrupt(self) -> None:
+        """Leaves the baseline, which goes on by itself, or stops the running turn."""
+        if self._measuring is not None:
+            self._measuring.cancel()
+        super().interrupt()
 
     async def prompt(
         self, text: str, show: Emit, *, force_tool: str | None = None, tools: tuple[ToolSpec, ...] | None = None, once: bool = False
@@ -39,7 +46,17 @@ class TryoutSession(Session):
     async def _play(self, text: str, show: Emit) -> TurnCompleted:
         section = self.experiments.config.experiments
         await self.notify("info", HONEST, show)
-        baseline = await self._baseline(show)
+        self._measuring = asyncio.create_task(self._baseline(show))
+        try:
+            baseline = await self._measuring
+        except asyncio.CancelledError:
+            current = asyncio.current_task()
+            if current is not None and current.cancelling():
+                raise  # the whole session ends
+            await self.notify("warning", "Stopped; what runs goes on by itself: mltui experiments list", show)
+            return TurnCompleted(turn=0, outcome="interrupted", usage=Usage(), steps=0, seconds=0.0)
+        finally:
+            self._measuring = None
         await self.notify("info", "Step 2 of 3: the model proposes one change inside the declared space, and you decide", show)
         spec = proposal_spec(self._spec("ProposeExperiment"), section, _current(self.workspace.cwd, section))
         end = await super().prompt(f"{text}\n\n{baseline}", show, force_tool=spec.name, tools=(spec,), once=True)
