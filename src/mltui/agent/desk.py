@@ -56,16 +56,16 @@ class Desk:
         proposal = await asyncio.to_thread(self.experiments.propose, request, session_id=self.session_id, author=self.author)
         await self.emit(ExperimentProposed(proposal=proposal))
         decision = await self.ask(ExperimentRequest(id=uuid4().hex, call=self.call, proposal=proposal))
-        answer = "reject" if decision.answer == "stop" else decision.answer
+        answer = "hold" if decision.answer == "stop" else decision.answer
         # The log screen or another terminal may have decided while this question was open.
         current = await asyncio.to_thread(self.experiments.get, proposal.id)
         if current.state in ("proposed", "held"):
             await asyncio.to_thread(self.experiments.decide, proposal.id, answer=answer, by=decision.by, reason=decision.reason)
             await self.emit(ExperimentDecided(proposal_id=proposal.id, answer=answer, by=decision.by, reason=decision.reason))
-        elif current.state == "rejected":
-            answer = "reject"
-        else:
-            answer = "approve"
+        elif current.approval is not None:
+            # What was decided there holds, with its reason.
+            answer = "reject" if current.state == "rejected" else "approve"
+            decision = Decision(answer=answer, by=current.approval.by, reason=current.approval.reason)
         if answer == "approve":
             return await self._run(proposal.id)
         details: JsonObject = {"experiment_id": proposal.id, "state": "held" if answer == "hold" else "rejected"}
@@ -136,7 +136,7 @@ class Desk:
         await self.emit(ExperimentConcluded(proposal_id=experiment.id, conclusion=conclusion))
         decision = await self.ask(KeepRequest(id=uuid4().hex, call=self.call, experiment=experiment))
         details: JsonObject = {"experiment_id": experiment.id}
-        if decision.answer == "hold":
+        if decision.answer in ("hold", "stop"):
             return ToolResult(
                 content=f"The interpretation of {experiment.id} is recorded. Whether the change is kept is still open.", details=details
             )

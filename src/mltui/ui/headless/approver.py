@@ -62,7 +62,8 @@ class HeadlessApprover:
 
     def _keep(self, request: KeepRequest) -> Decision:
         comparison = request.experiment.comparison
-        guards = all(guard.verdict != "worse" for guard in request.experiment.guardrails)
+        # A guardrail that could not be shown to hold is not one that holds.
+        guards = all(guard.verdict in ("better", "equivalent") for guard in request.experiment.guardrails)
         if self._policy.keep.when == "better" and comparison is not None and comparison.verdict == "better" and guards:
             return Decision(answer="approve", by=self._by, reason="the verdict is better")
         return Decision(answer="hold", by=self._by, reason="a person keeps or discards it: mltui experiments accept|discard")

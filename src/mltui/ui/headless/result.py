@@ -77,7 +77,9 @@ def ending(tally: Tally, waiting: list[str], denied_ok: bool, signal: int | None
         return Ending(subtype, code, tally.error)
     if waiting:
         return Ending(
-            "error_approval_pending", EXIT_APPROVAL, f"{', '.join(waiting)} waits for a decision: mltui experiments approve|reject"
+            "error_approval_pending",
+            EXIT_APPROVAL,
+            f"{', '.join(waiting)} waits for a decision: `mltui experiments approve {waiting[0]}` or reject, then resume the session",
         )
     if tally.denials and not denied_ok:
         return Ending("error_permission_denied", EXIT_DENIED, f"{len(tally.denials)} tool call(s) were denied")

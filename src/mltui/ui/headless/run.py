@@ -225,6 +225,8 @@ def _tell(event: Event) -> None:
             text = f"· {event.name}"
         case ToolCompleted(denied=True):
             text = f"! {event.content}"
+        case ToolCompleted(is_error=True):
+            text = f"! {event.name}: {event.content.strip().partition(chr(10))[0]}"
         case ModelRetrying():
             text = f"… try {event.attempt} failed ({event.error}); again in {event.delay:.0f} s"
         case ExperimentProposed(proposal=proposal):
