@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import PurePath
 
-from mltui.tools.shell_syntax import SimpleCommand
+from mltui.tools.simple_command import SimpleCommand
 
 READING = frozenset({"list", "show", "compare", "verify", "control", "--help", "-h", "--json", "--version"})
 """Words after `mltui experiments` that decide nothing."""

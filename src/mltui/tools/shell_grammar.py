@@ -15,8 +15,8 @@ from dataclasses import replace
 import tree_sitter_bash
 from tree_sitter import Language, Node, Parser
 
-from mltui.tools.shell_syntax import SimpleCommand, opaque
 from mltui.tools.shell_words import SHELLS, TRANSPARENT, Word, program, shell_call, unescape, unescape_quoted, unwrapped
+from mltui.tools.simple_command import SimpleCommand, opaque
 
 _PARSER = Parser(Language(tree_sitter_bash.language()))
 

@@ -2,43 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 
 from mltui.core.effects import Effect
+from mltui.tools.simple_command import BLANKS, SimpleCommand, opaque
 
 _LONGEST = 100_000
-_BLANKS = " \t\n"
-"""What bash takes for white space; a carriage return is none."""
-
-
-@dataclass(frozen=True, slots=True)
-class SimpleCommand:
-    """One command of a command line.
-
-    Attributes:
-        text: its source with single blanks between the words, assignments and wrappers kept, redirections left out.
-        words: the values of the words; a word that only the running shell knows keeps its source.
-        core: the words behind assignments and wrappers such as `timeout 5` or `env A=b`.
-        core_text: the source of those words.
-        opaque: what it would run cannot be told; no pattern may admit it.
-        writes: files that it is redirected to, relative to the folder in which the line starts;
-            None for one that only the running shell knows.
-    """
-
-    text: str
-    words: tuple[str, ...] = ()
-    core: tuple[str, ...] = ()
-    core_text: str = ""
-    opaque: bool = False
-    writes: tuple[str | None, ...] = ()
-
-
-def opaque(text: str) -> SimpleCommand:
-    """A command that could not be split."""
-    text = text.strip(_BLANKS)
-    return SimpleCommand(text=text, words=(text,), core=(text,), core_text=text, opaque=True)
 
 
 @lru_cache(maxsize=64)
@@ -47,7 +18,7 @@ def simple_commands(command: str) -> tuple[SimpleCommand, ...]:
 
     What cannot be split with certainty is one opaque command. Never raises.
     """
-    if not command.strip(_BLANKS):
+    if not command.strip(BLANKS):
         return ()
     if len(command) > _LONGEST:
         return (opaque(command),)
