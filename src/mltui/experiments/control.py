@@ -132,13 +132,16 @@ def _rules(section: Section) -> Iterable[_Rule]:
 def _named_files(section: Section, entrypoints: Iterable[EntryPoint], root: Path) -> dict[str, tuple[ExperimentKind, str]]:
     """Files that the configuration names without a pattern: those that hold parameters, and the entry points' scripts."""
     named: dict[str, tuple[ExperimentKind, str]] = {}
+    holding: dict[str, list[str]] = {}
     for name, parameter in section.space.items():
         file, _, key = parameter.key.partition(":")
         if not file or not key:
             raise ConfigError(
                 f"[experiments.space] {name}: key = {parameter.key!r} names no file and key", hint='Write key = "FILE:dotted.key".'
             )
-        named.setdefault(file.removeprefix("./"), ("hparam", f"holds the declared parameter {name}"))
+        holding.setdefault(file.removeprefix("./"), []).append(name)
+    for file, names in holding.items():
+        named[file] = ("hparam", f"holds the declared parameter{'s' if len(names) > 1 else ''} {', '.join(names)}")
     for entry in entrypoints:
         for script in entry.scripts:
             if (root / script).is_file():
