@@ -188,11 +188,11 @@ async def test_the_tree_is_as_before_whatever_is_written(
 ) -> None:
     path = root / "train.py"
     old, status = path.read_bytes(), path.stat()
-    await guard.before()
+    guard.remember()
     path.write_bytes(content)
     if mtime:
         os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
-    told = await guard.after()
+    told = guard.put_back()
     assert path.read_bytes() == old
     assert bool(told) == (content != old)
     if told:

@@ -44,22 +44,16 @@ class ControlledGuard:
         # Of its own, so that two sessions in one project do not share copies.
         self._copies = Copies(state / f"copies-{os.getpid()}-{secrets.token_hex(4)}")
 
-    async def before(self) -> None:
-        """Remembers the files as they are."""
-        await asyncio.to_thread(self._remember)
-
-    async def after(self) -> tuple[str, ...]:
-        """Moves changes to the draft and puts the files back. Returns a line for each, for the model and the person."""
-        return await asyncio.to_thread(self._put_back)
-
     def close(self) -> None:
         """Removes the copies."""
         self._copies.close()
 
-    def _remember(self) -> None:
+    def remember(self) -> None:
+        """Takes the files as they are."""
         self._copies.remember(self._files())
 
-    def _put_back(self) -> tuple[str, ...]:
+    def put_back(self) -> tuple[str, ...]:
+        """Moves changes to the draft and puts the files back. Returns a line for each, for the model and the person."""
         notes: list[str] = []
         kept = self._copies.kept
         for path, known in kept.items():
@@ -194,11 +188,19 @@ class GuardedShell:
 
     async def _before(self) -> None:
         self.alarms = ()
-        await self._guard.before()
-        if self._own is not None:
-            await asyncio.to_thread(self._own.before)
+        await asyncio.to_thread(self._remember_all)
 
     async def _after(self) -> tuple[str, ...]:
+        return await asyncio.to_thread(self._put_all_back)
+
+    # Each in one thread: every change of threads costs as much as the look itself.
+
+    def _remember_all(self) -> None:
+        self._guard.remember()
         if self._own is not None:
-            self.alarms = await asyncio.to_thread(self._own.after)
-        return (*self.alarms, *await self._guard.after())
+            self._own.before()
+
+    def _put_all_back(self) -> tuple[str, ...]:
+        if self._own is not None:
+            self.alarms = self._own.after()
+        return (*self.alarms, *self._guard.put_back())
