@@ -22,8 +22,6 @@ from mltui.ui.session import AgentSession, OpenSession
 
 _EXIT_CODES = {
     "completed": 0,
-    "denied": 3,
-    "approval_pending": 4,
     "auth": 41,
     "max_turns": 53,
     "max_budget_usd": 53,
