@@ -284,3 +284,20 @@ def test_loading_imports_nothing_heavy(project: Path) -> None:
         "importlib.metadata",
     }
     assert not heavy & set(run.stdout.split())
+
+
+@pytest.mark.parametrize(
+    ("setting", "key"),
+    [
+        ('[model]\narchitect = "opus"\n', "model.architect"),
+        ('[model]\nfallback = ["haiku"]\n', "model.fallback"),
+        ('[experiments]\nunplanned_training = "record"\n', "experiments.unplanned_training"),
+    ],
+)
+def test_a_setting_without_effect_is_said_to_have_none(project: Path, environ: dict[str, str], setting: str, key: str) -> None:
+    write(project / ".mltui/config.toml", setting)
+
+    (warning,) = loader.load(project, environ).warnings
+
+    assert f"`{key}` has no effect in this version" in warning
+    assert "config.toml" in warning

@@ -21,6 +21,16 @@ from mltui.core.errors import ConfigError
 ADDITIVE: frozenset[KeyPath] = frozenset({("permissions", "allow"), ("permissions", "ask"), ("permissions", "deny")})
 """Lists that add up over the layers, so that a nearer file cannot drop a rule that denies. Other lists replace."""
 
+WITHOUT_EFFECT: Mapping[str, str] = MappingProxyType(
+    {
+        "model.architect": "choose it with --model or /model",
+        "model.small": "nothing asks a small model yet",
+        "model.fallback": "a model that fails is tried again, and not replaced",
+        "experiments.unplanned_training": "training outside a proposal is always refused",
+    }
+)
+"""Settings that are known and checked, that this version does not act on, and what holds instead. Whoever sets one is told."""
+
 NO_OVERRIDES: Mapping[str, Any] = MappingProxyType({})
 
 
@@ -58,6 +68,9 @@ def load(cwd: Path, environ: Mapping[str, str], overrides: Mapping[str, Any] = N
         config = Config.model_validate(values)
     except ValidationError as error:
         raise _first_of(problems(error, layers, values)) from error
+    warnings += [
+        f"{origins[key]}: `{key}` has no effect in this version: {instead}" for key, instead in WITHOUT_EFFECT.items() if key in origins
+    ]
     return LoadedConfig(config, origins, tuple(warnings), project_root(cwd))
 
 
