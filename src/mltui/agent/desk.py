@@ -91,9 +91,8 @@ class Desk:
 
     async def _follow(self, proposal_id: str, seconds: float) -> ToolResult:
         """Shows the runs as they go. They are a process of their own: leaving here does not end them."""
-        deadline = time.monotonic() + seconds
         try:
-            async with asyncio.timeout(max(0.0, deadline - time.monotonic())):
+            async with asyncio.timeout(seconds):
                 async for event in self.experiments.follow(proposal_id):
                     await self.emit(event)
                     if isinstance(event, ExperimentFinished):
