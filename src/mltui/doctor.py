@@ -31,11 +31,13 @@ from mltui.config.loader import load
 from mltui.config.schema import Config
 from mltui.config.sources import mask_url
 from mltui.core.errors import MltuiError
+from mltui.experiments.promotion_watch import promotion_problems
 from mltui.experiments.service import Experiments
 from mltui.experiments.tracking.place import database_file, tracking_uri
 from mltui.models import registry
 from mltui.models.credentials import credentials_for, variables_of
 from mltui.personas import loader as personas
+from mltui.sandbox import choose
 
 Status = Literal["ok", "warn", "fail"]
 
@@ -106,6 +108,7 @@ class _Diagnosis:
             "mlflow": lambda: _package("mlflow", "mlflow", "fail", "pip install mltui brings it: install mltui again"),
             "tracking": self._tracking,
             "journal": self._journal,
+            "promotion": self._promotion,
             "sandbox": self._sandbox,
             "gpu": self._gpu,
             "terminal": self._terminal,
@@ -216,12 +219,15 @@ class _Diagnosis:
         count = Experiments.open(self._root, self._config).verify()
         return Check("journal", "ok", f"{count} records, unbroken")
 
+    def _promotion(self) -> Check:
+        problems = promotion_problems(self._root, self._config, self._environ)
+        if problems:
+            return Check("promotion", "warn", "; ".join(problems), "mltui promote status")
+        return Check("promotion", "ok", "nothing that is in use was changed outside mltui, as far as a quick look shows")
+
     def _sandbox(self) -> Check:
-        bubblewrap = "bubblewrap" if shutil.which("bwrap", path=self._environ.get("PATH")) else ""
-        abi = _landlock_abi()
-        there = " and ".join(filter(None, (bubblewrap, f"Landlock (ABI {abi})" if abi else ""))) or "neither bubblewrap nor Landlock"
-        text = f"this version runs Bash without a sandbox (this machine has {there})"
-        return Check("sandbox", "warn", text, "Changes that Bash makes to files under experiment are found after each command and put back")
+        sandbox = choose(self._config.sandbox, self._environ)
+        return Check("sandbox", "ok" if sandbox.name == "bubblewrap" else "warn", sandbox.describe(), sandbox.hint())
 
     def _gpu(self) -> Check:
         program = shutil.which("nvidia-smi", path=self._environ.get("PATH"))
@@ -300,16 +306,6 @@ def _migrations() -> tuple[frozenset[str], str | None]:
     older = {found[1] for text in texts if (found := re.search(r"^down_revision = [\"'](\w+)", text, re.MULTILINE))}
     newest = known - older
     return frozenset(known), newest.pop() if len(newest) == 1 else None
-
-
-def _landlock_abi() -> int:
-    """The version of Landlock that the kernel offers; 0 where it offers none (landlock_create_ruleset(2))."""
-    if sys.platform != "linux":
-        return 0
-    import ctypes
-
-    create_ruleset, ask_version = 444, 1
-    return max(0, ctypes.CDLL(None).syscall(create_ruleset, None, 0, ask_version))
 
 
 def _first_line(text: str) -> str:

@@ -24,6 +24,7 @@ from mltui.config.schema import Config, PermissionMode
 from mltui.core.approval import Approver, TrustRequest
 from mltui.core.errors import TrustError, UsageError
 from mltui.core.events import SessionStarted
+from mltui.experiments.promotion_watch import promotion_problems
 from mltui.experiments.service import Experiments
 from mltui.models import catalogue, registry
 from mltui.models.base import Model
@@ -259,7 +260,7 @@ class _Assembly:
             limits=limits,
             persona_name=persona.name,
             theme=self.config.ui.theme,
-            notices=(*self.loaded.warnings, *self._persona_problems(persona), *notices),
+            notices=(*self.loaded.warnings, *self._persona_problems(persona), *promotion_problems(experiments.root, self.config), *notices),
         )
 
     async def _named_model(self, name: str) -> Model:
@@ -294,4 +295,4 @@ def _implied(name: str, granted: tuple[str, ...]) -> bool:
     """Tools that a persona has without naming them: notes and questions, and with anything that acts the road to an experiment."""
     if name in ("TodoWrite", "AskUserQuestion", "ExperimentStatus"):
         return bool(granted)
-    return name in ("ProposeExperiment", "ConcludeExperiment") and not {"Edit", "Write", "Bash"}.isdisjoint(granted)
+    return name in ("ProposeExperiment", "ConcludeExperiment", "Promote") and not {"Edit", "Write", "Bash"}.isdisjoint(granted)

@@ -22,7 +22,7 @@ from mltui.agent.gate import Gate
 from mltui.agent.loop import TurnStopped
 from mltui.agent.policy import MODES, Policy
 from mltui.config.schema import Config, Permissions
-from mltui.core.approval import ApprovalRequest, Decision, PermissionRequest, TrustRequest
+from mltui.core.approval import ApprovalRequest, Approver, Decision, PermissionRequest, TrustRequest
 from mltui.core.events import ApprovalRequested, ApprovalResolved, Event, ToolCompleted, ToolStarted
 from mltui.core.messages import ToolCall
 from mltui.experiments.service import Experiments
@@ -109,11 +109,17 @@ class Bench:
         permissions = Permissions.model_validate(rules)
         policy = Policy.build(permissions, workspace, mode=mode, guarded=[self.top / "home"])  # type: ignore[arg-type]
         self.allow = policy.allow
+        self.policy = policy
+        self.experiments = Experiments.open(self.root, CONFIG)
+        self.use(self.approver)
+
+    def use(self, approver: Approver) -> None:
+        """A gate whose questions go to this approver."""
         self.gate = Gate(
             catalog(),
-            policy=policy,
-            approver=self.approver,
-            experiments=Experiments.open(self.root, CONFIG),
+            policy=self.policy,
+            approver=approver,
+            experiments=self.experiments,
             session_id="s",
             author="model:test",
             environ={"PATH": os.environ["PATH"], "MLTUI_HOME": str(self.top / "home")},

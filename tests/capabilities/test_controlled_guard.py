@@ -9,28 +9,19 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from mltui.capabilities import controlled_copies, controlled_guard
-from mltui.capabilities.controlled_guard import ControlledGuard, GuardedShell
+from mltui.capabilities import controlled_copies, putting_back
+from mltui.capabilities.controlled_guard import ControlledGuard
+from mltui.capabilities.guarded_shell import GuardedShell
 from mltui.capabilities.shell import CommandShell
-from mltui.core.experiment import ControlledChange
 from tests.capabilities.conftest import FolderDraft, silent, write_files
-
-CONTROLLED = ("train.py", "conf/optim.yaml", "prompts/system.txt")
+from tests.capabilities.guarding import guarding
 
 
 @pytest.fixture
 def guard(root: Path, draft: FolderDraft) -> Iterator[ControlledGuard]:
     write_files(root, {"train.py": "lr = 0.1\n", "conf/optim.yaml": "lr: 0.1\n", "free.py": "x = 1\n"})
-
-    def files() -> list[Path]:
-        return [path for path in sorted(root.rglob("*")) if path.relative_to(root).as_posix() in CONTROLLED and not path.is_dir()]
-
-    def explain(path: Path) -> ControlledChange | None:
-        return ControlledChange(path=path.relative_to(root).as_posix(), kind="train", reason="declared")
-
-    guard = ControlledGuard(files=files, explain=explain, draft=draft, state=root / ".mltui" / "tmp")
-    yield guard
-    guard.close()
+    with guarding(root, draft) as guard:
+        yield guard
 
 
 @pytest.fixture
@@ -114,7 +105,7 @@ async def test_a_new_link_under_experiment_is_set_aside(shell: GuardedShell, roo
 
 
 async def test_what_is_too_large_for_the_draft_is_set_aside(shell: GuardedShell, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(controlled_guard, "ON_DISK", 20)
+    monkeypatch.setattr(putting_back, "LARGEST", 20)
     (note,) = await notes(shell, "seq 100 > train.py")
     assert (root / "train.py").read_text() == "lr = 0.1\n"
     assert Path(note.rpartition(" ")[2]).read_text().endswith("\n100\n")
@@ -156,18 +147,8 @@ async def test_an_interrupted_command_keeps_nothing_either(shell: GuardedShell, 
     assert draft.read(root / "train.py") == b"x\n"
 
 
-async def test_large_files_are_kept_as_copies(shell: GuardedShell, root: Path, draft: FolderDraft, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(controlled_copies, "IN_MEMORY", 4)
-    for attempt in range(2):
-        (note,) = await notes(shell, f"echo {attempt} >> train.py")
-        assert ("moved to the draft" in note) == (attempt == 0)
-        assert (root / "train.py").read_text() == "lr = 0.1\n"
-    assert draft.read(root / "train.py") == b"lr = 0.1\n0\n"
-
-
 async def test_too_large_a_file_is_at_least_reported(shell: GuardedShell, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(controlled_copies, "IN_MEMORY", 4)
-    monkeypatch.setattr(controlled_copies, "ON_DISK", 4)
+    monkeypatch.setattr(controlled_copies, "LARGEST", 4)
     (note,) = await notes(shell, "echo 1 >> train.py")
     assert "too large" in note
     assert (root / "train.py").read_text() == "lr = 0.1\n1\n"

@@ -11,8 +11,10 @@ from pathlib import Path
 import pytest
 
 from mltui import doctor
+from mltui.config.schema import Sandbox
 from mltui.config.trust import trust
 from mltui.doctor import Check
+from mltui.sandbox import choose
 
 KEY = "sk-very-secret"
 
@@ -78,8 +80,22 @@ def test_a_sound_machine(repository: Path, machine: dict[str, str]) -> None:
     ):
         assert checks[name].status == "ok", checks[name]
     assert "ANTHROPIC_API_KEY" in checks["model"].text
-    assert "without a sandbox" in checks["sandbox"].text
-    assert "put back" in checks["sandbox"].hint
+    sandbox = choose(Sandbox(), machine)
+    assert checks["sandbox"].text == sandbox.describe()
+    assert checks["sandbox"].status == ("ok" if sandbox.name == "bubblewrap" else "warn")
+
+
+def test_a_sandbox_that_is_missing_is_told_with_what_to_do(repository: Path, machine: dict[str, str]) -> None:
+    settings = Path(machine["MLTUI_HOME"]) / "config.toml"
+    settings.write_text("[sandbox]\nenabled = false\n")
+    check = next(check for check in doctor.diagnose(repository, machine) if check.name == "sandbox")
+    assert check.status == "warn"
+    assert "with all your rights" in check.text
+    assert check.hint
+    settings.write_text("[sandbox]\nenabled = false\nrequire = true\n")
+    check = next(check for check in doctor.diagnose(repository, machine) if check.name == "sandbox")
+    assert check.status == "fail"
+    assert "required" in check.text
 
 
 def test_credentials_are_named_and_never_shown(repository: Path, machine: dict[str, str]) -> None:

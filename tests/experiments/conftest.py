@@ -7,6 +7,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+import psutil
 import pytest
 
 from mltui.config.schema import ChoiceParameter, Config, FloatParameter, IntParameter, MetricsSource, Tracking
@@ -37,6 +38,18 @@ schedule: cosine
 
 def git(root: Path, *arguments: str) -> str:
     return subprocess.run(["git", *arguments], cwd=root, check=True, capture_output=True, text=True).stdout
+
+
+def run_processes(root: Path) -> list[int]:
+    """Ids of the processes that belong to runs of the project; inside a sandbox they know themselves by others."""
+    found: list[int] = []
+    for process in psutil.process_iter():
+        try:
+            if process.environ().get("MLTUI_RUN_DIR", "").startswith(f"{root}/.mltui/jobs/"):
+                found.append(process.pid)
+        except psutil.Error:
+            continue
+    return sorted(found)
 
 
 @dataclass

@@ -79,6 +79,8 @@ def test_the_hash_covers_what_is_approved_and_only_that(project: Project) -> Non
         {"metric": proposal.metric.model_copy(update={"direction": "minimize"})},
         {"guardrails": (Guardrail(name="loss", margin="5%"),)},
         {"data": proposal.data[1:]},
+        {"environment": "0" * 64},
+        {"evaluate": "python judge.py"},
     ):
         assert proposal_hash(proposal.model_copy(update=change)) != proposal.hash, change
     assert proposal_hash(proposal.model_copy(update={"title": "Another title"})) == proposal.hash

@@ -160,6 +160,7 @@ class FakeSession:
         self.mode: PermissionMode = "default"
         self.model_info = ModelInfo(id="fake:one", context_window=8000, note="It only plays a part.")
         self.persona_name = "ml-engineer"
+        self.sandbox = "bubblewrap"
         self.workspace = Workspace(cwd=Path("/p"), roots=(Path("/p"),))
         self.draft_paths: tuple[str, ...] = ("train.py",)
         self.notices: tuple[str, ...] = ("A notice.",)

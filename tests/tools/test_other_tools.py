@@ -31,6 +31,7 @@ def test_the_catalogue_is_stable() -> None:
         "Read",
         "Write",
         "Edit",
+        "NotebookEdit",
         "Glob",
         "Grep",
         "Bash",

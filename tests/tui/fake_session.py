@@ -28,7 +28,7 @@ from mltui.core.events import (
     TurnCompleted,
     TurnStarted,
 )
-from mltui.core.experiment import Approval, Experiment
+from mltui.core.experiment import Answer, Approval, Exchange, Experiment, Origin, ProposalEdits
 from mltui.core.messages import AssistantMessage, Text, ToolCall, Usage
 from mltui.models.base import ModelInfo
 from mltui.tools.base import Workspace
@@ -93,11 +93,27 @@ class FakeExperiments:
         self.all[id_] = self.get(id_).model_copy(update=changes)
         return self.all[id_]
 
-    def decide(self, proposal_id: str, *, answer: Literal["approve", "reject", "hold"], by: str, reason: str = "") -> Experiment:
+    def decide(self, proposal_id: str, *, answer: Answer, by: str, reason: str = "", origin: Origin | None = None) -> Experiment:
         self.calls.append(("decide", proposal_id, answer, reason))
         proposal = self.get(proposal_id).proposal
-        approval = Approval(proposal_id=proposal_id, proposal_hash=proposal.hash, answer=answer, by=by, at=time.time(), reason=reason)
-        return self._change(proposal_id, state={"approve": "approved", "reject": "rejected", "hold": "held"}[answer], approval=approval)
+        approval = Approval(
+            proposal_id=proposal_id, proposal_hash=proposal.hash, answer=answer, by=by, at=time.time(), reason=reason, origin=origin
+        )
+        if self.get(proposal_id).state not in ("proposed", "held"):
+            raise ProposalError(f"{proposal_id} was decided meanwhile by bob")
+        states = {"approve": "approved", "reject": "rejected", "hold": "held", "ask": "held", "maintenance": "maintenance"}
+        asked = (Exchange(question=reason, by=by),) if answer == "ask" else ()
+        exchanges = (*self.get(proposal_id).exchanges, *asked)
+        return self._change(proposal_id, state=states[answer], approval=approval, exchanges=exchanges)
+
+    def revise(self, proposal_id: str, edits: ProposalEdits, *, by: str, origin: Origin | None = None) -> Experiment:
+        self.calls.append(("revise", proposal_id, edits.model_dump_json(exclude_defaults=True)))
+        old = self.get(proposal_id)
+        new = f"P-{len(self.all) + 1:04d}"
+        self._change(proposal_id, state="superseded", superseded_by=new)
+        changed = {"id": new, "seeds": edits.seeds or old.proposal.seeds, "supersedes": proposal_id}
+        self.all[new] = old.model_copy(update={"proposal": old.proposal.model_copy(update=changed)})
+        return self.all[new]
 
     def start(self, proposal_id: str) -> str:
         self.calls.append(("start", proposal_id))
@@ -108,11 +124,11 @@ class FakeExperiments:
         self.calls.append(("stop", proposal_id))
         self._change(proposal_id, state="stopped")
 
-    def accept(self, proposal_id: str, *, by: str) -> Experiment:
+    def accept(self, proposal_id: str, *, by: str, origin: Origin | None = None) -> Experiment:
         self.calls.append(("accept", proposal_id))
         return self._change(proposal_id, state="accepted", decided_by=by)
 
-    def discard(self, proposal_id: str, *, by: str) -> Experiment:
+    def discard(self, proposal_id: str, *, by: str, origin: Origin | None = None) -> Experiment:
         self.calls.append(("discard", proposal_id))
         return self._change(proposal_id, state="discarded", decided_by=by)
 
@@ -155,6 +171,7 @@ class FakeSession:
         self.model_info = ModelInfo("anthropic/claude-sonnet-4-5", context_window=200_000, note=note)
         self.persona_name = "ml-engineer"
         self.theme = ""
+        self.sandbox = "bubblewrap"
         self.workspace = Workspace(cwd=CWD, roots=(CWD,))
         self.draft_paths: tuple[str, ...] = ()
         self.notices = notices

@@ -6,18 +6,22 @@ import time
 
 from mltui.core.experiment import (
     Approval,
+    BaselineSummary,
     Budget,
     Comparison,
     Conclusion,
     ControlledChange,
     DataVersion,
+    Estimate,
     Experiment,
     ExperimentKind,
     ExperimentState,
     Guardrail,
     Metric,
     ParameterChange,
+    Power,
     Proposal,
+    Review,
     Run,
 )
 
@@ -137,3 +141,22 @@ def experiment(state: ExperimentState = "proposed", **changes: object) -> Experi
         else (),
         message="1 of 12 runs failed" if state == "failed" else "",
     )
+
+
+def reviewed(**changes: object) -> Proposal:
+    """Returns: a proposal of which everything is known that can be."""
+    known: dict[str, object] = {
+        "environment": "5f1d7c3ab09e4412" * 4,
+        "evaluate": "python evaluate.py --predictions {run}/predictions.csv --out {run}/metrics.json",
+        "review": Review(
+            baseline=BaselineSummary(mean=0.94152, std=0.0038, n=6, source="B-0001"),
+            power=Power(std=0.0046, n=6, detectable=0.0066, needed_n=9, basis="paired differences of P-0004"),
+            estimate=Estimate(minutes=4.2, runs=12, reused=6, basis="42 s a run in B-0001"),
+            warnings=(
+                "6 pairs find a difference of 0.0066; the one worth having is 0.005. With 9 seeds it would be seen.",
+                "The data is not that of P-0006, the last experiment.",
+            ),
+        ),
+    }
+    made = {key: changes.pop(key) for key in ("id", "kind", "title", "created") if key in changes}
+    return proposal(**made).model_copy(update={**known, **changes})  # type: ignore[arg-type]

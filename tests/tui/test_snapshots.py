@@ -7,14 +7,17 @@ from typing import Any
 
 import pytest
 
+from mltui.core.approval import ExperimentRequest
 from mltui.core.events import ExperimentDecided, ExperimentProgressed, ExperimentProposed, ExperimentStarted
+from mltui.core.experiment import Exchange, Experiment
 
-from .driving import app_with, idle, until
+from .driving import app_with, idle, screen_text, until
 from .fake_session import FakeExperiments, call, said, streamed, tool
-from .samples import experiment, proposal
-from .test_panes import EXPERIMENT, KEEP, PERMISSION, QUESTION
+from .samples import experiment, proposal, reviewed
+from .test_panes import CALL, EXPERIMENT, KEEP, PERMISSION, QUESTION
 
 SIZES = {"wide": (120, 40), "usual": (80, 24), "narrow": (40, 20)}
+ROOMY = {"roomy": (150, 44)}
 ANSWER = """The loss **oscillates** in the last ten epochs: a step of `lr = 0.1` is too large there.
 
 ## What I found
@@ -52,6 +55,17 @@ LOG = (
     experiment("compared", id="P-0003", title="Cosine schedule", kind="train"),
     experiment(id="P-0004", title="Macro F1 in place of accuracy", kind="eval"),
 )
+REVIEWED = ExperimentRequest(id="1", call=CALL, proposal=reviewed())
+PENDING = (
+    experiment(id="P-0004", title="Macro F1 in place of accuracy", kind="eval"),
+    experiment("held", id="P-0005", title="A cosine schedule with warm-up", kind="train"),
+    Experiment(proposal=reviewed(), state="proposed"),
+    Experiment(
+        proposal=reviewed(id="P-0008", kind="prompt", title="A shorter system prompt", parameters=()),
+        state="held",
+        exchanges=(Exchange(question="Why shorter?", by="anna"),),
+    ),
+)
 
 
 def on_pane(pilot: Any) -> Callable[[], object]:
@@ -73,6 +87,46 @@ def test_panes(request_: Any, size: str, snap_compare: Any) -> None:
         await pilot.pause(0.1)
 
     assert snap_compare(app_with([*CHAT[:7], request_], prompt="Go on"), terminal_size=SIZES[size], run_before=wait)
+
+
+@pytest.mark.usefixtures("quick_panes")
+@pytest.mark.parametrize("keys", [[], ["e", "tab"], ["m"], ["d"]], ids=["warnings", "form", "note", "diff"])
+@pytest.mark.parametrize("size", [*SIZES, "roomy"])
+def test_reviewed_proposal(size: str, keys: list[str], snap_compare: Any) -> None:
+    async def wait(pilot: Any) -> None:
+        await until(pilot, on_pane(pilot))
+        pilot.app.status_line.put(activity="")
+        await pilot.press(*keys)
+        for box in pilot.app.screen.query("Input"):
+            box.cursor_blink = False
+        await pilot.pause(0.2)
+
+    assert snap_compare(app_with([REVIEWED], prompt="Go on"), terminal_size=(SIZES | ROOMY)[size], run_before=wait)
+
+
+@pytest.mark.usefixtures("quick_panes")
+def test_answered_question(snap_compare: Any) -> None:
+    async def wait(pilot: Any) -> None:
+        await until(pilot, on_pane(pilot))
+        pilot.app.status_line.put(activity="")
+        await pilot.pause(0.1)
+
+    answer = "One change at a time: the batch size moves the noise too, and then the two could not be told apart."
+    exchanges = (Exchange(question="Why not also the batch size?", by="anna", answer=answer),)
+    request = REVIEWED.model_copy(update={"exchanges": exchanges})
+    assert snap_compare(app_with([request], prompt="Go on"), terminal_size=SIZES["usual"], run_before=wait)
+
+
+@pytest.mark.parametrize("size", [*SIZES, "roomy"])
+def test_review(size: str, snap_compare: Any) -> None:
+    async def wait(pilot: Any) -> None:
+        await until(pilot, lambda: pilot.app.session)
+        pilot.app.review()
+        await until(pilot, lambda: "P-0004" in screen_text(pilot.app))
+        await pilot.press("down", "space")
+        await pilot.pause(0.2)
+
+    assert snap_compare(app_with(experiments=FakeExperiments(*PENDING)), terminal_size=(SIZES | ROOMY)[size], run_before=wait)
 
 
 @pytest.mark.parametrize("size", SIZES)

@@ -6,11 +6,13 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from functools import partial
 from uuid import uuid4
 
+from mltui.agent.promotion_desk import promote
 from mltui.core.approval import ApprovalRequest, Decision, ExperimentRequest, KeepRequest
 from mltui.core.data import JsonObject
-from mltui.core.errors import ExperimentError, UndeclaredEffectError
+from mltui.core.errors import ApprovalVoidError, ExperimentError, UndeclaredEffectError
 from mltui.core.events import (
     Emit,
     ExperimentConcluded,
@@ -22,10 +24,15 @@ from mltui.core.events import (
 )
 from mltui.core.experiment import Conclusion, Experiment, ProposalRequest, Recommendation
 from mltui.core.messages import ToolCall, ToolResult
+from mltui.experiments.intake import OPEN
+from mltui.experiments.origin import origin as origin_of
 from mltui.experiments.service import Experiments
 
 PROPOSAL_WAIT = 600.0
 """Seconds that a proposing call waits for the runs before it comes back and leaves them running."""
+
+TRIES = 4
+"""Questions about one proposal before it is left to wait: an answer that cannot be carried out is asked again."""
 
 Ask = Callable[[ApprovalRequest], Awaitable[Decision]]
 
@@ -51,36 +58,121 @@ class Desk:
     doubted: set[str] = field(default_factory=set[str])
 
     async def propose(self, request: ProposalRequest) -> ToolResult:
-        """Makes the proposal, has it decided, and if it is approved runs it and waits for the comparison."""
+        """Makes the proposal, has it decided, and if it is approved runs it and waits for the comparison.
+
+        The plan of an earlier proposal is not asked about again: what was said to it holds.
+        """
         self._need("propose")
         proposal = await asyncio.to_thread(self.experiments.propose, request, session_id=self.session_id, author=self.author)
+        experiment = await asyncio.to_thread(self.experiments.get, proposal.id)
+        if experiment.state != "proposed":
+            return await self._known(experiment)
         await self.emit(ExperimentProposed(proposal=proposal))
-        decision = await self.ask(ExperimentRequest(id=uuid4().hex, call=self.call, proposal=proposal))
-        answer = "hold" if decision.answer == "stop" else decision.answer
-        # The log screen or another terminal may have decided while this question was open.
-        current = await asyncio.to_thread(self.experiments.get, proposal.id)
-        if current.state in ("proposed", "held"):
-            await asyncio.to_thread(self.experiments.decide, proposal.id, answer=answer, by=decision.by, reason=decision.reason)
-            await self.emit(ExperimentDecided(proposal_id=proposal.id, answer=answer, by=decision.by, reason=decision.reason))
-        elif current.approval is not None:
-            # What was decided there holds, with its reason.
-            answer = "reject" if current.state == "rejected" else "approve"
-            decision = Decision(answer=answer, by=current.approval.by, reason=current.approval.reason)
-        if answer == "approve":
-            return await self._run(proposal.id)
-        details: JsonObject = {"experiment_id": proposal.id, "state": "held" if answer == "hold" else "rejected"}
-        if answer == "hold":
-            return ToolResult(
-                content=f"{proposal.id} is in the experiment log and waits for a person's decision{_because(decision.reason)}. "
-                "Nothing was run and the working tree is unchanged. Do what else can be done, then end your turn and say that it waits.",
-                details=details,
-            )
-        return ToolResult(
-            content=f"{proposal.id} was rejected by {decision.by}{_because(decision.reason)}. Nothing was run and the working tree "
-            "is unchanged; the edits are still in the draft. Take the reason into account before you propose again.",
-            is_error=True,
-            details=details,
-        )
+        return await self._decided(experiment)
+
+    async def answer(self, experiment_id: str, answer: str) -> ToolResult:
+        """Records the answer to the person's question and has the proposal decided."""
+        self._need("propose")
+        experiment = await asyncio.to_thread(self.experiments.answer, experiment_id, answer, by=self.author)
+        return await self._decided(experiment)
+
+    async def _decided(self, experiment: Experiment) -> ToolResult:
+        """Asks until an answer can be carried out; a person's slip is shown to them and asked again."""
+        for _ in range(TRIES):
+            proposal = experiment.proposal
+            request = ExperimentRequest(id=uuid4().hex, call=self.call, proposal=proposal, exchanges=experiment.exchanges)
+            decision = await self.ask(request)
+            # The log screen or another terminal may have decided while this question was open.
+            experiment = await asyncio.to_thread(self.experiments.get, proposal.id)
+            if experiment.state not in OPEN:
+                break
+            try:
+                experiment = await self._carry_out(experiment, decision)
+            except ApprovalVoidError as error:
+                await self.emit(Notice(level="warning", text=f"{error}"))
+                experiment = await self._renewed(experiment)
+                continue
+            except ExperimentError as error:
+                await self.emit(Notice(level="error", text=str(error)))
+                experiment = await asyncio.to_thread(self.experiments.get, experiment.id)
+                if experiment.state in OPEN:
+                    continue
+            break
+        return await self._known(experiment)
+
+    async def _carry_out(self, experiment: Experiment, decision: Decision) -> Experiment:
+        """Raises: ExperimentError: the decision cannot be what it says; nothing was decided, or it says what was."""
+        id_, log = experiment.id, self.experiments
+        origin = await asyncio.to_thread(origin_of, log.root, _via(decision))
+        if decision.approved and decision.edits is not None and not decision.edits.empty:
+            revised = await asyncio.to_thread(log.revise, id_, decision.edits, by=decision.by, reason=decision.reason, origin=origin)
+            await self.emit(ExperimentProposed(proposal=revised))
+            id_, answer = revised.id, "approve"
+        else:
+            answer = "hold" if decision.answer == "stop" else decision.answer
+            # A front-end asks twice before it answers `maintenance` for evaluation or data.
+            decide = partial(log.decide, answer=answer, by=decision.by, reason=decision.reason, origin=origin, confirmed=True)
+            await asyncio.to_thread(decide, id_)
+        await self.emit(ExperimentDecided(proposal_id=id_, answer=answer, by=decision.by, reason=decision.reason))
+        return await asyncio.to_thread(log.get, id_)
+
+    async def _renewed(self, experiment: Experiment) -> Experiment:
+        """The same change with the data and the environment of now."""
+        proposal = await asyncio.to_thread(self.experiments.refresh, experiment.id, by=self.author)
+        await self.emit(ExperimentProposed(proposal=proposal))
+        return await asyncio.to_thread(self.experiments.get, proposal.id)
+
+    async def _known(self, experiment: Experiment) -> ToolResult:
+        """What an experiment's state says to whoever proposed it."""
+        proposal, approval = experiment.proposal, experiment.approval
+        by, reason = (approval.by, approval.reason) if approval else ("", experiment.message)
+        details: JsonObject = {"experiment_id": proposal.id, "state": experiment.state}
+        match experiment.state:
+            case "approved":
+                return await self._start_approved(experiment)
+            case "running":
+                return await self._follow(proposal.id, PROPOSAL_WAIT)
+            case "held" if approval is not None and approval.answer == "ask":
+                return ToolResult(
+                    content=f"{by} asks about {proposal.id}: {reason}\n"
+                    f"Answer with ProposeExperiment, experiment_id {proposal.id} and answer. They decide then; nothing was run.",
+                    details=details,
+                )
+            case "proposed" | "held":
+                details["state"] = "held"
+                return ToolResult(
+                    content=f"{proposal.id} is in the experiment log and waits for a person's decision{_because(reason)}. "
+                    "Nothing was run and the working tree is unchanged. Do what else can be done, "
+                    "then end your turn and say that it waits.",
+                    details=details,
+                )
+            case "rejected":
+                return ToolResult(
+                    content=f"{proposal.id} was rejected by {by}{_because(reason)}. Nothing was run and the working tree "
+                    "is unchanged; the edits are still in the draft. Take the reason into account before you propose again.",
+                    is_error=True,
+                    details=details,
+                )
+            case "maintenance":
+                return ToolResult(
+                    content=f"{by} lets {proposal.id} through as maintenance, but it could not be put into the working tree yet. "
+                    f"A person finishes it with: mltui experiments accept {proposal.id} (or discard).",
+                    is_error=True,
+                    details=details,
+                )
+            case "accepted" if approval is not None and approval.answer == "maintenance":
+                return ToolResult(
+                    content=f"{by} let {proposal.id} through as maintenance{_because(reason)}: the change is in the working tree. "
+                    "Nothing was run, so claim nothing about what it does to the results.",
+                    details=details,
+                )
+            case _:
+                return describe(experiment)
+
+    async def _start_approved(self, experiment: Experiment) -> ToolResult:
+        if experiment.id in self.doubted and not await self._confirmed(experiment):
+            return ToolResult(content=f"{experiment.id} waits for a person to confirm its approval.", details={"state": "approved"})
+        return await self._run(experiment.id)
 
     async def _run(self, proposal_id: str) -> ToolResult:
         experiment = await asyncio.to_thread(self.experiments.get, proposal_id)
@@ -110,9 +202,7 @@ class Desk:
             return ToolResult(content="\n".join(lines) or "There are no experiments yet.")
         experiment = await asyncio.to_thread(self.experiments.get, experiment_id)
         if experiment.state == "approved":
-            if experiment.id in self.doubted and not await self._confirmed(experiment):
-                return ToolResult(content=f"{experiment.id} waits for a person to confirm its approval.", details={"state": "approved"})
-            return await self._run(experiment.id)
+            return await self._start_approved(experiment)
         if experiment.state == "running" and wait_seconds > 0:
             return await self._follow(experiment.id, wait_seconds)
         return describe(experiment)
@@ -135,13 +225,14 @@ class Desk:
         await self.emit(ExperimentConcluded(proposal_id=experiment.id, conclusion=conclusion))
         decision = await self.ask(KeepRequest(id=uuid4().hex, call=self.call, experiment=experiment))
         details: JsonObject = {"experiment_id": experiment.id}
-        if decision.answer in ("hold", "stop"):
+        if decision.answer not in ("approve", "reject"):
             return ToolResult(
                 content=f"The interpretation of {experiment.id} is recorded. Whether the change is kept is still open.", details=details
             )
         try:
             settle = self.experiments.accept if decision.approved else self.experiments.discard
-            await asyncio.to_thread(settle, experiment.id, by=decision.by)
+            origin = await asyncio.to_thread(origin_of, self.experiments.root, _via(decision))
+            await asyncio.to_thread(settle, experiment.id, by=decision.by, origin=origin)
         except ExperimentError as error:
             await self.emit(Notice(level="error", text=str(error)))
             return ToolResult(content=f"The decision could not be carried out: {error}", is_error=True, details=details)
@@ -152,9 +243,21 @@ class Desk:
         )
         return ToolResult(content=f"{decision.by} {outcome} {experiment.id}{_because(decision.reason)}: {where}.", details=details)
 
+    async def promote(self, experiment_id: str, alias: str) -> ToolResult:
+        """Judges the promotion by the journal, and asks a person if nothing is missing."""
+        self._need("promote")
+        return await promote(self.experiments, self.call, self.ask, self.author, experiment_id, alias)
+
     def _need(self, kind: str) -> None:
         if kind not in self.may:
             raise UndeclaredEffectError(f"{self.call.name} did not declare the effect {kind!r}")
+
+
+def _via(decision: Decision) -> str:
+    """How the decision came, for the journal."""
+    if decision.via:
+        return decision.via
+    return "policy" if decision.by.startswith(("policy:", "grant:")) else "headless" if decision.by == "headless" else "app"
 
 
 def _because(reason: str) -> str:

@@ -11,7 +11,7 @@ import contextlib
 import difflib
 import os
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from uuid import uuid4
@@ -21,25 +21,32 @@ from mltui.agent.desk import Ask, Desk
 from mltui.agent.loop import TurnStopped
 from mltui.agent.policy import Policy, Verdict
 from mltui.agent.self_approval import decides
+from mltui.agent.staging import Staged, staged_writes
+from mltui.capabilities.confinement import ProjectConfining
 from mltui.capabilities.context import mint
-from mltui.capabilities.controlled_guard import ControlledGuard, GuardedShell
+from mltui.capabilities.controlled_guard import ControlledGuard
 from mltui.capabilities.files import SessionFiles
+from mltui.capabilities.guarded_shell import GuardedShell
+from mltui.capabilities.ignored_files import declared_patterns
 from mltui.capabilities.own_state import OwnState, settings_section
 from mltui.capabilities.search import RipgrepSearch
 from mltui.capabilities.shell import CommandShell
+from mltui.capabilities.training_watch import TrainingWatch
 from mltui.core.approval import ApprovalRequest, Approver, Decision, PermissionRequest, Question, QuestionRequest
 from mltui.core.effects import Effect, Grant
 from mltui.core.errors import DeniedError, MltuiError, ToolError
 from mltui.core.events import ApprovalRequested, ApprovalResolved, Emit, Notice, ToolCompleted, ToolOutput, ToolStarted
 from mltui.core.messages import ToolCall, ToolResult
+from mltui.experiments.orphans import Orphans
+from mltui.experiments.records import ChangePassed
 from mltui.experiments.service import Experiments
+from mltui.experiments.unplanned import UnplannedWatch
 from mltui.models.assembly import whole
+from mltui.sandbox import Sandbox, choose
 from mltui.tools.base import Args, Todo, Tool, ToolContext, Workspace
-from mltui.tools.edit import EditArgs, edited
-from mltui.tools.preview import preview
+from mltui.tools.preview import outcome, preview, target
 from mltui.tools.shell_syntax import simple_commands
 from mltui.tools.validation import validate
-from mltui.tools.write import WriteArgs, written
 
 
 @dataclass(slots=True)
@@ -61,22 +68,39 @@ class World:
     shell: GuardedShell
     guard: ControlledGuard
     own: OwnState
+    sandbox: Sandbox
+    training: TrainingWatch
     notes: TodoList = field(default_factory=TodoList)
 
     @classmethod
-    def open(cls, workspace: Workspace, experiments: Experiments, session_id: str, policy: Policy, environ: Mapping[str, str]) -> World:
+    def open(
+        cls, workspace: Workspace, experiments: Experiments, session_id: str, author: str, policy: Policy, environ: Mapping[str, str]
+    ) -> World:
         draft = experiments.draft(session_id)
         control = experiments.control
         state = experiments.state / "tmp"
-        guard = ControlledGuard(files=control.files, explain=control.explain, draft=draft, state=state)
-        shell = CommandShell(workspace.cwd, state / "output", environ=environ)
+
+        def passed(path: str, reason: str) -> None:
+            experiments.note(ChangePassed(path=path, reason=reason, by=author), author)
+
+        declared = declared_patterns(experiments.config.experiments)
+        guard = ControlledGuard(experiments.root, control, draft=draft, state=experiments.state, declared=declared, on_passed=passed)
+        settings = experiments.config.sandbox
+        sandbox = choose(settings, environ)
+        confining = ProjectConfining(workspace, experiments.root, control.files, network=settings.network == "allow")
+        orphans = Orphans(experiments.state)
+        watch = UnplannedWatch(orphans, session_id, experiments.config.experiments, experiments.root)
+        training = TrainingWatch(watch, control.launch)
+        shell = CommandShell(
+            workspace.cwd, state / "output", environ=environ, sandbox=sandbox, confining=confining, training=training
+        )
         own = OwnState(experiments.root, experiments.state, policy.guarded, policy.obeyed)
 
         def may_read(path: Path) -> bool:
             return policy.judge("Read", (Effect(kind="read", target=str(path)),), frozenset()).answer != "deny"
 
         search = RipgrepSearch(workspace, root=experiments.root, draft=draft, may_read=may_read)
-        return cls(SessionFiles(draft), search, GuardedShell(shell, guard, own), guard, own)
+        return cls(SessionFiles(draft), search, GuardedShell(shell, guard, own), guard, own, sandbox, training)
 
 
 class _Refused(Exception):
@@ -108,7 +132,12 @@ class Gate:
         self._session_id = session_id
         self._author = author
         self._workspace = policy.workspace
-        self._world = World.open(policy.workspace, experiments, session_id, policy, os.environ if environ is None else environ)
+        self._world = World.open(policy.workspace, experiments, session_id, author, policy, os.environ if environ is None else environ)
+
+    @property
+    def sandbox(self) -> str:
+        """The kind of sandbox that commands run in: bubblewrap, landlock or none."""
+        return self._world.sandbox.name
 
     @property
     def todos(self) -> tuple[Todo, ...]:
@@ -166,42 +195,60 @@ class Gate:
             )
         args = validate(tool, call.arguments)
         effects = tool.effects(args, self._workspace)
-        self._refuse_outright(effects)
-        staged = self._staged(effects)
-        await self._permit(call, args, effects, staged, emit)
+        launch = self._refuse_outright(effects)
+        staged = await staged_writes(args, effects, self._workspace, self._world.files, self._experiments.control)
+        await self._permit(call, args, effects, staged.targets, launch, emit)
         await emit(ToolStarted(call_id=call.id, name=call.name, arguments=call.arguments))
-        grants = [Grant(effect=effect, staged=effect.kind == "write" and effect.target in staged) for effect in effects]
+        grants = [Grant(effect=effect, staged=effect.kind == "write" and effect.target in staged.targets) for effect in effects]
+        self._world.training.ask = self._scratch(call, effects, emit)
         result = await tool.run(args, self._context(call, grants, emit))
+        await self._note_passed(staged, emit)
         if any(effect.kind == "exec" for effect in effects):
             for alarm in self._world.shell.alarms:
                 await emit(Notice(level="warning", text=whole(alarm)))
         return result
 
-    def _staged(self, effects: Sequence[Effect]) -> frozenset[str]:
-        """Targets of writes that are under experiment."""
-        explain = self._experiments.control.explain
-        return frozenset(effect.target for effect in effects if effect.kind == "write" and explain(Path(effect.target)) is not None)
+    async def _note_passed(self, staged: Staged, emit: Emit) -> None:
+        """A change of a file under experiment that is no experiment went to disk: the journal and the person are told."""
+        for path, reason in staged.passed.items():
+            relative = self._experiments.control.relative(Path(path)) or path
+            entry = ChangePassed(path=relative, reason=reason, by=self._author)
+            await asyncio.to_thread(self._experiments.note, entry, self._author)
+            await emit(Notice(level="info", text=f"{whole(relative)} is under experiment and was changed on disk: {reason}"))
 
-    def _refuse_outright(self, effects: Sequence[Effect]) -> None:
-        """Training outside a proposal and deciding for oneself are refused before anyone is asked: no permission allows them."""
-        launch = self._experiments.control.launch
+    def _refuse_outright(self, effects: Sequence[Effect]) -> str:
+        """Refuses to decide for oneself, and training outside a proposal, before anyone is asked: no permission allows them.
+
+        Returns: why the call trains, where the project lets that be asked about; else empty.
+        """
+        control = self._experiments.control
+        unplanned = self._experiments.config.experiments.unplanned_training
         for effect in effects:
             if effect.kind != "exec":
                 continue
             commands = simple_commands(effect.target)
             if any(decides(command) for command in commands):
                 raise _Refused(f"`{effect.target}` would decide in the person's place. Ask them, and wait for their answer.")
+            if unplanned == "record":
+                continue
             views = [effect.target, *(command.core_text for command in commands)]
-            reason = next((found for view in views if (found := launch(view))), None)
-            if reason:
+            reason = next((found for view in views if (found := control.launch(view))), None)
+            if reason and unplanned == "deny":
                 raise _Refused(
                     f"`{effect.target}` starts training ({reason}), which only an approved experiment may do. Put what you want to try "
                     "into the draft by Edit, or into `changes`, and call ProposeExperiment: it runs, logs and compares it."
                 )
+            if reason:
+                return f"it trains outside a proposal ({reason}), which is recorded and can never be compared"
+        return ""
 
-    async def _permit(self, call: ToolCall, args: Args, effects: Sequence[Effect], staged: frozenset[str], emit: Emit) -> None:
+    async def _permit(
+        self, call: ToolCall, args: Args, effects: Sequence[Effect], staged: frozenset[str], launch: str, emit: Emit
+    ) -> None:
         verdict = self._policy.judge(call.name, effects, staged)
         settings = False
+        if verdict.answer == "allow" and launch:
+            verdict = Verdict("ask", launch)
         if verdict.answer == "deny":
             raise _Refused(f"{call.name} was denied: {verdict.reason}.")
         if verdict.answer == "allow":
@@ -215,7 +262,7 @@ class Gate:
             effects=tuple(effects),
             reason=verdict.reason,
             diff=await self._preview(args, effects),
-            rule=None if settings else self._policy.suggest(call.name, effects, staged),
+            rule=None if settings or launch else self._policy.suggest(call.name, effects, staged),
         )
         decision = await self._ask(request, emit)
         if decision.answer == "stop":
@@ -229,7 +276,7 @@ class Gate:
 
     async def _preview(self, args: Args, effects: Sequence[Effect]) -> str:
         """The diff that the person decides on. Raises: ToolError: the call would fail anyway, so nobody is asked."""
-        if not isinstance(args, (EditArgs, WriteArgs)):
+        if target(args) is None:
             return ""
         for effect in effects:
             if effect.kind == "write":
@@ -241,14 +288,14 @@ class Gate:
 
     async def _changes_settings(self, args: Args, effects: Sequence[Effect]) -> bool:
         """Whether an edit of a `pyproject.toml` changes what it says to mltui. Raises: ToolError: the call would fail anyway."""
-        if not isinstance(args, (EditArgs, WriteArgs)):
+        if target(args) is None:
             return False
         path = next(Path(effect.target) for effect in effects if effect.kind == "write")
         if path.name.lower() != "pyproject.toml":
             return False
         files = self._world.files
         before = await files.read(path) if await files.exists(path) else None
-        after = edited(args, path.name, before) if isinstance(args, EditArgs) else written(args, before)
+        after = outcome(args, path.name, before)
         return settings_section(before) != settings_section(after)
 
     async def _ask(self, request: ApprovalRequest, emit: Emit) -> Decision:
@@ -264,6 +311,14 @@ class Gate:
                 )
             )
         return decision
+
+    def _scratch(self, call: ToolCall, effects: Sequence[Effect], emit: Emit) -> Callable[[str], Awaitable[bool]]:
+        """Asks whether a command that trains may go on beyond its scratch time."""
+
+        async def ask(reason: str) -> bool:
+            return (await self._ask(PermissionRequest(id=uuid4().hex, call=call, effects=tuple(effects), reason=reason), emit)).approved
+
+        return ask
 
     def _context(self, call: ToolCall, grants: Sequence[Grant], emit: Emit) -> ToolContext:
         async def output(text: str) -> None:
@@ -290,6 +345,7 @@ class Gate:
         with contextlib.suppress(OSError):
             await asyncio.to_thread(self._world.guard.close)
             await asyncio.to_thread(self._world.own.close)
+            await asyncio.to_thread(self._world.training.close)
 
 
 @dataclass(frozen=True, slots=True)

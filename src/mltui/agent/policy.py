@@ -85,6 +85,7 @@ _ACTING_OPTIONS = {
 
 _OWN = re.compile(r"(?<![\w=-])(\.mltui|\.git/(?:hooks|config)|MLTUI_HOME)(?![\w-])", re.IGNORECASE)
 _STEERING = frozenset(["agents.md", "agents.override.md", "claude.md", ".mcp.json"])
+_CHANGING = frozenset(["write", "propose", "conclude", "promote"])
 _STEERING_FOLDERS = frozenset([".claude", ".agents"])
 
 
@@ -174,7 +175,7 @@ class Policy:
             return Verdict("deny", reason)
         if rule := self._first_strict(self.deny, tool, effect):
             return Verdict("deny", f"the rule {rule.text} denies it")
-        if self.mode == "plan" and (effect.kind in ("write", "propose", "conclude") or (effect.kind == "exec" and not self._looks(effect))):
+        if self.mode == "plan" and (effect.kind in _CHANGING or (effect.kind == "exec" and not self._looks(effect))):
             return Verdict("deny", "plan mode only looks; leave it with /mode default")
         if rule := self._first_strict(self.ask, tool, effect):
             return Verdict("ask", f"the rule {rule.text} asks")
@@ -228,7 +229,8 @@ class Policy:
 
     def _by_mode(self, effect: Effect) -> Verdict:
         match effect.kind:
-            case "ask" | "note" | "propose" | "conclude":
+            case "ask" | "note" | "propose" | "conclude" | "promote":
+                # Those that matter ask a person themselves, each time, whatever the mode and the rules.
                 return Verdict("allow")
             case "read":
                 inside = self.workspace.contains(Path(effect.target))

@@ -25,6 +25,7 @@ _KINDS: dict[str, EffectKind] = {
     "ExperimentStatus": "note",
     "ProposeExperiment": "propose",
     "ConcludeExperiment": "conclude",
+    "Promote": "promote",
 }
 _RULE = re.compile(r"(?P<tool>[A-Za-z_][\w*-]*)(?:\((?P<pattern>.*)\))?", re.DOTALL)
 

@@ -7,7 +7,7 @@ from pathlib import PurePath
 
 from mltui.tools.simple_command import SimpleCommand
 
-READING = frozenset({"list", "show", "compare", "verify", "control", "--help", "-h", "--json", "--version"})
+READING = frozenset({"list", "show", "compare", "verify", "control", "pending", "--help", "-h", "--json", "--version"})
 """Words after `mltui experiments` that decide nothing."""
 
 _IMPORTS = re.compile(r"\b(?:import|from)\s+mltui\b|\bmltui\.(?:experiments|cli|runtime|__main__)\b|-m\s*mltui\.")
@@ -29,6 +29,8 @@ def _only_reads(arguments: list[str]) -> bool:
         return False
     if arguments[0] in ("--version", "--help", "-h", "doctor", "replay", "completion"):
         return True
+    if arguments[0] == "promote":
+        return arguments[1:2] == ["status"]
     if arguments[0] in ("config", "personas", "sessions"):
         return "--trust" not in arguments
     return arguments[0] == "experiments" and len(arguments) > 1 and arguments[1] in READING

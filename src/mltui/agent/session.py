@@ -99,6 +99,10 @@ class Session:
         return self.parts.notices
 
     @property
+    def sandbox(self) -> str:
+        return self.parts.gate.sandbox
+
+    @property
     def theme(self) -> str:
         return self.parts.theme
 

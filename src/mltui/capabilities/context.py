@@ -130,6 +130,10 @@ class _Experiments:
         self._granted.need(Effect(kind="propose", target=request.title))
         return await self._experiments.propose(request)
 
+    async def answer(self, experiment_id: str, answer: str) -> ToolResult:
+        self._granted.need(Effect(kind="propose", target=experiment_id))
+        return await self._experiments.answer(experiment_id, answer)
+
     async def status(self, experiment_id: str | None, wait_seconds: float) -> ToolResult:
         self._granted.need(Effect(kind="note", target=experiment_id or "experiments"))
         return await self._experiments.status(experiment_id, wait_seconds)
@@ -137,3 +141,7 @@ class _Experiments:
     async def conclude(self, experiment_id: str, interpretation: str, recommendation: Recommendation) -> ToolResult:
         self._granted.need(Effect(kind="conclude", target=experiment_id))
         return await self._experiments.conclude(experiment_id, interpretation, recommendation)
+
+    async def promote(self, experiment_id: str, alias: str) -> ToolResult:
+        self._granted.need(Effect(kind="promote", target=experiment_id))
+        return await self._experiments.promote(experiment_id, alias)

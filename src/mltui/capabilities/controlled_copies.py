@@ -4,48 +4,59 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shutil
-import stat
+import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
-from mltui.tools.preview import digest
+from mltui.experiments.signature import Signature
 
-IN_MEMORY = 5_000_000
-"""Bytes of the largest file whose content is kept in memory."""
-ON_DISK = 50_000_000
+LARGEST = 50_000_000
 """Bytes of the largest file of which a copy is kept."""
-_MEMORY_BUDGET = 64_000_000
-_DISK_BUDGET = 1_000_000_000
+BUDGET = 1_000_000_000
+_WASTE = 64_000_000
+"""Bytes of forgotten copies beyond which the kept ones move to a new file."""
 
 
-@dataclass(frozen=True, slots=True)
-class Signature:
-    """What changes when a file's content does. The change time cannot be set by a program."""
+class Vault:
+    """Contents in a file without a name: it costs no memory, and no command can open, change or delete it.
 
-    mtime_ns: int
-    ctime_ns: int
-    size: int
-    inode: int
-    mode: int
+    Args:
+        folder: a folder on the disk that it lies on; made on demand.
+    """
 
-    @classmethod
-    def of(cls, path: Path) -> Signature | None:
-        """Of the path itself, not of what a link there leads to; None where there is nothing."""
-        try:
-            status = path.lstat()
-        except OSError:
-            return None
-        return cls(status.st_mtime_ns, status.st_ctime_ns, status.st_size, status.st_ino, status.st_mode)
+    def __init__(self, folder: Path) -> None:
+        self.used = 0
+        self._folder = folder
+        self._file: IO[bytes] | None = None
 
-    @property
-    def is_file(self) -> bool:
-        return stat.S_ISREG(self.mode)
+    def put(self, data: bytes) -> int:
+        """Where it lies. Raises: OSError: no room."""
+        if self._file is None:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            self._file = tempfile.TemporaryFile(dir=self._folder, buffering=0)  # noqa: SIM115  lives as long as this object
+        place, done = self.used, 0
+        while done < len(data):
+            done += os.pwrite(self._file.fileno(), data[done:], place + done)
+        self.used += len(data)
+        return place
 
-    @property
-    def permissions(self) -> int:
-        return stat.S_IMODE(self.mode)
+    def get(self, place: int, size: int) -> bytes | None:
+        """None when the disk lost it."""
+        data = b""
+        with contextlib.suppress(OSError):
+            while self._file is not None and len(data) < size:
+                more = os.pread(self._file.fileno(), size - len(data), place + len(data))
+                if not more:
+                    break
+                data += more
+        return data if len(data) == size else None
+
+    def close(self) -> None:
+        if self._file is not None:
+            self._file.close()
+        self._file = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,36 +64,32 @@ class Kept:
     """A file as it was.
 
     Attributes:
-        data: its content, if it is small.
-        copy: a copy of it, if it is larger; neither for what is too large to keep.
+        size: bytes that were read, which may be others than the signature says if the file was just changing.
+        place: where the vault holds them; None for what is no file or too large to keep.
     """
 
     signature: Signature
-    data: bytes | None = None
-    copy: Path | None = None
+    vault: Vault
+    size: int = 0
+    place: int | None = None
 
     def content(self) -> bytes | None:
         """None for what is too large to keep, or whose copy was lost."""
-        if self.data is not None:
-            return self.data
-        try:
-            return self.copy.read_bytes() if self.copy is not None else None
-        except OSError:
-            return None
+        return self.vault.get(self.place, self.size) if self.place is not None else None
 
 
 class Copies:
     """Remembers files. What did not change since the last time costs one stat.
 
     Args:
-        folder: where copies of larger files lie; made on demand.
+        folder: a folder on the disk that the copies lie on.
     """
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
+        self._vault = Vault(folder)
         self._kept: dict[Path, Kept] = {}
-        self._in_memory = 0
-        self._on_disk = 0
+        self._live = 0
 
     @property
     def kept(self) -> dict[Path, Kept]:
@@ -103,39 +110,43 @@ class Copies:
         for known in self._kept.values():
             self._forget(known)
         self._kept = current
+        if self._vault.used - self._live > max(_WASTE, self._live):
+            self._move()
 
     def touched(self, path: Path) -> None:
         """The file has the kept content under a new signature."""
         signature = Signature.of(path)
         known = self._kept.get(path)
         if signature is not None and known is not None:
-            self._kept[path] = Kept(signature, known.data, known.copy)
+            self._kept[path] = Kept(signature, known.vault, known.size, known.place)
 
     def close(self) -> None:
         self._kept.clear()
-        shutil.rmtree(self._folder, ignore_errors=True)
+        self._vault.close()
 
     def _keep(self, path: Path, signature: Signature) -> Kept:
-        if not signature.is_file:
-            return Kept(signature)
-        with contextlib.suppress(OSError):
-            if signature.size <= IN_MEMORY and self._in_memory + signature.size <= _MEMORY_BUDGET:
-                data = path.read_bytes()
-                self._in_memory += signature.size
-                return Kept(signature, data=data)
-            if signature.size <= ON_DISK and self._on_disk + signature.size <= _DISK_BUDGET:
-                self._folder.mkdir(parents=True, exist_ok=True)
-                copy = self._folder / digest(os.fsencode(path))[:24]
-                shutil.copyfile(path, copy)
-                self._on_disk += signature.size
-                return Kept(signature, copy=copy)
-        return Kept(signature)
+        if signature.is_file and signature.size <= LARGEST and self._live + signature.size <= BUDGET:
+            with contextlib.suppress(OSError):
+                return self._put(signature, path.read_bytes())
+        return Kept(signature, self._vault)
+
+    def _put(self, signature: Signature, data: bytes) -> Kept:
+        kept = Kept(signature, self._vault, len(data), self._vault.put(data))
+        self._live += len(data)
+        return kept
 
     def _forget(self, known: Kept | None) -> None:
-        if known is None:
-            return
-        if known.data is not None:
-            self._in_memory -= known.signature.size
-        elif known.copy is not None:
-            self._on_disk -= known.signature.size
-            known.copy.unlink(missing_ok=True)
+        if known is not None:
+            self._live -= known.size
+
+    def _move(self) -> None:
+        former, kept = self._vault, self._kept
+        self._vault, self._live = Vault(self._folder), 0
+        try:
+            self._kept = {
+                path: self._put(known.signature, data) if (data := known.content()) is not None else known for path, known in kept.items()
+            }
+        except OSError:
+            self._vault, self._kept, self._live = former, kept, sum(known.size for known in kept.values())
+        else:
+            former.close()

@@ -1,206 +1,297 @@
-"""Files under experiment before and after a shell command: what a command changed goes to the draft, not to the tree."""
+"""Files under experiment before and after whatever acts: what it changed goes to the draft, not to the tree."""
 
 from __future__ import annotations
 
-import asyncio
+import contextlib
 import os
-import secrets
-import shutil
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
+from typing import Protocol
 
-from mltui.capabilities.atomic import write_atomically
-from mltui.capabilities.controlled_copies import ON_DISK, Copies, Kept, Signature
+from mltui.capabilities.acting import Acting
+from mltui.capabilities.controlled_copies import Copies, Kept
 from mltui.capabilities.files import DraftFiles
-from mltui.capabilities.own_state import OwnState
+from mltui.capabilities.ignored_files import IgnoredFiles
+from mltui.capabilities.putting_back import LARGEST, PuttingBack, content_now, shown
 from mltui.core.errors import ExperimentError
 from mltui.core.experiment import ControlledChange
-from mltui.tools.base import Shell, ShellResult
+from mltui.experiments.globs import Globs
+from mltui.experiments.signature import Signature
+from mltui.experiments.tree_watch import Change, TreeWatch
 
-_PROPOSE = "propose it with ProposeExperiment"
+_MOST_NOTICES = 10
+
+
+class Controls(Protocol):
+    """What is under experiment, and why; see `experiments.control.Control`."""
+
+    def files(self) -> Sequence[Path]: ...
+
+    def explain(self, path: Path) -> ControlledChange | None: ...
+
+    def explain_change(self, path: Path, before: bytes | None, after: bytes | None) -> ControlledChange | None: ...
+
+    def harmless(self, path: Path, before: bytes | None, after: bytes | None) -> str | None: ...
+
+
+def _nobody(path: str, reason: str) -> None:
+    """Nobody wants to know what passed."""
 
 
 class ControlledGuard:
-    """Remembers the files under experiment, and puts back what a command changed of them. Nothing is lost.
+    """Remembers the tree, and puts back what a command changed of what is under experiment.
+
+    Files that are known to be under experiment are compared one by one, with copies that no command can reach; all others by a
+    `TreeWatch`, whose finds are judged by the content before and after: a free file may have become training code.
 
     Args:
-        files: the files under experiment that exist now, by resolved paths.
-        explain: why a path is under experiment.
-        state: a folder for copies of large files, and for what fits neither the tree nor the draft; made on demand.
+        state: `.mltui`, for the snapshots, and for what fits neither the tree nor the draft; made on demand.
+        declared: patterns of what is under experiment even where git ignores it.
+        on_passed: told of each change that is no experiment (comments, formatting) and so stays in the tree: path, reason.
+
+    Attributes:
+        notices: what the person should know of the time before the last command: their own changes, which count as such.
     """
 
     def __init__(
         self,
+        root: Path,
+        control: Controls,
         *,
-        files: Callable[[], Sequence[Path]],
-        explain: Callable[[Path], ControlledChange | None],
         draft: DraftFiles,
         state: Path,
+        declared: Globs | None = None,
+        on_passed: Callable[[str, str], None] = _nobody,
     ) -> None:
-        self._files = files
-        self._explain = explain
-        self._draft = draft
-        self._aside = state / "set-aside"
-        # Of its own, so that two sessions in one project do not share copies.
-        self._copies = Copies(state / f"copies-{os.getpid()}-{secrets.token_hex(4)}")
+        self.notices: tuple[str, ...] = ()
+        self._root = root
+        self._control = control
+        self._putting = PuttingBack(root, draft, state / "tmp" / "set-aside")
+        self._watch = TreeWatch(root, state)
+        self._acting = Acting(state / "tmp" / "acting", self._watch.id)
+        self._ignored = IgnoredFiles(root, declared or Globs.of(()), self._watch.ignored)
+        self._copies = Copies(state / "tmp")
+        self._on_passed = on_passed
+        self._known: dict[Path, None] | None = None
+        self._known_ignored: dict[str, Signature | None] = {}
+        self._expected: set[str] = set()
+        self._blind = ""
 
     def close(self) -> None:
-        """Removes the copies."""
+        """Ends the watch. The copies are gone then."""
         self._copies.close()
+        self._watch.close()
+        self._acting.close()
+
+    def expect(self, paths: Iterable[str]) -> None:
+        """mltui itself writes these: at the next look they are no news to the person."""
+        self._expected.update(paths)
 
     def remember(self) -> None:
-        """Takes the files as they are."""
-        self._copies.remember(self._files())
+        """Takes the tree as it is."""
+        notices: list[str] = []
+        other = self._acting.begin()
+        try:
+            self._watch.before(adopt=other)
+        except (ExperimentError, OSError) as error:
+            self._go_blind(str(error), notices)
+        else:
+            self._blind = ""
+        if self._known is None or self._blind:
+            self._known = dict.fromkeys(self._control.files())
+        elif other is None:
+            notices += self._take_outside_changes(self._known)
+        self._expected.clear()
+        # What another session has changed by now is compared with what that one saw before it began.
+        unsure = {self._root / change.path for change in self._watch.after()} if other is not None and not self._blind else set[Path]()
+        known = dict.fromkeys([*self._known, *self._remember_ignored()])
+        self._copies.remember([path for path in known if path not in unsure])
+        self.notices = tuple(notices)
 
     def put_back(self) -> tuple[str, ...]:
         """Moves changes to the draft and puts the files back. Returns a line for each, for the model and the person."""
+        try:
+            notes = self._put_all_back()
+        finally:
+            met = self._acting.end()
+        if met and notes:
+            notes.append("another mltui session acted in this project meanwhile: what was found may be its work, and none of it is lost")
+        return tuple(notes)
+
+    def _put_all_back(self) -> list[str]:
         notes: list[str] = []
         kept = self._copies.kept
         for path, known in kept.items():
             # A folder that was moved away and linked back leaves its files' signatures as they were.
             if Signature.of(path) != known.signature or os.path.realpath(path.parent) != str(path.parent):
-                notes += self._attempt(path, lambda path=path, known=known: self._restore(path, known))
-        for path in self._files():
-            if path not in kept:
-                notes += self._attempt(path, lambda path=path: self._take_away(path))
-        return tuple(notes)
+                notes += self._attempt(path, self._control.explain(path), lambda path=path, known=known: self._restore_kept(path, known))
+        notes += self._put_others_back(kept)
+        notes += self._settle_ignored(kept)
+        return notes
 
-    def _attempt(self, path: Path, act: Callable[[], str | None]) -> list[str]:
+    # ── what is known to be under experiment ─────────────────────────────────────
+
+    def _restore_kept(self, path: Path, known: Kept) -> str | None:
+        """Returns what to say about the file, or None when nothing but its times changed."""
+        old = known.content()
+        if old is None and known.signature.is_link:
+            return self._restore_watched(path, self._watch_old(path)) if not self._blind else "it was a link, and is changed: look at it"
+        if old is None:
+            return "it changed, and is too large for a copy to have been kept: look at it, and restore it with git if need be"
+        now = Signature.of(path)
+        if now is not None and now.is_file and os.path.realpath(path.parent) == str(path.parent):
+            passed = self._passes(path, old, content_now(path))
+            if passed is not None:
+                if now.permissions != known.signature.permissions:
+                    path.chmod(known.signature.permissions)
+                return passed
+        note = self._putting.restore(path, old, known.signature.permissions)
+        self._copies.touched(path)
+        return note
+
+    def _watch_old(self, path: Path) -> tuple[Change, bytes | None]:
+        name = path.relative_to(self._root).as_posix()
+        change = next((found for found in self._watch.after() if found.path == name), Change(name, "modified"))
+        return change, self._watch.old(name)
+
+    # ── all others ───────────────────────────────────────────────────────────────
+
+    def _put_others_back(self, kept: dict[Path, Kept]) -> list[str]:
+        if self._blind:
+            return self._take_new_files_away(kept)
+        try:
+            waiting = [change for change in self._watch.after() if self._root / change.path not in kept]
+        except (ExperimentError, OSError) as error:
+            self._blind = str(error)
+            lost = f"the tree could not be compared ({error}): only files known to be under experiment were"
+            return [lost, *self._take_new_files_away(kept)]
+        notes: list[str] = []
+        progress = True
+        while waiting and progress:
+            # To put one back may bring another under experiment: what an entry point imports is training code too.
+            progress, left = False, list[Change]()
+            for change in waiting:
+                path, old = self._root / change.path, self._watch.old(change.path)
+                before = None if change.kind == "added" else old or b""
+                why = self._control.explain_change(path, before, None if change.kind == "deleted" else content_now(path))
+                if why is None:
+                    left.append(change)
+                    continue
+                progress = True
+                notes += self._attempt(path, why, lambda change=change, old=old: self._settle(change, old))
+                if self._known is not None:
+                    self._known[path] = None
+            waiting = left
+        self._watch.settle()
+        return notes
+
+    def _settle(self, change: Change, old: bytes | None) -> str | None:
+        path = self._root / change.path
+        if change.kind == "added":
+            return self._putting.take_away(path)
+        if old is not None and not change.was_link and change.kind == "modified":
+            passed = self._passes(path, old, content_now(path))
+            if passed is not None:
+                return passed
+        return self._restore_watched(path, (change, old))
+
+    def _restore_watched(self, path: Path, was: tuple[Change, bytes | None]) -> str | None:
+        change, old = was
+        if old is None:
+            return "it changed, and no copy of it was kept: look at it, and restore it with git if need be"
+        if change.was_link:
+            return self._putting.restore_link(path, old)
+        now = Signature.of(path)
+        current = now.permissions if now is not None and now.is_file else 0o644
+        # Of the mode git knows only whether the file can be run.
+        could_run = change.mode == "100755"
+        return self._putting.restore(path, old, current | (current & 0o444) >> 2 if could_run else current & ~0o111)
+
+    def _take_new_files_away(self, kept: dict[Path, Kept]) -> list[str]:
+        """Without a snapshot, new files are those that are under experiment and were not known."""
+        notes: list[str] = []
+        for path in self._control.files():
+            if path not in kept:
+                notes += self._attempt(path, self._control.explain(path), lambda path=path: self._putting.take_away(path))
+        return notes
+
+    # ── what changed while nothing was guarded ───────────────────────────────────
+
+    def _take_outside_changes(self, known: dict[Path, None]) -> list[str]:
+        notices: list[str] = []
+        for change in self._watch.since_last():
+            path, old = self._root / change.path, self._watch.old(change.path)
+            now = content_now(path)
+            if self._control.explain(path) is not None:
+                known[path] = None
+            else:
+                known.pop(path, None)
+            if change.path in self._expected or self._control.explain_change(path, old, now) is None:
+                continue
+            if self._control.harmless(path, old, now) is None:
+                notices.append(f"{shown(change.path)} was {change.kind} since the last command, not by one: taken as your own work")
+        more = len(notices) - _MOST_NOTICES
+        return [*notices[:_MOST_NOTICES], *([f"{more} more files under experiment changed since the last command"] if more > 0 else [])]
+
+    # ── what git ignores ─────────────────────────────────────────────────────────
+
+    def _remember_ignored(self) -> list[Path]:
+        """Notes the signatures of ignored data; returns what else is ignored and under experiment, to be copied."""
+        self._known_ignored = {}
+        copied: list[Path] = []
+        for name in self._ignored_names():
+            change = self._control.explain(self._root / name)
+            if change is not None and change.kind == "data":
+                self._known_ignored[name] = Signature.of(self._root / name)
+            elif change is not None:
+                copied.append(self._root / name)
+        return copied
+
+    def _settle_ignored(self, kept: dict[Path, Kept]) -> list[str]:
+        if self._blind:
+            return []
+        notes: list[str] = []
+        data = [name for name, known in self._known_ignored.items() if Signature.of(self._root / name) != known]
+        for name in self._ignored_names():
+            path = self._root / name
+            if path in kept or name in self._known_ignored or (change := self._control.explain(path)) is None:
+                continue
+            if change.kind == "data":
+                data.append(name)
+            else:
+                notes += self._attempt(path, change, lambda path=path: self._putting.take_away(path))
+        if data:
+            some = ", ".join(map(shown, data[:3])) + (f" and {len(data) - 3} more" if len(data) > 3 else "")
+            notes.append(f"data under experiment that git ignores changed: {some}; no copy is kept, runs compare its digest")
+        return notes
+
+    def _ignored_names(self) -> tuple[str, ...]:
+        with contextlib.suppress(ExperimentError, OSError):
+            return () if self._blind else self._ignored.names()
+        return ()
+
+    # ─────────────────────────────────────────────────────────────────────────────
+
+    def _passes(self, path: Path, old: bytes, new: bytes | None) -> str | None:
+        """What to say of a change that is no experiment; None for one that is."""
+        if new is None or new == old or len(new) > LARGEST:
+            return None
+        reason = self._control.harmless(path, old, new)
+        if reason is None:
+            return None
+        self._on_passed(path.relative_to(self._root).as_posix(), reason)
+        return f"the change stays in the tree: {reason}"
+
+    def _attempt(self, path: Path, why: ControlledChange | None, act: Callable[[], str | None]) -> list[str]:
+        name = shown(path.relative_to(self._root).as_posix() if path.is_relative_to(self._root) else str(path))
         try:
             note = act()
         except OSError as error:
-            return [f"{self._name(path)} was changed and could not be put back ({error.strerror or error}): restore it with git"]
-        return [] if note is None else [f"{self._name(path)} is under experiment{self._why(path)}; {note}"]
+            return [f"{name} was changed and could not be put back ({error.strerror or error}): restore it with git"]
+        reason = f" ({why.kind}: {why.reason})" if why is not None else ""
+        return [] if note is None else [f"{name} is under experiment{reason}; {note}"]
 
-    def _restore(self, path: Path, known: Kept) -> str | None:
-        """Puts a file back. Returns what to say about it, or None when nothing but its times changed."""
-        old = known.content()
-        if old is None:
-            return "it changed, and is too large for a copy to have been kept: look at it, and restore it with git if need be"
-        moved = self._clear_parents(path)
-        now = Signature.of(path)
-        if now is not None and now.is_file and now.size <= ON_DISK:
-            new = path.read_bytes()
-            if new == old:
-                return self._restore_mode(path, known, now)
-            note = self._stage(path, new)
-        elif now is not None:
-            note = f"what the command put in its place is in {self._move_aside(path)}"
-        else:
-            note = moved or self._stage_deletion(path)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_atomically(path, old, mode=known.signature.permissions)
-        self._copies.touched(path)
-        return note
-
-    def _restore_mode(self, path: Path, known: Kept, now: Signature) -> str | None:
-        changed = now.permissions != known.signature.permissions
-        if changed:
-            path.chmod(known.signature.permissions)
-        self._copies.touched(path)
-        return "its mode was put back" if changed else None
-
-    def _take_away(self, path: Path) -> str | None:
-        """A new file under experiment belongs in the draft."""
-        now = Signature.of(path)
-        if now is None or path.parent.resolve() != path.parent:
-            return None
-        if not now.is_file or now.size > ON_DISK:
-            return f"what the command made cannot be part of a proposal, and is in {self._move_aside(path)}"
-        note = self._stage(path, path.read_bytes())
-        path.unlink()
-        return note
-
-    def _stage(self, path: Path, new: bytes) -> str:
-        staged = self._draft.read(path)
-        if staged == new:
-            return f"the draft holds that change already: {_PROPOSE}"
-        if staged is not None or self._draft.deleted(path):
-            return f"another edit of it is in the draft, which was kept; the command's version is in {self._set_aside(path, new)}"
-        try:
-            self._draft.write(path, new)
-        except (ExperimentError, OSError) as error:
-            return f"the change could not be moved to the draft ({error}), and is in {self._set_aside(path, new)}"
-        return f"the change was moved to the draft: {_PROPOSE}"
-
-    def _stage_deletion(self, path: Path) -> str:
-        if self._draft.read(path) is not None:
-            return "it has an edit in the draft, so its deletion was undone"
-        try:
-            self._draft.delete(path)
-        except (ExperimentError, OSError) as error:
-            return f"its deletion was undone ({error})"
-        return f"its deletion was moved to the draft: {_PROPOSE}"
-
-    def _clear_parents(self, path: Path) -> str | None:
-        """Nothing is written through a link, or over a file, that a command put in the place of a folder."""
-        for parent in reversed(path.parents):
-            if parent.is_symlink() or (parent.exists() and not parent.is_dir()):
-                return f"what the command put in the place of its folder is in {self._move_aside(parent)}"
-        return None
-
-    def _move_aside(self, path: Path) -> Path:
-        self._aside.mkdir(parents=True, exist_ok=True)
-        aside = self._aside / f"{secrets.token_hex(4)}-{path.name}"
-        shutil.move(path, aside)
-        return aside
-
-    def _set_aside(self, path: Path, data: bytes) -> Path:
-        self._aside.mkdir(parents=True, exist_ok=True)
-        aside = self._aside / f"{secrets.token_hex(4)}-{path.name}"
-        write_atomically(aside, data)
-        return aside
-
-    def _name(self, path: Path) -> str:
-        change = self._explain(path)
-        return change.path if change is not None else str(path)
-
-    def _why(self, path: Path) -> str:
-        change = self._explain(path)
-        return f" ({change.kind}: {change.reason})" if change is not None else ""
-
-
-class GuardedShell:
-    """A shell whose commands cannot leave a changed file under experiment behind. One command at a time.
-
-    Attributes:
-        alarms: what the last command did to mltui's own files.
-    """
-
-    def __init__(self, shell: Shell, guard: ControlledGuard, own: OwnState | None = None) -> None:
-        self.alarms: tuple[str, ...] = ()
-        self._shell = shell
-        self._guard = guard
-        self._own = own
-        self._one_at_a_time = asyncio.Lock()
-
-    async def run(self, command: str, timeout: float, on_output: Callable[[str], Awaitable[None]]) -> ShellResult:
-        async with self._one_at_a_time:
-            await self._before()
-            try:
-                result = await self._shell.run(command, timeout, on_output)
-            except BaseException:
-                # Shielded: an interrupted command must not keep its changes either.
-                await asyncio.shield(asyncio.ensure_future(self._after()))
-                raise
-            notes = await asyncio.shield(asyncio.ensure_future(self._after()))
-        return ShellResult(result.output, result.exit_code, result.spill, (*result.notes, *notes))
-
-    async def _before(self) -> None:
-        self.alarms = ()
-        await asyncio.to_thread(self._remember_all)
-
-    async def _after(self) -> tuple[str, ...]:
-        return await asyncio.to_thread(self._put_all_back)
-
-    # Each in one thread: every change of threads costs as much as the look itself.
-
-    def _remember_all(self) -> None:
-        self._guard.remember()
-        if self._own is not None:
-            self._own.before()
-
-    def _put_all_back(self) -> tuple[str, ...]:
-        if self._own is not None:
-            self.alarms = self._own.after()
-        return (*self.alarms, *self._guard.put_back())
+    def _go_blind(self, reason: str, notices: list[str]) -> None:
+        if not self._blind:
+            notices.append(f"no snapshot of the tree could be made ({reason}): only files known to be under experiment are compared")
+        self._blind = reason or "unknown"

@@ -60,6 +60,17 @@ class SessionFiles:
             raise ToolError(f"{len(data):,} bytes are too much for one file", hint=f"At most {LARGEST:,} are written")
         return await asyncio.to_thread(self._write, path, data, staged)
 
+    async def on_disk(self, path: Path) -> bytes | None:
+        """What the file holds on disk, whatever the draft says; None where there is no regular file that can be read."""
+        try:
+            return await asyncio.to_thread(read_regular, path)
+        except ToolError:
+            return None
+
+    def drafted(self, path: Path) -> bool:
+        """Whether the draft holds an edit, or the deletion, of the file."""
+        return self._draft is not None and (self._draft.read(path) is not None or self._draft.deleted(path))
+
     def seen(self, path: Path) -> str | None:
         return self._seen.get(path)
 

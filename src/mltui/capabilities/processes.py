@@ -22,18 +22,9 @@ _GRACE = 1.0
 _POLL = 0.01
 
 
-def branding(shell: str, command: str) -> tuple[list[str], int]:
-    """A command line that marks itself before it runs the command, so that all that descends carries the mark.
-
-    Unlike an environment variable it cannot be dropped. Where the shell or the system does not know the limit, the
-    command runs without it.
-
-    Returns: the arguments, and the mark.
-    """
-    number = _BRAND | secrets.randbits(28)
-    if not shell.endswith("bash"):
-        return [shell, "-c", command], number
-    return [shell, "-c", 'ulimit -x "$1" 2> /dev/null; exec "$0" -c "$2"', shell, str(number), command], number
+def new_brand() -> int:
+    """A mark for a command and all that descends from it. Unlike an environment variable it cannot be dropped."""
+    return _BRAND | secrets.randbits(28)
 
 
 def branded(process: int = 0) -> int:
@@ -44,14 +35,17 @@ def branded(process: int = 0) -> int:
     return 0
 
 
-async def end_group(group: int, mark: str, number: int = 0) -> bool:
-    """Ends every process of the group, and every other one that carries a mark (`branding` gave the number): politely, then surely.
+async def end_group(group: int, mark: str, number: int = 0, *, guarded: bool = False) -> bool:
+    """Ends every process of the group, and every other one that carries a mark: politely, then surely.
 
     The group's leader must not have been reaped yet, or its id may be another's by now.
 
+    Args:
+        guarded: the leader is a sandbox, which would end all of the rest at once: it goes when they are gone.
+
     Returns whether any was still running.
     """
-    if not _signal(group, mark, number, signal.SIGTERM):
+    if not _signal(group, mark, number, signal.SIGTERM, spare_leader=guarded):
         return False
     waited = 0.0
     while waited < _GRACE:
@@ -68,14 +62,15 @@ def kill_group(group: int, mark: str, number: int = 0) -> None:
     _signal(group, mark, number, signal.SIGKILL)
 
 
-def _signal(group: int, mark: str, number: int, kind: signal.Signals) -> bool:
+def _signal(group: int, mark: str, number: int, kind: signal.Signals, *, spare_leader: bool = False) -> bool:
     left = _left(group, mark, number)
-    if left or not _PROC.is_dir():
+    if (left or not _PROC.is_dir()) and not spare_leader:
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(group, kind)
     for process in left:
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.kill(process, kind)
+        if not (spare_leader and process == group):
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.kill(process, kind)
     return bool(left)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import codecs
 import fnmatch
+import math
 import os
 import secrets
 import shutil
@@ -13,10 +14,15 @@ import threading
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from pathlib import Path
 
-from mltui.capabilities.processes import MARK, branding, end_group, kill_group
+from mltui.capabilities.confinement import Confining, OnlyFolder
+from mltui.capabilities.processes import MARK, end_group, kill_group, new_brand
 from mltui.capabilities.spill import BoundedOutput
 from mltui.capabilities.terminal_text import PlainStream
+from mltui.capabilities.training_watch import TrainingWatch
 from mltui.core.errors import ToolError
+from mltui.sandbox.choice import Unconfined
+from mltui.sandbox.confinement import Confinement
+from mltui.sandbox.process import Sandbox, SandboxedProcess
 from mltui.tools.base import ShellResult
 
 OnOutput = Callable[[str], Awaitable[None]]
@@ -37,6 +43,8 @@ _TERMINAL = {
 _CHUNK = 65_536
 _COALESCED = 0.05
 """Seconds between two pieces of output that are shown while the command runs."""
+_LOOK = 1.0
+"""Seconds between two looks at whether a command trains."""
 _SHOWN = 8_000
 """Characters of one such piece; of a flood only its end is shown."""
 
@@ -61,13 +69,33 @@ def _shell_program() -> str:
 
 
 class CommandShell:
-    """Runs commands with bash, or with sh where there is no bash. Each starts in the same folder."""
+    """Runs commands with bash, or with sh where there is no bash. Each starts in the same folder.
 
-    def __init__(self, cwd: Path, spill_folder: Path, *, environ: Mapping[str, str] | None = None) -> None:
+    Args:
+        sandbox: what confines them; none unless given.
+        confining: says how far, and what the model must know about it.
+        training: looks at what runs, and may end it; nobody does unless given.
+    """
+
+    def __init__(
+        self,
+        cwd: Path,
+        spill_folder: Path,
+        *,
+        environ: Mapping[str, str] | None = None,
+        sandbox: Sandbox | None = None,
+        confining: Confining | None = None,
+        training: TrainingWatch | None = None,
+    ) -> None:
         self._cwd = cwd
         self._spill_folder = spill_folder
         self._environ = shell_environment(os.environ if environ is None else environ)
+        self._training = training
+        if training is not None:
+            self._environ |= training.environ(self._environ)
         self._program = _shell_program()
+        self._sandbox: Sandbox = sandbox or Unconfined()
+        self._confining: Confining = confining or OnlyFolder(cwd)
 
     async def run(self, command: str, timeout: float, on_output: OnOutput) -> ShellResult:
         """Runs a command to its end, or to the time-out; when this returns or raises, nothing of it runs any more.
@@ -76,35 +104,48 @@ class CommandShell:
             timeout: seconds.
             on_output: told of the output while it comes, a few times a second.
         """
-        mark = secrets.token_hex(8)
-        arguments, number = branding(self._program, command)
-        process = self._start(arguments, mark)
+        mark, number = secrets.token_hex(8), new_brand()
+        confinement = await asyncio.to_thread(self._confining.confinement, command)
+        if self._training is not None:
+            self._training.start(command)
+        process = self._start(command, confinement, mark, number)
         output = BoundedOutput(self._spill_folder)
         live = _Live(output, on_output)
+        look = _Look(self._training, process.pid)
         try:
             with _Watch(process) as watch:
-                ended = await _follow(watch, live, timeout)
-                left = await end_group(process.pid, mark, number)
+                ended = await _follow(watch, live, timeout, look)
+                left = await end_group(process.pid, mark, number, guarded=process.guarded)
                 await _finish(watch, live)
         except BaseException:
             try:
-                await end_group(process.pid, mark, number)
+                await end_group(process.pid, mark, number, guarded=process.guarded)
             finally:
                 kill_group(process.pid, mark, number)
                 await _reap(process)
+                process.exit_code()
             raise
-        exit_code = await _reap(process)
+        seconds = await _reap(process)
+        exit_code = process.exit_code() if ended else None
         text = output.close()
-        notes = ["processes that it left in the background were ended"] if left and ended else []
+        notes = (
+            ["processes that it left in the background were ended"]
+            if ended and not look.reason and (left or process.left_running())
+            else []
+        )
+        notes += [] if self._sandbox.name == "none" else self._confining.notes(command, text, exit_code)
         if output.note:
             notes.append(output.note)
-        return ShellResult(text, exit_code if ended else None, output.path, tuple(notes))
+        if self._training is not None:
+            notes += await self._training.finish(seconds, look.reason)
+        return ShellResult(text, exit_code, output.path, tuple(notes), seconds)
 
-    def _start(self, arguments: list[str], mark: str) -> subprocess.Popen[bytes]:
+    def _start(self, command: str, confinement: Confinement, mark: str, number: int) -> SandboxedProcess:
         try:
-            return subprocess.Popen(
-                arguments,
-                cwd=self._cwd,
+            return self._sandbox.start(
+                [self._program, "-c", command],
+                confinement,
+                brand=number,
                 env={**self._environ, MARK: mark},
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
@@ -222,14 +263,40 @@ class _Live:
             await self._on_output(text)
 
 
-async def _follow(watch: _Watch, live: _Live, timeout: float) -> bool:
-    """Takes output until the process exits. Returns False when the time was over before."""
+class _Look:
+    """Asks once a second whether the command may go on.
+
+    Attributes:
+        reason: why not; empty as long as it may.
+    """
+
+    def __init__(self, training: TrainingWatch | None, process: int) -> None:
+        self.reason = ""
+        self._training = training
+        self._process = process
+        self._next = asyncio.get_running_loop().time() + _LOOK
+
+    @property
+    def wait(self) -> float:
+        """Seconds until the next look."""
+        return math.inf if self._training is None else max(0.0, self._next - asyncio.get_running_loop().time())
+
+    async def forbids(self) -> bool:
+        if self._training is not None and self.wait == 0:
+            self.reason = await self._training.look(self._process)
+            self._next = asyncio.get_running_loop().time() + _LOOK
+        return bool(self.reason)
+
+
+async def _follow(watch: _Watch, live: _Live, timeout: float, look: _Look) -> bool:
+    """Takes output until the process exits. Returns False when the time was over before; a command that may not go on is over, too."""
     loop = asyncio.get_running_loop()
     deadline = loop.time() + timeout
-    while not watch.exited:
+    while not watch.exited and not await look.forbids():
         left = deadline - loop.time()
         if left <= 0:
             return False
+        left = min(left, look.wait)
         await watch.wait(min(left, _COALESCED) if live.pending else left)
         live.take(watch.read())
         await live.show()
@@ -244,6 +311,16 @@ async def _finish(watch: _Watch, live: _Live) -> None:
     await live.show(now=True)
 
 
-async def _reap(process: subprocess.Popen[bytes]) -> int:
-    code = process.poll()
-    return await asyncio.to_thread(process.wait) if code is None else code
+async def _reap(process: SandboxedProcess) -> float:
+    """Waits for a process. Returns the CPU seconds of it and of all that it waited for."""
+    seconds = _collect(process, os.WNOHANG)
+    return await asyncio.to_thread(_collect, process, 0) if process.returncode is None else seconds
+
+
+def _collect(process: SandboxedProcess, options: int) -> float:
+    if process.returncode is not None:
+        return 0.0
+    done, status, usage = os.wait4(process.pid, options)
+    if done:
+        process.returncode = os.waitstatus_to_exitcode(status)
+    return usage.ru_utime + usage.ru_stime

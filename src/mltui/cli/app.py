@@ -17,7 +17,8 @@ from mltui.core.errors import MltuiError
 COMMANDS: dict[str, tuple[str, str]] = {
     "run": ("mltui.cli.run:run", "Work with the agent (what `mltui` alone does)."),
     "try": ("mltui.cli.tryout:try_command", "Run one whole experiment on the packaged example, offline."),
-    "experiments": ("mltui.cli.experiments:experiments", "List, decide, run and compare experiments."),
+    "experiments": ("mltui.cli.experiments_commands:experiments", "List, decide, run and compare experiments."),
+    "promote": ("mltui.cli.promote:promote", "Make a measured model the champion, or a prompt the production prompt."),
     "sessions": ("mltui.cli.sessions:sessions", "List and show conversations."),
     "personas": ("mltui.cli.personas:personas", "List and check personas."),
     "config": ("mltui.cli.config:config", "Show and check settings."),

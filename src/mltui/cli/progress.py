@@ -15,7 +15,7 @@ from mltui.core.events import (
     Notice,
 )
 
-_DECIDED = {"approve": "approved", "reject": "rejected", "hold": "held"}
+_DECIDED = {"approve": "approved", "reject": "rejected", "hold": "held", "ask": "asked about", "maintenance": "let through as maintenance"}
 
 
 async def show_progress(event: Event) -> None:

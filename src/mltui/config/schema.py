@@ -118,7 +118,15 @@ class MetricsSource(Section):
 
 
 class Experiments(Section):
-    """What is under experiment, how it runs and by what it is judged."""
+    """What is under experiment, how it runs and by what it is judged.
+
+    Attributes:
+        detect: look for training code, prompts and what they read where nothing is declared.
+        evaluate: the evaluator's command, run from the baseline's tree; `{run}` is the run's folder, `{out}` the metrics file.
+        labels: files that only the evaluator may read.
+        policy: an approval policy that decides in advance, relative to the project.
+        scratch_seconds, scratch_minutes: CPU time of training outside a proposal, for one command and for a session.
+    """
 
     entrypoints: tuple[str, ...] = ()
     training: tuple[str, ...] = ()
@@ -126,6 +134,10 @@ class Experiments(Section):
     prompts: tuple[str, ...] = ()
     data: tuple[str, ...] = ()
     evaluation: tuple[str, ...] = ()
+    detect: bool = True
+    evaluate: str = ""
+    labels: tuple[str, ...] = ()
+    policy: str = ""
     metrics: MetricsSource = MetricsSource(file="metrics.json", mlflow=True)
     primary: Metric | None = None
     guardrails: tuple[Guardrail, ...] = ()
@@ -135,6 +147,43 @@ class Experiments(Section):
     budget_minutes: float = Field(default=240.0, gt=0)
     parallel: int = Field(default=1, ge=1, le=64)
     unplanned_training: Literal["record", "ask", "deny"] = "deny"
+    scratch_seconds: float = Field(default=60.0, gt=0)
+    scratch_minutes: float = Field(default=10.0, gt=0)
+
+
+class Promotion(Section):
+    """What a model needs before it may be the champion.
+
+    Attributes:
+        model: the registered model's name; empty means the project folder's.
+        artifact: the model's file or folder, relative to a run's working folder or its run folder.
+        prompt: the production prompt's file, for projects that promote prompts.
+        quality, latency, cost: the metrics that must have been compared with the champion; empty: not declared.
+    """
+
+    model: str = ""
+    artifact: str = ""
+    prompt: str = ""
+    quality: str = ""
+    latency: str = ""
+    cost: str = ""
+
+
+class Sandbox(Section):
+    """Where the agent's commands and training runs are confined.
+
+    Attributes:
+        require: end with exit code 44 where there is no sandbox.
+        network: of the agent's commands; training_network: of training runs.
+        read, write: further folders that stay visible, or writable.
+    """
+
+    enabled: bool = True
+    require: bool = False
+    network: Literal["allow", "deny"] = "allow"
+    training_network: Literal["allow", "deny"] = "allow"
+    read: tuple[str, ...] = ()
+    write: tuple[str, ...] = ()
 
 
 class Tracking(Section):
@@ -175,6 +224,8 @@ class Config(Section):
     local: LocalModel = LocalModel()
     permissions: Permissions = Permissions()
     experiments: Experiments = Experiments()
+    promotion: Promotion = Promotion()
+    sandbox: Sandbox = Sandbox()
     tracking: Tracking = Tracking()
     limits: Limits = Limits()
     ui: Ui = Ui()

@@ -8,7 +8,7 @@ from pydantic import Field
 
 from mltui.core.data import Data
 from mltui.core.effects import Effect
-from mltui.core.experiment import Experiment, Proposal
+from mltui.core.experiment import Clause, Exchange, Experiment, Proposal, ProposalEdits
 from mltui.core.messages import ToolCall
 
 
@@ -30,12 +30,17 @@ class PermissionRequest(Data):
 
 
 class ExperimentRequest(Data):
-    """May this proposal run?"""
+    """May this proposal run?
+
+    Attributes:
+        exchanges: what the person asked about it and what the agent answered.
+    """
 
     kind: Literal["experiment"] = "experiment"
     id: str
     call: ToolCall
     proposal: Proposal
+    exchanges: tuple[Exchange, ...] = ()
 
 
 class KeepRequest(Data):
@@ -45,6 +50,27 @@ class KeepRequest(Data):
     id: str
     call: ToolCall
     experiment: Experiment
+
+
+class PromotionRequest(Data):
+    """Every requirement holds: does this experiment's model or prompt get the alias? Only a person may say yes.
+
+    Attributes:
+        target: `model:NAME` or `prompt:PATH`.
+        clauses: what was required, and what was found.
+        previous: what has the alias now, for people; empty: nothing.
+        patch: what changes in a production prompt, or empty.
+    """
+
+    kind: Literal["promotion"] = "promotion"
+    id: str
+    call: ToolCall
+    experiment: Experiment
+    target: str
+    alias: str
+    clauses: tuple[Clause, ...]
+    previous: str = ""
+    patch: str = ""
 
 
 class Option(Data):
@@ -81,23 +107,30 @@ class TrustRequest(Data):
     found: tuple[str, ...]
 
 
-ApprovalRequest = Annotated[PermissionRequest | ExperimentRequest | KeepRequest | QuestionRequest, Field(discriminator="kind")]
+ApprovalRequest = Annotated[
+    PermissionRequest | ExperimentRequest | KeepRequest | PromotionRequest | QuestionRequest, Field(discriminator="kind")
+]
 
 
 class Decision(Data):
     """An answer.
 
     Attributes:
-        answer: `hold` leaves the matter open (an experiment waits in the log); `stop` refuses and ends the turn.
+        answer: `hold` leaves the matter open (an experiment waits in the log); `stop` refuses and ends the turn. Only of an
+            experiment: `maintenance` keeps the change without a run, `ask` sends `reason` to the agent as a question.
         by: who decided: a person's name, `policy:FILE`, or `headless`.
+        via: the front-end, for the journal; empty: the app, or by `by` no front-end at all.
+        edits: what the person changed of the proposal before approving it.
         remember: add `PermissionRequest.rule` to this session's allowed rules.
         answers: question text to answer, for a `QuestionRequest`.
     """
 
-    answer: Literal["approve", "reject", "hold", "stop"]
+    answer: Literal["approve", "reject", "hold", "stop", "maintenance", "ask"]
     by: str
+    via: str = ""
     reason: str = ""
     remember: bool = False
+    edits: ProposalEdits | None = None
     answers: dict[str, str] = Field(default_factory=dict)
 
     @property

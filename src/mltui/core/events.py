@@ -15,7 +15,7 @@ from pydantic import Field, TypeAdapter
 
 from mltui.core.approval import ApprovalRequest
 from mltui.core.data import Data, JsonObject
-from mltui.core.experiment import Arm, Comparison, Conclusion, ExperimentState, Proposal
+from mltui.core.experiment import Answer, Arm, Comparison, Conclusion, ExperimentState, Proposal
 from mltui.core.messages import AssistantMessage, StopReason, ToolSpec, Usage
 
 FORMAT_VERSION = 1
@@ -102,7 +102,7 @@ class ApprovalResolved(EventBase):
     type: Literal["approval.resolved"] = "approval.resolved"
     request_id: str
     call_id: str
-    answer: Literal["approve", "reject", "hold", "stop"]
+    answer: Literal["approve", "reject", "hold", "stop", "maintenance", "ask"]
     by: str
     reason: str = ""
 
@@ -147,7 +147,7 @@ class ExperimentProposed(EventBase):
 class ExperimentDecided(EventBase):
     type: Literal["experiment.decided"] = "experiment.decided"
     proposal_id: str
-    answer: Literal["approve", "reject", "hold"]
+    answer: Answer
     by: str
     reason: str = ""
 

@@ -14,6 +14,8 @@ ExperimentState = Literal[
     "proposed",
     "held",
     "rejected",
+    "superseded",
+    "maintenance",
     "approved",
     "running",
     "failed",
@@ -27,6 +29,8 @@ ExperimentState = Literal[
 Verdict = Literal["better", "worse", "equivalent", "inconclusive"]
 Recommendation = Literal["accept", "discard", "inconclusive"]
 Arm = Literal["baseline", "candidate"]
+Answer = Literal["approve", "reject", "hold", "maintenance", "ask"]
+"""What a person may say to a proposal. `hold` defers, `ask` puts a question to the agent, `maintenance` lets the change be without a run."""
 
 
 class Metric(Data):
@@ -83,8 +87,28 @@ class ControlledChange(Data):
     change: Literal["added", "modified", "deleted"] = "modified"
 
 
+class Origin(Data):
+    """Who decided, and from where.
+
+    Attributes:
+        os_user: the login name, which the system vouches for.
+        identity: `Name <mail>` of git's configuration, or empty.
+        via: `app`, `plain`, `headless`, `cli`, or `agent`.
+    """
+
+    os_user: str
+    identity: str = ""
+    host: str = ""
+    via: str = ""
+
+
 class ProposalRequest(Data):
-    """What the agent asks for; the rest of a proposal is found out, not asked."""
+    """What the agent asks for; the rest of a proposal is found out, not asked.
+
+    Attributes:
+        evaluation_reason: why evaluation changes together with what it evaluates; without it that is refused.
+        supersedes: an open proposal that this one takes the place of.
+    """
 
     title: str
     hypothesis: str
@@ -93,6 +117,77 @@ class ProposalRequest(Data):
     entrypoint: str | None = None
     seeds: tuple[int, ...] | None = None
     minutes: float | None = None
+    evaluation_reason: str = ""
+    supersedes: str | None = None
+
+
+class ProposalEdits(Data):
+    """What a person changes of a proposal before approving it; None and empty: as proposed."""
+
+    seeds: tuple[int, ...] | None = None
+    minutes: float | None = None
+    changes: dict[str, JsonValue] = Field(default_factory=dict)
+
+    @property
+    def empty(self) -> bool:
+        return self.seeds is None and self.minutes is None and not self.changes
+
+
+class Exchange(Data):
+    """A question that a person asked about a proposal, and the agent's answer (empty: not yet)."""
+
+    question: str
+    by: str
+    answer: str = ""
+
+
+class BaselineSummary(Data):
+    """What is known of the baseline before anything runs: runs of the same tree, command, data and environment.
+
+    Attributes:
+        std: standard deviation over the seeds, in the metric's unit.
+        source: the experiment that measured it.
+    """
+
+    mean: float
+    std: float
+    n: int
+    source: str
+
+
+class Power(Data):
+    """What the planned seeds can show.
+
+    Attributes:
+        std: standard deviation of a paired difference, assumed or measured, in the metric's unit.
+        detectable: the smallest difference that the plan finds with power 0.8.
+        needed_n: pairs that `min_effect` would take; None without one.
+        basis: where `std` comes from, for people.
+    """
+
+    std: float
+    n: int
+    detectable: float
+    needed_n: int | None = None
+    basis: str = ""
+
+
+class Estimate(Data):
+    """What the runs will cost. `minutes`: wall time of all runs, from earlier runs; None where nothing like it ever ran."""
+
+    minutes: float | None = None
+    runs: int = 0
+    reused: int = 0
+    basis: str = ""
+
+
+class Review(Data):
+    """What a person should know for the decision beyond the plan itself; found out, and no part of what an approval covers."""
+
+    baseline: BaselineSummary | None = None
+    power: Power | None = None
+    estimate: Estimate | None = None
+    warnings: tuple[str, ...] = ()
 
 
 class Proposal(Data):
@@ -104,6 +199,8 @@ class Proposal(Data):
         patch: the unified diff from base to proposal.
         command: the training command, with `{seed}` where the seed goes.
         data: the declared data files, digested.
+        environment: digest of interpreter and packages that the runs use; empty where they are not known.
+        evaluate: the evaluator's command, run from the baseline's tree; empty where the metrics are self-reported.
         hash: SHA-256 over everything that an approval covers (see `experiments.proposals`).
     """
 
@@ -125,6 +222,11 @@ class Proposal(Data):
     seeds: tuple[int, ...]
     budget: Budget
     data: tuple[DataVersion, ...] = ()
+    environment: str = ""
+    evaluate: str = ""
+    evaluation_reason: str = ""
+    supersedes: str | None = None
+    review: Review = Review()
     author: str
     session_id: str | None = None
     created: float
@@ -145,18 +247,22 @@ class Approval(Data):
 
     proposal_id: str
     proposal_hash: str
-    answer: Literal["approve", "reject", "hold"]
+    answer: Answer
     by: str
     at: float
     reason: str = ""
+    origin: Origin | None = None
 
 
 class Run(Data):
     """One run of one arm with one seed.
 
     Attributes:
-        metrics: what the run reported of itself, last value of each.
+        metrics: the evaluator's, or what the run reported of itself, last value of each.
+        self_reported: what the run said of itself where an evaluator measured; shown, and satisfies no gate.
+        model: the model that it left: path below the project and SHA-256; empty where none is declared.
         message: what went wrong, for people, when it did not finish.
+        sandbox: what confined it: `bubblewrap`, `landlock` or `none`; empty where that was not recorded.
         reused: the run was made for an earlier proposal and stands for this one too (same tree,
             command, seed and data).
     """
@@ -165,12 +271,16 @@ class Run(Data):
     seed: int
     status: Literal["finished", "failed", "killed", "timeout"]
     metrics: dict[str, float] = Field(default_factory=dict)
+    self_reported: dict[str, float] = Field(default_factory=dict)
+    model: dict[str, str] = Field(default_factory=dict)
+    cpu_seconds: float = 0.0
     params: JsonObject = Field(default_factory=dict)
     started: float
     ended: float
     exit_code: int | None = None
     message: str = ""
     folder: str = ""
+    sandbox: str = ""
     reused: bool = False
 
 
@@ -216,6 +326,22 @@ class Conclusion(Data):
     at: float
 
 
+class Clause(Data):
+    """One requirement of a promotion.
+
+    Attributes:
+        found: what was found, for people.
+        remedy: what to do where it does not hold.
+        absolute: no person may override it: there would be nothing to promote.
+    """
+
+    name: str
+    holds: bool
+    found: str
+    remedy: str = ""
+    absolute: bool = False
+
+
 class Experiment(Data):
     """Everything known of one proposal now: the fold of its journal events."""
 
@@ -226,7 +352,9 @@ class Experiment(Data):
     comparison: Comparison | None = None
     guardrails: tuple[Comparison, ...] = ()
     conclusion: Conclusion | None = None
+    exchanges: tuple[Exchange, ...] = ()
     decided_by: str | None = None
+    superseded_by: str | None = None
     message: str = ""
 
     @property

@@ -3,28 +3,32 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import math
-import signal
 import time
-from collections.abc import Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from mltui.config.schema import MetricsSource
 from mltui.core.data import JsonObject
-from mltui.core.errors import ApprovalVoidError
-from mltui.core.experiment import Arm, DataVersion, Proposal, Run
+from mltui.core.errors import ApprovalVoidError, ExperimentError
+from mltui.core.experiment import Arm, Proposal, Run
 from mltui.experiments import metrics as metrics_of
-from mltui.experiments.datasets import Digests, difference, versions
+from mltui.experiments.checkout import CODE, Checkout, Checkouts
+from mltui.experiments.datasets import Digests, difference
+from mltui.experiments.evaluator import Evaluation, Evaluator
 from mltui.experiments.git_tree import GitTree
+from mltui.experiments.globs import Globs
 from mltui.experiments.journal import canonical
+from mltui.experiments.kept_models import ModelMissing, keep_model
 from mltui.experiments.metrics import MetricsFileError
+from mltui.experiments.outcomes import failure, quote
+from mltui.experiments.run_confinement import RunConfinement
 from mltui.experiments.run_environment import RunEnvironment, RunPlace
-from mltui.experiments.runner import Outcome, Runner
+from mltui.experiments.runner import Launcher, Outcome, Runner, launch
+from mltui.experiments.storage import write_atomically
 from mltui.experiments.tracking import spool
-
-_QUOTED = 6
-"""Lines of a failed run's output that its message quotes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,45 +45,74 @@ class Task:
 
 @dataclass(frozen=True, slots=True)
 class Places:
-    """Attributes: root: the project; runs: folder of the runs' folders; worktrees: folder of the checkouts."""
+    """Attributes: root: the project; job: folder of the job, with `runs/`; worktrees: folder of the checkouts."""
 
     root: Path
-    runs: Path
+    job: Path
     worktrees: Path
 
 
 @dataclass(frozen=True, slots=True)
-class _Checkout:
-    """Attributes: committed: data files of the checkout itself; linked: those that it borrows from the working tree."""
+class Rules:
+    """What a run is held to.
 
-    folder: Path
-    committed: tuple[str, ...]
-    linked: tuple[str, ...]
+    Attributes:
+        data_files: the project's data, labels included.
+        labels: patterns of what only the evaluator may read.
+        source: where a run says its metrics.
+        evaluate: the evaluator's command; empty: what the run says of itself counts.
+        artifact: the model that it leaves; empty: none is kept.
+        controlled: whether a file is under experiment.
+        confinement: None runs commands as they are.
+    """
+
+    data_files: tuple[str, ...]
+    source: MetricsSource
+    labels: tuple[str, ...] = ()
+    evaluate: str = ""
+    artifact: str = ""
+    controlled: Callable[[str], bool] = lambda path: False
+    confinement: RunConfinement | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Ran:
+    """Attributes: found: what the run said of itself; problem: why it cannot be used; model: what was kept, or `missing` and why."""
+
+    outcome: Outcome
+    found: dict[str, float]
+    problem: str
+    changed: list[str]
+    model: dict[str, str]
 
 
 class Execution:
     """Carries out the runs of one proposal. Safe to use from several threads."""
 
-    def __init__(
-        self,
-        proposal: Proposal,
-        places: Places,
-        git: GitTree,
-        environment: RunEnvironment,
-        data_files: Sequence[str],
-        source: MetricsSource,
-    ) -> None:
+    def __init__(self, proposal: Proposal, places: Places, git: GitTree, environment: RunEnvironment, rules: Rules) -> None:
         self._proposal = proposal
         self._places = places
-        self._git = git
         self._environment = environment
-        self._data_files = tuple(data_files)
-        self._source = source
-        self._digests = Digests(places.root / ".mltui" / "digests.json")
+        self._rules = rules
+        self._hidden = Globs.of(rules.labels, "[experiments] labels")
+        digests = Digests(places.root / ".mltui" / "digests.json")
+        self._checkouts = Checkouts(git, places.root, rules.data_files, self._hidden, digests)
         self._trees = {"baseline": proposal.base_tree, "candidate": proposal.tree}
         self._commits = {"baseline": proposal.base_commit, "candidate": proposal.commit}
-        self._files = {arm: frozenset(git.entries(tree)) for arm, tree in self._trees.items()}
-        self._borrowed = {arm: versions(places.root, self._linked(arm), self._digests) for arm in self._trees}
+        self._borrowed = {arm: self._checkouts.borrowed(tree) for arm, tree in self._trees.items()}
+        self._evaluator = self._make_evaluator() if rules.evaluate else None
+
+    def _make_evaluator(self) -> Evaluator:
+        return Evaluator(
+            self._rules.evaluate,
+            self._proposal,
+            self._places.job / "evaluations",
+            self._places.worktrees,
+            self._checkouts,
+            self._environment,
+            self._rules.confinement,
+            self._matters,
+        )
 
     def key(self, task: Task) -> str:
         """What makes the run's result: equal keys may share it."""
@@ -89,85 +122,151 @@ class Execution:
             "seed": task.seed,
             "data": [item.digest for item in self._borrowed[task.arm]],
             "environment": self._environment.probe.digest,
-            "metrics": self._source.model_dump(mode="json"),
+            "metrics": self._rules.source.model_dump(mode="json"),
         }
+        if self._evaluator:
+            made_of["evaluator"] = self._evaluator.key
         return hashlib.sha256(canonical(made_of)).hexdigest()
 
     def needed(self) -> tuple[str, ...]:
-        """The metrics that a run must report."""
+        """The metrics that a run must have."""
         return (self._proposal.metric.name, *(guardrail.name for guardrail in self._proposal.guardrails))
 
-    def run(self, task: Task, runner: Runner, seconds: float) -> Run:
-        """Runs the task for at most `seconds`. The worktree is gone afterwards, the run's folder stays."""
-        folder = self._places.runs / task.name
+    def run(self, task: Task, runner: Runner, limit: float, left: float) -> Run:
+        """Runs the task. The worktree is gone afterwards, the run's folder stays.
+
+        Args:
+            limit: seconds that a run may take, and again its evaluation.
+            left: seconds of the approved budget, for both.
+
+        Raises: ApprovalVoidError: data, environment or checkout are not what was approved.
+        """
+        folder = self._places.job / "runs" / task.name
         folder.mkdir(parents=True, exist_ok=True)
-        started = time.time()
+        started, clock = time.time(), time.monotonic()
+        command = self._proposal.command.replace("{seed}", str(task.seed))
+        ran = self._train(task, folder, command, runner, min(limit, left))
+        evaluation = Evaluation(ran.found)
+        message = ran.problem
+        if self._evaluator and not message:
+            seconds = max(1.0, min(limit, left - (time.monotonic() - clock)))
+            evaluation = self._evaluator.evaluate(task.name, folder, runner, seconds)
+            message = evaluation.problem
+        if not message:
+            wrong = metrics_of.missing(evaluation.metrics, self.needed(), self._rules.source, evaluator=bool(self._evaluator))
+            message = f"{wrong[0].upper()}{wrong[1:]}{quote(ran.outcome)}" if wrong else ""
+        failed = {"timeout": "timeout", "killed": "killed", "exit": "failed"}[ran.outcome.ended]
+        run = Run.model_validate(
+            {
+                "arm": task.arm,
+                "seed": task.seed,
+                "status": (("killed" if message == "stopped" else failed) if message else "finished"),
+                "metrics": _finite(evaluation.metrics) if not (self._evaluator and ran.problem) else {},
+                "self_reported": _finite(ran.found) if self._evaluator else {},
+                "model": {} if "missing" in ran.model else ran.model,
+                "cpu_seconds": ran.outcome.cpu_seconds,
+                "params": self._params(task),
+                "started": started,
+                # The clock of the machine may be set meanwhile.
+                "ended": started + (time.monotonic() - clock),
+                "exit_code": ran.outcome.exit_code,
+                "message": message,
+                "folder": folder.relative_to(self._places.root).as_posix(),
+                "sandbox": self._rules.confinement.name if self._rules.confinement else "none",
+            }
+        )
+        self._write_down(run, command, ran, evaluation)
+        return run
+
+    def _train(self, task: Task, folder: Path, command: str, runner: Runner, seconds: float) -> _Ran:
         worktree = self._places.worktrees / task.name
+        moved = self._environment.changed()
+        if moved:
+            raise ApprovalVoidError(f"the environment is no longer what was approved: {moved}", hint="Propose it again.")
         try:
-            checkout = self._check_out(task.arm, worktree)
-            before = self._committed(checkout)
-            moved = difference(self._borrowed[task.arm], self._shared(checkout))
+            checkout = self._checkouts.make(worktree, self._commits[task.arm], self._trees[task.arm])
+            committed = self._checkouts.committed(checkout)
+            borrowed = self._checkouts.borrowed(checkout.tree)
+            moved = difference(self._borrowed[task.arm], borrowed)
             if moved:
                 raise ApprovalVoidError(f"the data is no longer what was approved: {moved}", hint="Propose it again.")
             place = RunPlace(worktree, folder, task.seed)
             stale = self._stamps(place)
-            command = self._proposal.command.replace("{seed}", str(task.seed))
-            outcome = runner.run(command, cwd=worktree, env=self._environment.variables(place), folder=folder, seconds=seconds)
-            problem = difference((*before, *self._borrowed[task.arm]), (*self._committed(checkout), *self._shared(checkout)))
+            env = self._environment.variables(place)
+            outcome = runner.run(command, cwd=worktree, env=env, folder=folder, seconds=seconds, launcher=self._launcher(folder))
             found, unreadable = self._metrics(place, outcome, stale)
+            changed = self._checkouts.changed(checkout)
+            data = difference((*committed, *borrowed), (*self._checkouts.committed(checkout), *self._checkouts.borrowed(checkout.tree)))
+            problem = failure(outcome, seconds) or self._tampered(checkout, changed, data) or unreadable
+            model = self._keep(task, place) if self._rules.artifact and not problem else {}
         finally:
-            self._git.remove_worktree(worktree)
-        message = self._message(outcome, found, seconds, f"the run changed its data: {problem}" if problem else unreadable)
-        failed = {"timeout": "timeout", "killed": "killed", "exit": "failed"}[outcome.ended]
-        return Run.model_validate(
-            {
-                "arm": task.arm,
-                "seed": task.seed,
-                "status": failed if message else "finished",
-                "metrics": {name: value for name, value in found.items() if math.isfinite(value)},
-                "params": self._params(task),
-                "started": started,
-                "ended": time.time(),
-                "exit_code": outcome.exit_code,
-                "message": message,
-                "folder": folder.relative_to(self._places.root).as_posix(),
-            }
-        )
+            self._checkouts.remove(worktree)
+        return _Ran(outcome, found, problem, changed, model)
 
-    def _linked(self, arm: str) -> tuple[str, ...]:
-        return tuple(name for name in self._data_files if name not in self._files[arm])
+    def _launcher(self, folder: Path) -> Launcher:
+        if self._rules.confinement is None:
+            return launch
+        root = self._places.root
+        labels = [root / name for name in self._rules.data_files if self._hidden.match(name)]
+        # What is tracked could be had from the repository as well.
+        tracked = any(self._hidden.match(path) for tree in self._trees.values() for path in self._checkouts.entries(tree))
+        return self._rules.confinement.launcher(folder, hidden=[*labels, *([root / ".git"] if tracked else [])])
 
-    def _check_out(self, arm: Arm, worktree: Path) -> _Checkout:
-        self._git.add_worktree(worktree, self._commits[arm])
-        linked = self._linked(arm)
-        for name in linked:
-            target = worktree / name
-            if not target.exists():
-                target.parent.mkdir(parents=True, exist_ok=True)
-                target.symlink_to(self._places.root / name)
-        committed = tuple(name for name in self._data_files if name in self._files[arm])
-        return _Checkout(worktree, committed, linked)
+    def _tampered(self, checkout: Checkout, changed: list[str], data: str | None) -> str:
+        """What the run changed that it must not change; other tracked files may be its output."""
+        if data:
+            return f"the run changed its data: {data}"
+        code = [path for path in changed if self._matters(path) and path not in checkout.committed]
+        if code:
+            return f"the run changed the code that it ran: {', '.join(code[:5])}. Let it write results to $MLTUI_RUN_DIR."
+        moved = self._environment.changed()
+        return f"the environment changed during the run: {moved}" if moved else ""
 
-    def _committed(self, checkout: _Checkout) -> tuple[DataVersion, ...]:
-        present = [name for name in checkout.committed if (checkout.folder / name).is_file()]
-        return versions(checkout.folder, present, Digests(None))
+    def _matters(self, path: str) -> bool:
+        return path != self._rules.source.file and (path.endswith(CODE) or self._rules.controlled(path))
 
-    def _shared(self, checkout: _Checkout) -> tuple[DataVersion, ...]:
-        present = [name for name in checkout.linked if (self._places.root / name).is_file()]
-        return versions(self._places.root, present, self._digests)
+    def _keep(self, task: Task, place: RunPlace) -> dict[str, str]:
+        """A run without its model can be compared, and not promoted."""
+        target = self._places.job / "models" / task.name
+        try:
+            kept, digest = keep_model(self._rules.artifact, (place.folder, place.worktree), target)
+        except (ModelMissing, OSError) as error:
+            return {"missing": str(error)}
+        return {"path": kept.relative_to(self._places.root).as_posix(), "sha256": digest}
+
+    def _write_down(self, run: Run, command: str, ran: _Ran, evaluation: Evaluation) -> None:
+        """What ran, beside what it left; for people, since the journal counts."""
+        record: JsonObject = {
+            "command": command,
+            "commit": self._commits[run.arm],
+            "tree": self._trees[run.arm],
+            "environment": self._environment.probe.digest,
+            "sandbox": run.sandbox,
+            "exit_code": run.exit_code,
+            "cpu_seconds": run.cpu_seconds,
+            "changed_files": list(ran.changed),
+            "model": dict(ran.model),
+        }
+        if self._evaluator:
+            key = hashlib.sha256(canonical(self._evaluator.key)).hexdigest()
+            record["evaluation"] = {"command": self._rules.evaluate, "sha256": key, "per_example_sha256": evaluation.per_example}
+        folder = self._places.root / run.folder
+        if folder.is_symlink() or not folder.is_dir():
+            raise ExperimentError(f"the run replaced its folder {run.folder}", hint="Look at what the command does with $MLTUI_RUN_DIR.")
+        write_atomically(folder / "run.json", json.dumps(record, indent=1).encode())
 
     def _stamps(self, place: RunPlace) -> dict[Path, int]:
         """Metrics files that lie in the checkout: as they are, they are not of this run."""
-        path = place.worktree / self._source.file if self._source.file else None
+        path = place.worktree / self._rules.source.file if self._rules.source.file else None
         return {path: path.stat().st_mtime_ns} if path and path.is_file() else {}
 
     def _metrics(self, place: RunPlace, outcome: Outcome, stale: dict[Path, int]) -> tuple[dict[str, float], str]:
         """What the run reported (a file counts over the standard output, that over MLflow), and what could not be read."""
-        found: dict[str, float] = spool.read_metrics(place.folder) if self._source.mlflow else {}
-        if self._source.stdout:
-            found.update(metrics_of.read_stdout(outcome.stdout, self._source.stdout))
-        for folder in (place.folder, place.worktree) if self._source.file else ():
-            path = folder / (self._source.file or "")
+        found: dict[str, float] = spool.read_metrics(place.folder) if self._rules.source.mlflow else {}
+        if self._rules.source.stdout:
+            found.update(metrics_of.read_stdout(outcome.stdout, self._rules.source.stdout))
+        for folder in (place.folder, place.worktree) if self._rules.source.file else ():
+            path = folder / (self._rules.source.file or "")
             if path.is_file() and stale.get(path) != path.stat().st_mtime_ns:
                 try:
                     found.update(metrics_of.read_metrics_file(path))
@@ -176,21 +275,6 @@ class Execution:
                 break
         return found, ""
 
-    def _message(self, outcome: Outcome, found: dict[str, float], seconds: float, problem: str) -> str:
-        """Empty for a run that can be used."""
-        if outcome.ended == "killed":
-            return "stopped"
-        if outcome.ended == "timeout":
-            minutes = f"{seconds / 60:g} minutes" if seconds >= 60 else f"{seconds:g} seconds"
-            advice = "raise run_timeout_minutes in [experiments], or make the run shorter"
-            return f"ended after {minutes}, the time limit: {advice}{_quote(outcome)}"
-        if outcome.exit_code != 0:
-            return f"{_exit(outcome.exit_code)}{_quote(outcome)}"
-        if problem:
-            return problem
-        wrong = metrics_of.missing(found, self.needed(), self._source)
-        return f"{wrong[0].upper()}{wrong[1:]}{_quote(outcome)}" if wrong else ""
-
     def _params(self, task: Task) -> JsonObject:
         values: JsonObject = {"seed": task.seed}
         for change in self._proposal.parameters:
@@ -198,18 +282,5 @@ class Execution:
         return values
 
 
-def _exit(code: int) -> str:
-    number = -code if code < 0 else code - 128 if code > 128 else 0
-    if number:
-        try:
-            name = signal.Signals(number).name
-        except ValueError:
-            return f"exit code {code}"
-        return f"ended by {name}" + (" (out of memory?)" if name == "SIGKILL" else "")
-    return "command not found (exit code 127)" if code == 127 else f"exit code {code}"
-
-
-def _quote(outcome: Outcome) -> str:
-    text = outcome.stderr.strip() or outcome.stdout.strip()
-    lines = [line.rstrip()[:200] for line in text.splitlines() if line.strip()][-_QUOTED:]
-    return "; last lines:\n" + "\n".join(f"  {line}" for line in lines) if lines else ""
+def _finite(values: dict[str, float]) -> dict[str, float]:
+    return {name: value for name, value in values.items() if math.isfinite(value)}

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from pydantic import ValidationError
 
 from mltui.core.errors import JournalError, ProposalError
-from mltui.core.experiment import Experiment, ExperimentState
+from mltui.core.experiment import Answer, Exchange, Experiment, ExperimentState
 from mltui.experiments.journal import Record
 from mltui.experiments.records import (
     ENTRIES,
@@ -20,8 +20,11 @@ from mltui.experiments.records import (
     ExperimentFailed,
     ExperimentStopped,
     JobStarted,
+    ProposalAnswered,
     ProposalCreated,
     ProposalDecided,
+    ProposalReopened,
+    ProposalSuperseded,
     RunFinished,
     RunStarted,
     SyncFailed,
@@ -29,6 +32,9 @@ from mltui.experiments.records import (
 
 BEFORE: dict[str, tuple[ExperimentState, ...]] = {
     ProposalDecided.type: ("proposed", "held"),
+    ProposalAnswered.type: ("held",),
+    ProposalSuperseded.type: ("proposed", "held"),
+    ProposalReopened.type: ("approved", "rejected"),
     JobStarted.type: ("approved",),
     RunStarted.type: ("running",),
     RunFinished.type: ("running",),
@@ -37,13 +43,16 @@ BEFORE: dict[str, tuple[ExperimentState, ...]] = {
     ExperimentFailed.type: ("running",),
     ExperimentStopped.type: ("running",),
     ExperimentConcluded.type: ("compared", "interpreted"),
-    ExperimentAccepted.type: ("compared", "interpreted"),
-    ExperimentDiscarded.type: ("compared", "interpreted", "failed", "stopped"),
+    ExperimentAccepted.type: ("compared", "interpreted", "maintenance"),
+    ExperimentDiscarded.type: ("compared", "interpreted", "failed", "stopped", "maintenance"),
 }
 """The states in which a record is legal. A proposal must be new; the fate of a synchronisation changes no state."""
 
 VERBS = {
     ProposalDecided.type: "be decided on",
+    ProposalAnswered.type: "be answered for",
+    ProposalSuperseded.type: "be replaced",
+    ProposalReopened.type: "be opened again",
     JobStarted.type: "be started",
     RunStarted.type: "run",
     RunFinished.type: "run",
@@ -60,6 +69,8 @@ HINTS: dict[ExperimentState, str] = {
     "proposed": "Decide first: approve, reject or hold it.",
     "held": "It waits: approve or reject it first.",
     "rejected": "It was rejected; propose again.",
+    "superseded": "Another proposal took its place.",
+    "maintenance": "It is maintenance: accept or discard it.",
     "approved": "It is approved: start it first.",
     "running": "It is running: wait for the end, or stop it.",
     "failed": "Its runs failed; discard it, or propose again.",
@@ -69,6 +80,15 @@ HINTS: dict[ExperimentState, str] = {
     "interpreted": "Its result is there: accept or discard it.",
     "accepted": "It was accepted already.",
     "discarded": "It was discarded already.",
+}
+
+
+_DECIDED: dict[Answer, ExperimentState] = {
+    "approve": "approved",
+    "reject": "rejected",
+    "hold": "held",
+    "ask": "held",
+    "maintenance": "maintenance",
 }
 
 
@@ -114,8 +134,21 @@ def _changed(experiment: Experiment, entry: AnyEntry) -> Experiment:
         case ProposalDecided(approval=approval):
             if approval.proposal_hash != experiment.proposal.hash:
                 raise ProposalError(f"the decision is about another version of {experiment.id}", hint="Show it again and decide.")
-            decided: dict[str, ExperimentState] = {"approve": "approved", "reject": "rejected", "hold": "held"}
-            return _with(experiment, state=decided[approval.answer], approval=approval, message=approval.reason)
+            exchanges = experiment.exchanges
+            if approval.answer == "ask":
+                exchanges = (*exchanges, Exchange(question=approval.reason, by=approval.by))
+            return _with(
+                experiment, state=_DECIDED[approval.answer], approval=approval, message=approval.reason, exchanges=exchanges
+            )
+        case ProposalAnswered(answer=answer):
+            if not experiment.exchanges or experiment.exchanges[-1].answer:
+                raise ProposalError(f"nobody asked anything about {experiment.id}", hint="Wait for the decision.")
+            answered = experiment.exchanges[-1].model_copy(update={"answer": answer})
+            return _with(experiment, state="proposed", exchanges=(*experiment.exchanges[:-1], answered), message="")
+        case ProposalSuperseded(successor=successor, by=by):
+            return _with(experiment, state="superseded", superseded_by=successor, decided_by=by, message=f"replaced by {successor}")
+        case ProposalReopened(reason=reason):
+            return _with(experiment, state="proposed", approval=None, message=reason)
         case JobStarted():
             return _with(experiment, state="running", message="")
         case RunFinished(run=run):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import secrets
 import shutil
 import tempfile
@@ -30,7 +31,11 @@ _IDENTITY = {
     "GIT_COMMITTER_NAME": "mltui",
     "GIT_COMMITTER_EMAIL": "mltui@localhost",
 }
+_AS_RECORDED = {"GIT_OPTIONAL_LOCKS": "0", "GIT_NO_REPLACE_OBJECTS": "1", "GIT_GRAFT_FILE": os.devnull}
+"""A commit is what its name says: neither `git replace` nor a graft puts another in its place."""
 _NO_HOOKS = ("-c", "core.hooksPath=/dev/null")
+_STRICT = ("-c", "core.fsmonitor=false", "-c", "core.trustctime=true", "-c", "core.checkStat=default", "-c", "core.ignoreStat=false")
+"""A file whose stamp changed in any way is looked at."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,6 +221,20 @@ class GitTree:
             if entry.mode == SUBMODULE:
                 inner._check_out_submodule(name, entry.blob, folder / name)
 
+    def differing(self, folder: Path, tree: str, index: Path) -> set[str]:
+        """Tracked files that in a checkout are not as the tree has them.
+
+        Args:
+            index: an index of the checkout's own, made where there is none. It remembers what was looked at, so that a
+                second look is quick; a file that was touched is read again, whatever its times say.
+        """
+        where = (f"--git-dir={self._repo.git_dir}", f"--work-tree={folder}", *_STRICT)
+        env = {"GIT_INDEX_FILE": str(index)}
+        if not index.exists():
+            self._git(*where, "read-tree", tree, env=env)
+        self._git(*where, "update-index", "-q", "--refresh", env=env)
+        return set(_names(self._git(*where, "diff-files", "-z", "--name-only", "--ignore-submodules=all", env=env)))
+
     def remove_worktree(self, folder: Path) -> None:
         """Removes a worktree, or all below a folder, with what was written there. No error when it is gone."""
         # Not `worktree prune`: it would also forget a worktree of the person's on a disk that is not mounted.
@@ -247,7 +266,7 @@ class GitTree:
                 done = self._repo.git.execute(
                     ["git", *arguments],
                     istream=source,  # pyright: ignore[reportArgumentType]  any file with a descriptor will do
-                    env={"GIT_OPTIONAL_LOCKS": "0", **(env or {})},
+                    env={**_AS_RECORDED, **(env or {})},
                     stdout_as_string=False,
                     strip_newline_in_stdout=False,
                     as_process=False,

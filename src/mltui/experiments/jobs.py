@@ -17,6 +17,7 @@ import psutil
 from mltui.config.schema import Config
 from mltui.core.data import Data
 from mltui.core.errors import ExperimentError
+from mltui.experiments.runner import MARK, end_marked, signal_group
 from mltui.experiments.storage import make_state_folder, write_atomically
 
 STARTING = 15.0
@@ -102,6 +103,7 @@ class Job:
                 stderr=log,
                 start_new_session=True,
                 cwd=self.folder,
+                env={**os.environ, MARK: f"{self.id}/"},
             )
         self.mark(process.pid)
         threading.Thread(target=process.wait, daemon=True, name=f"reap-{self.id}").start()
@@ -151,10 +153,12 @@ class Job:
         try:
             marks = Marks.model_validate_json(self._groups.read_bytes())
         except (OSError, ValueError):
-            return
+            marks = Marks()
         for group in marks.groups:
             if group.alive():
-                os.killpg(group.pid, signal.SIGKILL)
+                signal_group(group.pid, signal.SIGKILL)
+        # A run that had just been started, what left its group, and a git that is half done.
+        end_marked(f"{self.id}/")
 
     def worktrees(self) -> Path:
         """Where the job's checkouts are."""

@@ -20,17 +20,20 @@ class _Step:
     former: bytes | None
 
 
-def apply_change(proposal: Proposal, git: GitTree) -> tuple[str, ...]:
+def apply_change(proposal: Proposal, git: GitTree, production: str = "") -> tuple[str, ...]:
     """Writes the proposal's files into the working tree.
 
     A file that holds the proposed version already is left alone.
 
-    Returns: the paths of the proposal's files.
+    Args:
+        production: the production prompt, which only a promotion replaces; empty: there is none.
+
+    Returns: the paths of the proposal's files that are the working tree's now.
 
     Raises:
         ProposalError: a file is neither as it was before the proposal nor as proposed; nothing was written.
     """
-    changed = git.changed(proposal.base_tree, proposal.tree)
+    changed = [path for path in git.changed(proposal.base_tree, proposal.tree) if path != production]
     before, after = git.entries(proposal.base_tree, tuple(changed)), git.entries(proposal.tree, tuple(changed))
     pending: list[str] = []
     conflicts: list[str] = []

@@ -41,6 +41,7 @@ _READERS = _words(
 _PYTHON = re.compile(r"(python|pypy)[\d.]*t?(\.exe)?")
 _ASSIGNMENT = re.compile(r"[A-Za-z_]\w*=")
 _SCRIPT_SUFFIXES = (".py", ".sh", ".R", ".jl", ".ipynb")
+_CONFIG_SUFFIXES = (".yaml", ".yml", ".toml", ".json", ".ini", ".cfg")
 _GLUED_MODULE = re.compile(r"-[bBdEiIOPqsSuvx]*m([\w.]+)")
 _CODE_OPTION = re.compile(r"-[bBdEiIOPqsSuvx]*c")
 _RUNNING = re.compile(r"\b(?:runpy|exec|subprocess|system|popen|__import__|import_module)\b")
@@ -63,11 +64,13 @@ class EntryPoint:
         text: as declared.
         scripts: the files that it may mean, relative to the root.
         prefix: its first words, up to the first option or placeholder, for commands without a script (`make train`).
+        configs: configuration files that it names.
     """
 
     text: str
     scripts: tuple[str, ...]
     prefix: tuple[str, ...]
+    configs: tuple[str, ...] = ()
 
     @classmethod
     def parse(cls, text: str) -> EntryPoint:
@@ -81,7 +84,9 @@ class EntryPoint:
                 break
         plain = [word for word in words if not _ASSIGNMENT.match(word)]
         end = next((index for index, word in enumerate(plain) if word.startswith("-") or "{" in word), len(plain))
-        return cls(text, tuple(scripts), tuple(plain[:end]))
+        values = [word.rpartition("=")[2] for word in words]
+        configs = [posixpath.normpath(value) for value in values if value.endswith(_CONFIG_SUFFIXES) and "{" not in value]
+        return cls(text, tuple(scripts), tuple(plain[:end]), tuple(configs))
 
 
 class Launches:

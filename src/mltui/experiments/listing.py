@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import time
 from collections.abc import Iterator
@@ -12,6 +13,11 @@ from mltui.experiments.globs import NEVER, walk_files
 
 MOST_WATCHED = 2_000
 """Folders and ignore files beyond which a tree is not watched: to look at them all would take longer than to ask git."""
+
+MOST_NESTED = 8
+"""Repositories below one another that are looked into."""
+
+_SEEN_BY_GIT = ("--cached", "--others", "--exclude-standard")
 
 SETTLED = 2.0
 """Seconds after which a second change of a folder is sure to have another time; times of files are as coarse as that."""
@@ -40,7 +46,7 @@ class Listing:
         """Relative paths with slashes, sorted."""
         if not self._stamps or any(stamp != _stamp(path) for path, stamp in self._stamps.items()):
             stamps = self._settled_stamps()
-            names = git_files(self._root, "--cached", "--others", "--exclude-standard")
+            names = _with_submodules(self._root, git_files(self._root, *_SEEN_BY_GIT))
             self._names = sorted(set(walk_files(self._root) if names is None else names))
             self._stamps = stamps
             self.version += 1
@@ -65,6 +71,9 @@ class Listing:
             yield str(folder / "index")
             yield str(folder / "info" / "exclude")
         for place, names, files in os.walk(self._root):
+            if place != str(self._root) and (".git" in files or ".git" in names) and (inner := git_folder(Path(place))) is not None:
+                yield str(inner / "index")
+                yield str(inner / "info" / "exclude")
             names[:] = [name for name in names if name not in NEVER]
             yield place
             if ".gitignore" in files:
@@ -78,6 +87,31 @@ def git_files(root: Path, *arguments: str) -> list[str] | None:
     except (OSError, subprocess.CalledProcessError):
         return None
     return [name for name in done.stdout.decode("utf-8", "surrogateescape").split("\0") if name]
+
+
+def _with_submodules(root: Path, names: list[str] | None, depth: int = 0) -> list[str] | None:
+    """The names with the files of repositories below in the place of their folders, which is all that git names."""
+    if names is None or depth > MOST_NESTED:
+        return names
+    submodules = _submodules(root) if ".gitmodules" in names else frozenset[str]()
+    found: list[str] = []
+    for name in names:
+        # To ask of every name whether it is a folder would take as long as git does; one with a dot is no repository by chance.
+        if not name.endswith("/") and name not in submodules and ("." in name.rpartition("/")[2] or not os.path.isdir(f"{root}/{name}")):  # noqa: PTH112
+            found.append(name)
+            continue
+        folder = root / name
+        inner = _with_submodules(folder, git_files(folder, *_SEEN_BY_GIT), depth + 1) if (folder / ".git").exists() else None
+        found += [f"{name.rstrip('/')}/{path}" for path in inner or ()]
+    return found
+
+
+def _submodules(root: Path) -> frozenset[str]:
+    try:
+        text = (root / ".gitmodules").read_text(encoding="utf-8", errors="surrogateescape")
+    except OSError:
+        return frozenset()
+    return frozenset(re.findall(r"^\s*path\s*=\s*(.+?)\s*$", text, re.MULTILINE))
 
 
 def git_folder(root: Path) -> Path | None:

@@ -71,10 +71,17 @@ def numbers(value: object, prefix: str = "") -> dict[str, float]:
     return found
 
 
-def missing(metrics: Mapping[str, float], needed: Sequence[str], source: MetricsSource) -> str | None:
-    """What is wrong with a run's metrics for the comparison, and what to do; None when all needed ones are numbers."""
+def missing(metrics: Mapping[str, float], needed: Sequence[str], source: MetricsSource, *, evaluator: bool = False) -> str | None:
+    """What is wrong with a run's metrics for the comparison, and what to do; None when all needed ones are numbers.
+
+    Args:
+        evaluator: they are an evaluator's, not the run's own.
+    """
     for name in needed:
         if name not in metrics:
+            if evaluator:
+                seen = f"it wrote {', '.join(sorted(metrics)[:8])}" if metrics else "it wrote no numbers"
+                return f'the evaluator wrote no {name!r} ({seen}). Let it write {{"{name}": ...}} to {{out}}, or correct `primary`.'
             seen = f"it logged {', '.join(sorted(metrics)[:8])}" if metrics else "it logged nothing"
             return f"the metric {name!r} was never logged ({seen}). {_how(name, source)}"
         if not math.isfinite(metrics[name]):

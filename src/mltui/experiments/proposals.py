@@ -5,19 +5,33 @@ from __future__ import annotations
 import difflib
 import hashlib
 import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from mltui.config.schema import Experiments as Section
 from mltui.core.data import JsonObject
 from mltui.core.errors import ProposalError
-from mltui.core.experiment import Budget, ControlledChange, ExperimentKind, Metric, ParameterChange, Proposal, ProposalRequest
+from mltui.core.experiment import (
+    Budget,
+    ControlledChange,
+    ExperimentKind,
+    Metric,
+    ParameterChange,
+    Proposal,
+    ProposalEdits,
+    ProposalRequest,
+)
+from mltui.experiments.config_files import get_value
 from mltui.experiments.control import Control
 from mltui.experiments.datasets import Digests, versions
 from mltui.experiments.drafts import Draft
 from mltui.experiments.git_tree import GitTree, Snapshot
+from mltui.experiments.globs import Globs
 from mltui.experiments.journal import canonical, plain
 from mltui.experiments.parameters import change_parameters
+from mltui.experiments.refusals import check_command, check_seed_change, check_together, check_words
+from mltui.experiments.review_warnings import TOGETHER
 
 KIND_ORDER: tuple[ExperimentKind, ...] = ("eval", "data", "train", "prompt", "hparam", "infra")
 """A proposal that changes several kinds of files is of the first of them: the one that needs the most care."""
@@ -25,6 +39,8 @@ KIND_ORDER: tuple[ExperimentKind, ...] = ("eval", "data", "train", "prompt", "hp
 
 COVERED = ("base_tree", "tree", "command", "seeds", "budget", "metric", "guardrails", "data")
 """Fields of a proposal that an approval is bound to."""
+COVERED_IF_KNOWN = ("environment", "evaluate")
+"""Likewise; an empty one is as good as none, as in proposals of versions that did not know them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,26 +71,31 @@ class _Plan:
 
 
 def proposal_hash(proposal: Proposal) -> str:
-    """SHA-256, in hexadecimal, of all that an approval covers: code before and after, command, seeds, budget, metrics, data."""
+    """SHA-256, in hexadecimal, of all that an approval covers.
+
+    That is code before and after, command, seeds, budget, metrics, data, environment and evaluator.
+    """
     fields = plain(proposal)
     covered: JsonObject = {name: fields[name] for name in COVERED}
+    covered.update({name: fields[name] for name in COVERED_IF_KNOWN if fields[name]})
     return hashlib.sha256(canonical(covered)).hexdigest()
 
 
 class ProposalBuilder:
-    """Makes proposals of one project."""
+    """Makes proposals of one project. What it builds has no commits yet: `commit` makes them when the proposal is new."""
 
-    def __init__(self, control: Control, section: Section, git: GitTree, digests: Digests) -> None:
+    def __init__(self, control: Control, section: Section, git: GitTree, digests: Digests, environment: Callable[[], str]) -> None:
+        """Args: environment: digest of interpreter and packages that runs use."""
         self._control = control
         self._section = section
         self._git = git
         self._digests = digests
+        self._environment = environment
 
     def build(self, proposal_id: str, request: ProposalRequest, draft: Draft | None, author: Author) -> Built:
         """Raises: ProposalError: the request does not make a plan that could be run and judged; says what is missing."""
         metric, command, seeds = self._metric(), self._command(request), self._seeds(request)
-        if not request.title.strip() or not request.hypothesis.strip():
-            raise ProposalError("a proposal needs a title and a hypothesis", hint="Say what is expected to change, and why.")
+        check_words(request.title, request.hypothesis)
         changes, parameters = self._changes(request, draft)
         snapshot = self._git.snapshot()
         tree = self._git.apply(snapshot.tree, changes)
@@ -83,16 +104,46 @@ class ProposalBuilder:
                 "nothing would change", hint="Edit a file that is under experiment, or give parameter changes, and propose then."
             )
         files = self._files(snapshot.tree, tree)
-        plan = _Plan(
-            kind=next(kind for kind in KIND_ORDER if any(file.kind == kind for file in files)),
-            metric=metric,
-            command=command,
-            seeds=seeds,
-            files=files,
-            parameters=parameters,
-        )
+        check_together(files, request.evaluation_reason)
+        self._check_data(files)
+        plan = _Plan(kind=_kind(files), metric=metric, command=command, seeds=seeds, files=files, parameters=parameters)
         built = self._built(proposal_id, request, plan, snapshot, tree, author)
+        check_seed_change(parameters, built.proposal.patch)
         return replace(built, staged=draft.digests() if draft else {})
+
+    def rebuild(self, proposal_id: str, former: Proposal, edits: ProposalEdits, author: Author) -> Built:
+        """The same change of the same base, as a person edited it, with the data and the environment of now.
+
+        Raises: ProposalError: an edit is out of range, or undoes the change.
+        """
+        changed, parameters = self._edited(former, edits)
+        tree = self._git.apply(former.tree, changed) if changed else former.tree
+        if tree == former.base_tree:
+            raise ProposalError("nothing would change with these edits", hint="Reject the proposal, or choose other values.")
+        request = ProposalRequest(
+            title=former.title,
+            hypothesis=former.hypothesis,
+            methodology=former.methodology,
+            seeds=former.seeds if edits.seeds is None else edits.seeds,
+            minutes=former.budget.minutes if edits.minutes is None else edits.minutes,
+            evaluation_reason=former.evaluation_reason,
+            supersedes=former.id,
+        )
+        files = self._files(former.base_tree, tree)
+        plan = _Plan(
+            kind=_kind(files), metric=former.metric, command=former.command, seeds=self._seeds(request), files=files, parameters=parameters
+        )
+        built = self._built(proposal_id, request, plan, Snapshot(former.base_tree, ()), tree, author)
+        proposal = built.proposal.model_copy(
+            update={
+                "guardrails": former.guardrails,
+                "evaluate": former.evaluate,
+                "base_commit": former.base_commit,
+                "session_id": former.session_id,
+            }
+        )
+        check_seed_change(parameters, proposal.patch)
+        return replace(built, proposal=_sealed(proposal))
 
     def build_baseline(self, baseline_id: str, seeds: tuple[int, ...] | None, author: Author) -> Built:
         """A plan that changes nothing and measures the working tree. Raises: ProposalError: as `build`."""
@@ -103,11 +154,34 @@ class ProposalBuilder:
             seeds=seeds,
         )
         plan = _Plan(kind="train", metric=self._metric(), command=self._command(request), seeds=self._seeds(request))
+        self._check_data(())
         snapshot = self._git.snapshot()
         return self._built(baseline_id, request, plan, snapshot, snapshot.tree, author)
 
+    def commit(self, built: Built) -> Built:
+        """With commits of both trees, kept by refs of mltui's own."""
+        proposal = built.proposal
+        base_commit = proposal.base_commit
+        head = self._git.head()
+        if base_commit or self._git.tree_of(head) == proposal.base_tree:
+            base_commit = base_commit or head
+            self._git.keep(base_commit, f"base/{proposal.id}")
+        else:
+            base_commit = self._git.commit(proposal.base_tree, head, f"Working tree before {proposal.id}", f"base/{proposal.id}")
+        message = f"{proposal.id} {proposal.title}\n\n{proposal.hypothesis}"
+        commit = self._git.commit(proposal.tree, base_commit, message, f"proposals/{proposal.id}")
+        return replace(built, proposal=proposal.model_copy(update={"base_commit": base_commit, "commit": commit}))
+
+    def dirty(self, proposal: Proposal) -> bool:
+        """Whether the base holds changes that are not committed."""
+        return self._git.tree_of("HEAD") != proposal.base_tree
+
+    def unmatched(self) -> tuple[str, ...]:
+        """Declared data patterns that no file matches."""
+        patterns = [pattern for pattern in self._section.data if not pattern.startswith("!")]
+        return tuple(p for p in patterns if not any(Globs.of((p,), "[experiments] data").walk(self._control.root)))
+
     def _built(self, id: str, request: ProposalRequest, plan: _Plan, snapshot: Snapshot, tree: str, author: Author) -> Built:
-        base_commit, commit = self._commits(id, request, snapshot.tree, tree)
         data_files = self._control.data_files()
         arms = 1 if tree == snapshot.tree else 2
         proposal = Proposal(
@@ -120,22 +194,35 @@ class ProposalBuilder:
             guardrails=self._section.guardrails,
             files=plan.files,
             parameters=plan.parameters,
-            base_commit=base_commit,
+            base_commit="",
             base_tree=snapshot.tree,
-            commit=commit,
+            commit="",
             tree=tree,
             patch=self._git.diff(snapshot.tree, tree),
             command=plan.command,
             seeds=plan.seeds,
             budget=Budget(minutes=request.minutes or self._section.budget_minutes, runs=arms * len(plan.seeds)),
             data=versions(self._control.root, data_files, self._digests),
+            environment=self._environment(),
+            evaluate=self._section.evaluate,
+            evaluation_reason=request.evaluation_reason.strip(),
+            supersedes=request.supersedes,
             author=author.name,
             session_id=author.session_id,
             created=time.time(),
             hash="",
         )
         left_out = tuple(name for name in snapshot.left_out if name not in set(data_files))
-        return Built(proposal.model_copy(update={"hash": proposal_hash(proposal)}), left_out, {})
+        return Built(_sealed(proposal), left_out, {})
+
+    def _check_data(self, files: Sequence[ControlledChange]) -> None:
+        """Raises: ProposalError: data is declared, and there is none."""
+        declared = [pattern for pattern in self._section.data if not pattern.startswith("!")]
+        if declared and not any(self._control.data.walk(self._control.root)) and not any(file.kind == "data" for file in files):
+            raise ProposalError(
+                f"the declared data {', '.join(declared)} matches no file, so nothing could be trained or compared",
+                hint="Put the data there, or correct [experiments] data.",
+            )
 
     def _metric(self) -> Metric:
         if self._section.primary is None:
@@ -147,6 +234,7 @@ class ProposalBuilder:
 
     def _command(self, request: ProposalRequest) -> str:
         declared = self._section.entrypoints
+        check_command(request.entrypoint or (declared[0] if declared else ""))
         if not declared and not request.entrypoint:
             raise ProposalError(
                 "no entry point is declared, so nothing could be run",
@@ -188,20 +276,41 @@ class ProposalBuilder:
         return {**changes, **edits.files}, edits.changes
 
     def _files(self, base: str, tree: str) -> tuple[ControlledChange, ...]:
+        """What each file is by its content before and after: a file that begins to train is training code."""
         found: list[ControlledChange] = []
         for path, status in self._git.changed(base, tree).items():
-            why = self._control.explain(Path(path))
-            kind, reason = (why.kind, why.reason) if why else ("infra", "changed together with the experiment")
+            why = self._control.explain_change(Path(path), self._read(base, path), self._read(tree, path))
+            kind, reason = (why.kind, why.reason) if why else ("infra", TOGETHER)
             change = "added" if status == "A" else "deleted" if status == "D" else "modified"
             found.append(ControlledChange(path=path, kind=kind, reason=reason, change=change))
         return tuple(found)
 
-    def _commits(self, proposal_id: str, request: ProposalRequest, base: str, tree: str) -> tuple[str, str]:
-        head = self._git.head()
-        if self._git.tree_of(head) == base:
-            base_commit = head
-            self._git.keep(head, f"base/{proposal_id}")
-        else:
-            base_commit = self._git.commit(base, head, f"Working tree before {proposal_id}", f"base/{proposal_id}")
-        message = f"{proposal_id} {request.title.strip()}\n\n{request.hypothesis.strip()}"
-        return base_commit, self._git.commit(tree, base_commit, message, f"proposals/{proposal_id}")
+    def _edited(self, former: Proposal, edits: ProposalEdits) -> tuple[dict[str, bytes | None], tuple[ParameterChange, ...]]:
+        """The files that edited parameter values change, and all parameters with their values at the base."""
+        files: dict[str, bytes | None] = {}
+        parameters = {change.name: change for change in former.parameters}
+        for name, wanted in edits.changes.items():
+
+            def read(file: str) -> bytes | None:
+                return files[file] if file in files else self._read(former.tree, file)
+
+            if name in parameters and parameters[name].after == wanted:
+                continue
+            (change,), new = (edit := change_parameters({name: wanted}, self._section.space, read)).changes, edit.files
+            files.update(new)
+            file, _, key = change.key.partition(":")
+            base = self._read(former.base_tree, file.removeprefix("./"))
+            before = change.before if base is None else get_value(file.removeprefix("./"), base, key)
+            parameters[name] = change.model_copy(update={"before": before})
+        return files, tuple(change for change in parameters.values() if change.before != change.after)
+
+    def _read(self, tree: str, path: str) -> bytes | None:
+        return self._git.read(tree, path) if path in self._git.entries(tree, (path,)) else None
+
+
+def _kind(files: Sequence[ControlledChange]) -> ExperimentKind:
+    return next(kind for kind in KIND_ORDER if any(file.kind == kind for file in files))
+
+
+def _sealed(proposal: Proposal) -> Proposal:
+    return proposal.model_copy(update={"hash": proposal_hash(proposal)})

@@ -6,8 +6,8 @@ from typing import ClassVar
 
 from pydantic import Field
 
-from mltui.core.data import Data
-from mltui.core.experiment import Approval, Arm, Comparison, Conclusion, Proposal, Run
+from mltui.core.data import Data, JsonObject
+from mltui.core.experiment import Approval, Arm, Clause, Comparison, Conclusion, Origin, Proposal, Run
 
 
 class Entry(Data):
@@ -42,6 +42,29 @@ class ProposalDecided(Data):
     @property
     def proposal_id(self) -> str:
         return self.approval.proposal_id
+
+
+class ProposalAnswered(Entry):
+    """The agent's answer to the question that a person asked about a proposal."""
+
+    type: ClassVar[str] = "proposal.answered"
+    answer: str
+
+
+class ProposalSuperseded(Entry):
+    """Attributes: successor: the proposal that takes its place."""
+
+    type: ClassVar[str] = "proposal.superseded"
+    successor: str
+    by: str
+
+
+class ProposalReopened(Entry):
+    """What was decided holds no more, and is to be decided again. Attributes: reason: what changed, or why a person wants it."""
+
+    type: ClassVar[str] = "proposal.reopened"
+    reason: str
+    by: str = "mltui"
 
 
 class JobStarted(Entry):
@@ -102,11 +125,156 @@ class ExperimentAccepted(Entry):
     type: ClassVar[str] = "experiment.accepted"
     by: str
     paths: tuple[str, ...] = ()
+    origin: Origin | None = None
 
 
 class ExperimentDiscarded(Entry):
     type: ClassVar[str] = "experiment.discarded"
     by: str
+    origin: Origin | None = None
+
+
+class Matter(Data):
+    """A record that is about no single experiment. The fold passes it over; whoever needs it reads the records of its type."""
+
+    type: ClassVar[str]
+    proposal_id: str = ""
+
+
+class ChangePassed(Matter):
+    """A change of a file under experiment that is no experiment (comments, formatting), and so went to the tree."""
+
+    type: ClassVar[str] = "change.passed"
+    path: str
+    reason: str
+    by: str
+
+
+class UnplannedTraining(Matter):
+    """Training outside a proposal: recorded, never comparable.
+
+    Attributes:
+        libraries: training libraries that were imported; call_sites: `file:line` of the imports.
+        cpu_seconds, gpu_seconds: of the command and all that it started.
+        models: new model files, relative where they are the project's.
+        outcome: `ended` when the scratch budget stopped it.
+    """
+
+    type: ClassVar[str] = "training.unplanned"
+    id: str
+    session_id: str
+    command: str
+    cpu_seconds: float = 0.0
+    gpu_seconds: float = 0.0
+    libraries: tuple[str, ...] = ()
+    call_sites: tuple[str, ...] = ()
+    models: tuple[str, ...] = ()
+    outcome: str = ""
+
+
+class UnplannedSettled(Matter):
+    """What a person said of an orphan: `adopt` (to be proposed and run again) or `discard`."""
+
+    type: ClassVar[str] = "training.settled"
+    id: str
+    outcome: str
+    by: str
+    origin: Origin | None = None
+
+
+class GrantGiven(Matter):
+    """A standing approval with scope and end.
+
+    Attributes:
+        rule: the policy rule (`experiments.policy.ApproveRule`) as JSON.
+        expires: seconds since the epoch.
+    """
+
+    type: ClassVar[str] = "grant.given"
+    id: str
+    rule: JsonObject
+    by: str
+    expires: float
+    reason: str = ""
+    origin: Origin | None = None
+
+
+class GrantRevoked(Matter):
+    type: ClassVar[str] = "grant.revoked"
+    id: str
+    by: str
+    origin: Origin | None = None
+
+
+class MetricConfirmed(Matter):
+    """A person confirmed that another primary metric judges from now on, although results were seen.
+
+    Attributes:
+        before, after: name, direction and least effect (`experiments.metric_history.key`).
+        since: the newest proposal at that time.
+    """
+
+    type: ClassVar[str] = "metric.confirmed"
+    before: str
+    after: str
+    since: str = ""
+    reason: str
+    by: str
+    origin: Origin | None = None
+
+
+class PromotionIntended(Matter):
+    """Written before a registry or a production prompt is touched, so that a crash in between is seen and mended.
+
+    Attributes:
+        id: by which a model version is found again in the registry.
+        target: `model:NAME` or `prompt:PATH`.
+        seed: the run whose model it is; None for a prompt.
+        version: what gets the alias back in a roll-back; empty where a version is yet to be made.
+        previous: what has the alias until then; empty: nothing.
+        sha256: of the model, or of the prompt's text.
+        outcome: what it is when it succeeds: `promoted`, `overridden` or `rolled back`.
+    """
+
+    type: ClassVar[str] = "promotion.intended"
+    id: str
+    target: str
+    alias: str
+    experiment_id: str
+    seed: int | None = None
+    version: str = ""
+    previous: str = ""
+    sha256: str = ""
+    outcome: str
+    clauses: tuple[Clause, ...] = ()
+    reason: str = ""
+    by: str
+    origin: Origin | None = None
+
+
+class PromotionDecided(Matter):
+    """A promotion that was made, refused, overridden, rolled back or undone.
+
+    Attributes:
+        id: of the intent; empty where none was needed.
+        outcome: `promoted`, `refused`, `overridden`, `rolled back`, or `undone` after a crash.
+        clauses: each requirement, whether it held, and what was found.
+        previous: what had the alias before.
+    """
+
+    type: ClassVar[str] = "promotion.decided"
+    id: str = ""
+    target: str
+    alias: str
+    experiment_id: str
+    version: str = ""
+    outcome: str
+    clauses: tuple[Clause, ...] = ()
+    previous: str = ""
+    sha256: str = ""
+    reason: str = ""
+    by: str
+    origin: Origin | None = None
 
 
 class SyncFailed(Data):
@@ -118,6 +286,9 @@ class SyncFailed(Data):
 AnyEntry = (
     ProposalCreated
     | ProposalDecided
+    | ProposalAnswered
+    | ProposalSuperseded
+    | ProposalReopened
     | JobStarted
     | RunStarted
     | RunFinished
@@ -136,6 +307,9 @@ ENTRIES: dict[str, type[AnyEntry]] = {
     for entry in (
         ProposalCreated,
         ProposalDecided,
+        ProposalAnswered,
+        ProposalSuperseded,
+        ProposalReopened,
         JobStarted,
         RunStarted,
         RunFinished,
@@ -149,3 +323,15 @@ ENTRIES: dict[str, type[AnyEntry]] = {
         SyncFailed,
     )
 }
+
+AnyMatter = (
+    ChangePassed
+    | UnplannedTraining
+    | UnplannedSettled
+    | GrantGiven
+    | GrantRevoked
+    | MetricConfirmed
+    | PromotionIntended
+    | PromotionDecided
+)
+"""Records about no single experiment."""

@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
@@ -14,6 +15,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ValidationError
 
+from mltui.experiments.storage import write_atomically
 from mltui.experiments.tracking.spool import spool_environment
 
 _SECRET = re.compile(
@@ -23,6 +25,8 @@ _SECRET = re.compile(
 
 _VIRTUAL_ENVIRONMENTS = (".venv", "venv")
 
+_STARTUP = ("sitecustomize.py", "usercustomize.py")
+
 _PROBE = """
 import importlib.metadata as m, json, sys
 print(json.dumps({"version": sys.version, "path": [p for p in sys.path if p],
@@ -31,15 +35,20 @@ print(json.dumps({"version": sys.version, "path": [p for p in sys.path if p],
 
 
 class Probe(BaseModel):
-    """What an interpreter says of itself: version, import path, installed packages as `name==version`."""
+    """What an interpreter says of itself: version, import path, installed packages as `name==version`.
+
+    Attributes:
+        startup: what Python runs at every start: `.pth` files with code and customisations, with their SHA-256.
+    """
 
     version: str = ""
     path: list[str] = []
     packages: list[str] = []
+    startup: list[str] = []
 
     @property
     def digest(self) -> str:
-        return hashlib.sha256(json.dumps([self.version, self.packages]).encode()).hexdigest()
+        return hashlib.sha256(json.dumps([self.version, self.packages, self.startup]).encode()).hexdigest()
 
     @property
     def lock(self) -> str:
@@ -59,8 +68,19 @@ class RunPlace:
 class RunEnvironment:
     """Environment variables for the runs of one proposal."""
 
-    def __init__(self, root: Path, proposal_id: str, secrets: Sequence[str] = (), inherited: Mapping[str, str] | None = None) -> None:
-        """Args: secrets: further names of variables that no run gets."""
+    def __init__(
+        self,
+        root: Path,
+        proposal_id: str,
+        secrets: Sequence[str] = (),
+        inherited: Mapping[str, str] | None = None,
+        cache: Path | None = None,
+    ) -> None:
+        """
+        Args:
+            secrets: further names of variables that no run gets.
+            cache: where the interpreter's last answer is kept; it counts as long as interpreter and package folders are as they were.
+        """
         self._root = root
         self._proposal_id = proposal_id
         self._base = _without_secrets(os.environ if inherited is None else inherited, secrets)
@@ -69,7 +89,40 @@ class RunEnvironment:
         if self._venv:
             self._base["VIRTUAL_ENV"] = str(self._venv)
             self._base["UV_PROJECT_ENVIRONMENT"] = str(self._venv)
-        self.probe = self._ask()
+        self._cache = cache
+        self._stamp: list[str] = []
+        self.probe = self._remembered() or self._ask()
+
+    @property
+    def own_environment(self) -> Path | None:
+        """The project's virtual environment, or None."""
+        return self._venv
+
+    def changed(self) -> str | None:
+        """What differs from the first look at interpreter and packages, in words; None when nothing does."""
+        if self._stamp == self._stamps(self.probe.path):
+            return None
+        before, now = self.probe, self._ask()
+        if now.digest == before.digest:
+            return None
+        self.probe = before
+        old, new = {*before.packages, *before.startup}, {*now.packages, *now.startup}
+        parts = [f"{name} is gone" for name in sorted(old - new)] + [f"{name} is new" for name in sorted(new - old)]
+        return (
+            ", ".join(parts[:4]) or f"Python {now.version.split()[0] if now.version else '(none)'} in place of {before.version.split()[0]}"
+        )
+
+    def for_evaluation(self, worktree: Path, folder: Path) -> dict[str, str]:
+        """Variables for the evaluator: nothing of the run that it judges, and imports from its own checkout."""
+        return {
+            **self._base,
+            **spool_environment(folder, self._root.name),
+            "MLTUI_PROPOSAL_ID": self._proposal_id,
+            "PYTHONUNBUFFERED": "1",
+            "PYTHONDONTWRITEBYTECODE": "1",
+            "PYTHONHASHSEED": "0",
+            "PYTHONPATH": os.pathsep.join(self._python_path(worktree)),
+        }
 
     def variables(self, place: RunPlace) -> dict[str, str]:
         return {
@@ -97,10 +150,72 @@ class RunEnvironment:
         try:
             command = ["python", "-c", _PROBE]
             done = subprocess.run(command, cwd="/", env=self._base, capture_output=True, timeout=60, check=True, stdin=subprocess.DEVNULL)
-            return Probe.model_validate_json(done.stdout)
+            probe = Probe.model_validate_json(done.stdout)
         except (OSError, subprocess.SubprocessError, ValidationError):
             # No Python, or one that cannot say: then nothing is known of the environment, and runs are told apart by code and data alone.
             return Probe()
+        probe = probe.model_copy(update={"startup": _startup(probe.path, self._root)})
+        self._stamp = self._stamps(probe.path)
+        if self._cache:
+            write_atomically(self._cache, json.dumps({"stamp": self._stamp, "probe": probe.model_dump()}).encode())
+        return probe
+
+    def _remembered(self) -> Probe | None:
+        try:
+            kept = _Remembered.model_validate_json(self._cache.read_bytes()) if self._cache else None
+        except (OSError, ValueError):
+            return None
+        if kept is None or kept.stamp != self._stamps(kept.probe.path):
+            return None
+        self._stamp = kept.stamp
+        return kept.probe
+
+    def _stamps(self, folders: Sequence[str]) -> list[str]:
+        """Changes whenever a package is installed or removed, a start-up file changes, or another interpreter is found."""
+        python = shutil.which("python", path=self._base["PATH"]) or ""
+        files = [python, os.path.realpath(python), *folders]
+        for folder in folders:
+            files += [f"{folder}/{name}" for name in _startup_names(folder)]
+        return [*(f"{file} {_stamp(file)}" for file in files), self._base.get("PYTHONPATH", "")]
+
+
+class _Remembered(BaseModel):
+    stamp: list[str]
+    probe: Probe
+
+
+def environment_digest(root: Path, state: Path, secrets: Sequence[str] = ()) -> str:
+    """What `Proposal.environment` holds: a digest of interpreter, packages and start-up files; empty where there is no Python."""
+    probe = RunEnvironment(root, "", secrets, cache=state / "environment.json").probe
+    return probe.digest if probe.version else ""
+
+
+def _stamp(file: str) -> str:
+    try:
+        status = Path(file).stat()
+    except OSError:
+        return "-"
+    return f"{status.st_mtime_ns} {status.st_size} {status.st_ino}"
+
+
+def _startup_names(folder: str) -> list[str]:
+    try:
+        return sorted(path.name for path in Path(folder).iterdir() if path.suffix == ".pth" or path.name in _STARTUP)
+    except OSError:
+        return []
+
+
+def _startup(folders: Sequence[str], root: Path) -> list[str]:
+    """Paths below the project are named from there, so that a clone elsewhere has the same digest."""
+    found: list[str] = []
+    for folder in folders:
+        for name in _startup_names(folder):
+            try:
+                data = Path(folder, name).read_bytes()
+            except OSError:
+                continue
+            found.append(f"{name} {hashlib.sha256(data.replace(str(root).encode(), b'')).hexdigest()[:16]}")
+    return sorted(found)
 
 
 def search_path(path: str, venv: Path | None, own: Path | None = None) -> str:

@@ -7,33 +7,42 @@ import importlib
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, cast
+from typing import TYPE_CHECKING, cast
 
 from mltui.config.schema import Config
 from mltui.core.errors import ExperimentError, NotARepositoryError, ProposalError
 from mltui.core.events import ExperimentFinished, ExperimentProgressed
-from mltui.core.experiment import Approval, Conclusion, Experiment, Proposal, ProposalRequest, Recommendation
+from mltui.core.experiment import (
+    Answer,
+    Conclusion,
+    Experiment,
+    Origin,
+    Proposal,
+    ProposalEdits,
+    ProposalRequest,
+    Recommendation,
+)
 from mltui.experiments import following
 from mltui.experiments.control import Control
+from mltui.experiments.decisions import Decisions
 from mltui.experiments.drafts import Draft
 from mltui.experiments.fold import advance
+from mltui.experiments.intake import Intake
 from mltui.experiments.ledger import Ledger
 from mltui.experiments.records import (
-    ExperimentAccepted,
+    AnyMatter,
     ExperimentConcluded,
-    ExperimentDiscarded,
     ExperimentFailed,
     ExperimentStopped,
     JobStarted,
-    ProposalCreated,
-    ProposalDecided,
+    MetricConfirmed,
 )
-from mltui.experiments.storage import file_lock, make_state_folder
 from mltui.experiments.tracking.place import tracking_uri
 from mltui.experiments.tracking.sync import start_sync
 
 if TYPE_CHECKING:
     from mltui.experiments.jobs import Job
+    from mltui.experiments.promotion import Promotions
     from mltui.experiments.workbench import Workbench
 
 STOP_SECONDS = 15.0
@@ -61,6 +70,8 @@ class Experiments:
         self.config = config
         self._ledger = Ledger(self.state)
         self._bench: Workbench | None = None
+        self._intake = Intake(self.state, self._ledger, self._workbench, self.draft)
+        self._decisions = Decisions(self.state, self._ledger, self._workbench, self.draft)
 
     @classmethod
     def open(cls, root: Path, config: Config) -> Experiments:
@@ -77,56 +88,89 @@ class Experiments:
             NotARepositoryError: no repository or no commit; says what to run.
             ProposalError: nothing would change, or something that a plan needs is missing; says what.
         """
-        bench = self._workbench()
-        draft = self.draft(session_id) if session_id else None
-        make_state_folder(self.state)
-        with file_lock(self.state / "proposals.lock", timeout=120.0):
-            built = bench.build(self._next_id("P"), request, draft, author, session_id)
-            self._ledger.record(ProposalCreated(proposal=built.proposal, left_out=built.left_out, staged=built.staged), author)
-        return built.proposal
+        return self._intake.propose(request, session_id=session_id, author=author)
 
-    def start_baseline(self, *, by: str, seeds: tuple[int, ...] | None = None) -> Proposal:
+    def start_baseline(self, *, by: str, seeds: tuple[int, ...] | None = None, origin: Origin | None = None) -> Proposal:
         """Measures the working tree as it is, over the declared seeds: its spread is the noise floor.
 
         The person who starts it approves it by that. Its runs stand in for the baseline of later proposals.
 
         Raises: as `propose` and `start` do.
         """
-        bench = self._workbench()
-        make_state_folder(self.state)
-        with file_lock(self.state / "proposals.lock", timeout=120.0):
-            built = bench.build_baseline(self._next_id("B"), seeds, by)
-            self._ledger.record(ProposalCreated(proposal=built.proposal, left_out=built.left_out), by)
-        self.decide(built.proposal.id, answer="approve", by=by, reason="asked for")
-        self.start(built.proposal.id)
-        return built.proposal
+        plan = self._intake.baseline(seeds, by)
+        self.decide(plan.id, answer="approve", by=by, reason="asked for", origin=origin)
+        self.start(plan.id)
+        return plan
 
-    def _next_id(self, letter: str) -> str:
-        taken = [int(name[2:]) for name in self._ledger.refresh() if name.startswith(f"{letter}-")]
-        return f"{letter}-{max(taken, default=0) + 1:04d}"
+    def decide(
+        self, proposal_id: str, *, answer: Answer, by: str, reason: str = "", origin: Origin | None = None, confirmed: bool = False
+    ) -> Experiment:
+        """What a person says to a proposal. `maintenance` also makes the change the working tree.
 
-    def decide(self, proposal_id: str, *, answer: Literal["approve", "reject", "hold"], by: str, reason: str = "") -> Experiment:
-        """Raises: ProposalError: the proposal is not open."""
-        proposal = self._ledger.get(proposal_id).proposal
-        approval = Approval(proposal_id=proposal.id, proposal_hash=proposal.hash, answer=answer, by=by, at=time.time(), reason=reason)
-        self._ledger.record(ProposalDecided(approval=approval), by)
-        return self._ledger.get(proposal.id)
+        Args:
+            reason: of `ask` the question; `maintenance` needs one.
+            confirmed: the person said twice that a change of evaluation or data is maintenance.
+
+        Raises:
+            ProposalError: the proposal is not open (any more), or the answer lacks its reason.
+            ApprovalVoidError: `approve`, and data or environment are not those that were proposed: `refresh` it.
+        """
+        experiment = self._decisions.decide(proposal_id, answer, by=by, reason=reason, origin=origin, confirmed=confirmed)
+        if answer == "maintenance":
+            self._mirror()
+        return experiment
+
+    def answer(self, proposal_id: str, answer: str, *, by: str) -> Experiment:
+        """The agent's answer to a question; the proposal is open again. Raises: ProposalError: nobody asked."""
+        return self._decisions.answer(proposal_id, answer, by=by)
+
+    def revise(self, proposal_id: str, edits: ProposalEdits, *, by: str, reason: str = "", origin: Origin | None = None) -> Proposal:
+        """Approves a proposal with edits: a new one of the same code, which takes its place.
+
+        Raises:
+            ProposalError: it is not open, or a value is out of range; nothing changed.
+            ApprovalVoidError: data or environment are not those that were proposed.
+        """
+        self._workbench().check_present(self._ledger.get(proposal_id).proposal)
+        revised = self._intake.rebuild(proposal_id, edits, by)
+        self.decide(revised.id, answer="approve", by=by, reason=reason or f"{proposal_id} with edits", origin=origin)
+        return revised
+
+    def refresh(self, proposal_id: str, *, by: str) -> Proposal:
+        """The same change with the data and the environment of now, as a new open proposal in the place of the old one.
+
+        Raises: ProposalError: it is not open.
+        """
+        return self._intake.rebuild(proposal_id, ProposalEdits(), by)
+
+    def reopen(self, proposal_id: str, *, by: str, reason: str) -> Experiment:
+        """Lets a person decide again on what was rejected, or approved and not started. Raises: ProposalError: it is neither."""
+        return self._decisions.reopen(proposal_id, reason, by)
+
+    def confirm_metric(self, *, by: str, reason: str, origin: Origin | None = None) -> MetricConfirmed:
+        """The declared primary metric judges from now on, although results were seen by another.
+
+        Raises: ProposalError: no metric is declared, there is nothing to confirm, or no reason.
+        """
+        metric = self.config.experiments.primary
+        if metric is None:
+            raise ProposalError("no primary metric is declared", hint="Write primary under [experiments] in .mltui/config.toml.")
+        return self._decisions.confirm_metric(metric, by=by, reason=reason, origin=origin)
 
     def start(self, proposal_id: str) -> str:
         """Starts the approved experiment in a process of its own. Returns the job's id.
 
         Raises:
             ProposalError: it is not approved, or was started before.
-            ApprovalVoidError: code or data are not those that were approved.
+            ApprovalVoidError: code, data or environment are not those that were approved; it is open for a decision again.
             JournalError: the journal was changed.
         """
         experiment = self._ledger.get(proposal_id)
         entry = JobStarted(proposal_id=proposal_id, job="", runs=experiment.proposal.planned_runs)
         advance(experiment, entry)
         self._ledger.check()
-        bench = self._workbench()
-        bench.check(experiment)
-        job = bench.create_job(proposal_id)
+        self._decisions.check_start(experiment)
+        job = self._workbench().create_job(proposal_id)
         self._ledger.record(entry.model_copy(update={"job": job.id}), experiment.approval.by if experiment.approval else "mltui")
         try:
             job.spawn()
@@ -160,35 +204,28 @@ class Experiments:
         self._mirror()
         return self._ledger.get(proposal_id)
 
-    def accept(self, proposal_id: str, *, by: str) -> Experiment:
+    def accept(self, proposal_id: str, *, by: str, origin: Origin | None = None) -> Experiment:
         """Makes the change the working tree and takes it from the draft.
 
         Raises:
             ProposalError: there is no result yet, or a file was changed meanwhile; nothing was written.
         """
-        self._ledger.get(proposal_id)
-        with file_lock(self.state / "proposals.lock"):
-            experiment = self._ledger.get(proposal_id)
-            advance(experiment, ExperimentAccepted(proposal_id=proposal_id, by=by))
-            paths = self._workbench().apply(experiment)
-            self._ledger.record(ExperimentAccepted(proposal_id=proposal_id, by=by, paths=paths), by)
-        self._settled(experiment)
+        experiment = self._decisions.accept(proposal_id, by=by, origin=origin)
         self._mirror()
-        return self._ledger.get(proposal_id)
+        return experiment
 
-    def discard(self, proposal_id: str, *, by: str) -> Experiment:
+    def discard(self, proposal_id: str, *, by: str, origin: Origin | None = None) -> Experiment:
         """Lets the change go and takes it from the draft. Raises: ProposalError: it is not over."""
-        experiment = self._ledger.get(proposal_id)
-        self._ledger.record(ExperimentDiscarded(proposal_id=proposal_id, by=by), by)
-        self._settled(experiment)
+        experiment = self._decisions.discard(proposal_id, by=by, origin=origin)
         self._mirror()
-        return self._ledger.get(proposal_id)
+        return experiment
 
     def list(self) -> list[Experiment]:
         """All experiments, the newest last."""
         for experiment in self._ledger.refresh().values():
             if experiment.state == "running":
                 self._recover(experiment.id)
+        self._intake.settle_supersessions(self._ledger.refresh().values())
         return [*self._ledger.refresh().values()]
 
     def get(self, proposal_id: str) -> Experiment:
@@ -200,6 +237,14 @@ class Experiments:
     def verify(self) -> int:
         """The number of journal records. Raises: JournalError: names the first that was changed."""
         return self._ledger.journal.verify()
+
+    def note(self, entry: AnyMatter, actor: str) -> None:
+        """Puts a record that is about no single experiment into the journal."""
+        self._ledger.record(entry, actor)
+
+    def promotions(self) -> Promotions:
+        """The gate of the registry's aliases and of the production prompt, loaded when it is needed."""
+        return cast("Promotions", importlib.import_module("mltui.experiments.promotion").Promotions(self))
 
     def tracking_uri(self) -> str:
         """Where MLflow finds the runs."""
@@ -251,14 +296,6 @@ class Experiments:
         # What is left of checkouts is in nobody's way; that git refuses must not hide the outcome.
         with contextlib.suppress(ExperimentError):
             self._workbench().remove_worktrees(job)
-
-    def _settled(self, experiment: Experiment) -> None:
-        """Takes from the draft what the proposal was made of; what was staged since stays."""
-        session_id = experiment.proposal.session_id
-        if session_id:
-            draft = self.draft(session_id)
-            present = draft.digests()
-            draft.drop(path for path, digest in self._ledger.created(experiment.id).staged.items() if present.get(path) == digest)
 
     def _mirror(self) -> None:
         """Lets the tracker know, in a process of its own."""

@@ -20,12 +20,12 @@ from types import FrameType
 from typing import Protocol, cast
 
 from mltui.config.schema import Config
-from mltui.core.errors import ExperimentError, MltuiError
+from mltui.core.errors import ApprovalVoidError, ExperimentError, MltuiError
 from mltui.core.experiment import Arm, Comparison, Experiment, Proposal, Run
 from mltui.experiments.approvals import check_approval
 from mltui.experiments.control import Control
 from mltui.experiments.datasets import Digests
-from mltui.experiments.execution import Execution, Places, Task
+from mltui.experiments.execution import Execution, Places, Rules, Task
 from mltui.experiments.git_tree import GitTree
 from mltui.experiments.jobs import Job
 from mltui.experiments.ledger import Ledger
@@ -39,9 +39,11 @@ from mltui.experiments.records import (
     RunStarted,
     SyncFailed,
 )
+from mltui.experiments.run_confinement import RunConfinement
 from mltui.experiments.run_environment import RunEnvironment
 from mltui.experiments.runner import Runner
 from mltui.experiments.storage import file_lock, write_atomically
+from mltui.sandbox import choose
 
 ACTOR = "supervisor"
 FAILURES = 2
@@ -83,11 +85,12 @@ class Supervisor:
         self._state = self._root / ".mltui"
         self._ledger = Ledger(self._state)
         self._proposal = self._ledger.get(plan.proposal_id).proposal
-        self._runner = Runner(on_change=job.mark_groups)
+        self._runner = Runner(on_change=job.mark_groups, name=job.id)
         self._total = self._proposal.planned_runs
         self._lock = threading.Lock()
         self._failures: dict[Arm, int] = {"baseline": 0, "candidate": 0}
         self._done = 0
+        self._claimed = 0
         self._gave_up = ""
         self._asked_to_stop = False
 
@@ -126,11 +129,7 @@ class Supervisor:
         git = GitTree(self._root, self._state)
         control = Control(self._root, self._section)
         check_approval(self._experiment(), git, control, Digests(self._state / "digests.json"))
-        secrets = [model.api_key_env for model in self._config.models.values() if model.api_key_env]
-        environment = RunEnvironment(self._root, self._proposal.id, secrets)
-        write_atomically(self._job.folder / "env.lock", environment.probe.lock.encode())
-        places = Places(self._root, self._job.folder / "runs", self._job.worktrees())
-        execution = Execution(self._proposal, places, git, environment, control.data_files(), self._section.metrics)
+        execution = self._execution(git, control)
         reusable = {entry.key: entry.run for entry in self._ledger.finished_runs()}
         deadline = time.monotonic() + self._proposal.budget.minutes * 60
         tasks = [Task(arm, seed) for seed in self._proposal.seeds for arm in self._proposal.arms]
@@ -140,6 +139,28 @@ class Supervisor:
                 future.result()
         if not self._gave_up and not self._asked_to_stop:
             self._check_pairs()
+
+    def _execution(self, git: GitTree, control: Control) -> Execution:
+        """Raises: ApprovalVoidError: the environment is not what was approved. SandboxError: one is required, and there is none."""
+        secrets = [model.api_key_env for model in self._config.models.values() if model.api_key_env]
+        environment = RunEnvironment(self._root, self._proposal.id, secrets, cache=self._state / "environment.json")
+        approved = self._proposal.environment
+        if approved and approved != environment.probe.digest:
+            raise ApprovalVoidError("the environment is not what was approved: another interpreter or packages", hint="Propose it again.")
+        write_atomically(self._job.folder / "env.lock", environment.probe.lock.encode())
+        sandbox = choose(self._config.sandbox, os.environ)
+        print(f"sandbox of the runs: {sandbox.describe()}", file=sys.stderr)
+        rules = Rules(
+            data_files=control.data_files(),
+            source=self._section.metrics,
+            labels=self._section.labels,
+            evaluate=self._proposal.evaluate or self._section.evaluate,
+            artifact=self._config.promotion.artifact,
+            controlled=lambda path: control.explain(Path(path)) is not None,
+            confinement=RunConfinement(sandbox, self._config.sandbox, self._root, self._state),
+        )
+        places = Places(self._root, self._job.folder, self._job.worktrees())
+        return Execution(self._proposal, places, git, environment, rules)
 
     def _guarded(self, task: Task, execution: Execution, reusable: dict[str, Run], deadline: float) -> None:
         try:
@@ -158,16 +179,22 @@ class Supervisor:
             self._finish(known.model_copy(update={"arm": task.arm, "reused": True}), key)
             return
         left = deadline - time.monotonic()
-        if left <= 0:
-            self._give_up(self._out_of_budget())
+        if left <= 0 or not self._claim_run():
+            self._give_up(self._out_of_budget(runs=left > 0))
             return
         self._record(RunStarted(proposal_id=self._proposal.id, arm=task.arm, seed=task.seed, done=self._done, total=self._total))
         limit = self._section.run_timeout_minutes * 60
-        run = execution.run(task, self._runner, min(limit, left))
+        run = execution.run(task, self._runner, limit, left)
         if run.status == "timeout" and left < limit:
             run = run.model_copy(update={"message": self._out_of_budget()})
             self._give_up(run.message)
         self._finish(run, key)
+
+    def _claim_run(self) -> bool:
+        """Whether the approval has a run left; takes it."""
+        with self._lock:
+            self._claimed += 1
+            return self._claimed <= self._proposal.budget.runs
 
     def _finish(self, run: Run, key: str) -> None:
         with self._lock:
@@ -204,11 +231,11 @@ class Supervisor:
         mean, deviation = statistics.mean(values), statistics.stdev(values)
         return f"{name} {mean:.4g} ± {deviation:.2g} (standard deviation, {len(values)} seeds, {min(values):.4g} to {max(values):.4g})"
 
-    def _out_of_budget(self) -> str:
-        minutes = self._proposal.budget.minutes
+    def _out_of_budget(self, *, runs: bool = False) -> str:
+        budget = self._proposal.budget
+        what = f"{budget.runs} runs" if runs else f"{budget.minutes:g} minutes"
         return (
-            f"the approved budget of {minutes:g} minutes ended after {self._done} of {self._total} runs; "
-            "propose again with more minutes or fewer seeds"
+            f"the approved budget of {what} ended after {self._done} of {self._total} runs; propose again with more minutes or fewer seeds"
         )
 
     def _left_out(self) -> str:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Sequence
 from pathlib import Path
 
 from mltui.config.schema import Config
-from mltui.core.experiment import Experiment, ProposalRequest
-from mltui.experiments.approvals import check_approval
+from mltui.core.experiment import Experiment, Proposal, ProposalEdits, ProposalRequest
+from mltui.experiments.approvals import check_approval, check_present
 from mltui.experiments.control import Control
 from mltui.experiments.datasets import Digests
 from mltui.experiments.drafts import Draft
@@ -14,6 +16,9 @@ from mltui.experiments.git_tree import GitTree
 from mltui.experiments.jobs import Job
 from mltui.experiments.keeping import apply_change
 from mltui.experiments.proposals import Author, Built, ProposalBuilder
+from mltui.experiments.review import Circumstances, review
+from mltui.experiments.run_environment import environment_digest
+from mltui.sandbox import choose
 
 
 class Workbench:
@@ -26,20 +31,40 @@ class Workbench:
         self._config = config
         self._git = GitTree(root, state)
         self._digests = Digests(state / "digests.json")
+        self._builder = ProposalBuilder(control, config.experiments, self._git, self._digests, self._environment)
 
     def build(self, proposal_id: str, request: ProposalRequest, draft: Draft | None, author: str, session_id: str | None) -> Built:
-        builder = ProposalBuilder(self._control, self._config.experiments, self._git, self._digests)
-        return builder.build(proposal_id, request, draft, Author(author, session_id))
+        return self._builder.build(proposal_id, request, draft, Author(author, session_id))
+
+    def rebuild(self, proposal_id: str, former: Proposal, edits: ProposalEdits, by: str) -> Built:
+        return self._builder.rebuild(proposal_id, former, edits, Author(by, former.session_id))
 
     def build_baseline(self, baseline_id: str, seeds: tuple[int, ...] | None, by: str) -> Built:
-        builder = ProposalBuilder(self._control, self._config.experiments, self._git, self._digests)
-        return builder.build_baseline(baseline_id, seeds, Author(by, None))
+        return self._builder.build_baseline(baseline_id, seeds, Author(by, None))
+
+    def finish(self, built: Built, experiments: Sequence[Experiment]) -> Built:
+        """With its commits, and with what a person should know before deciding."""
+        done = self._builder.commit(built)
+        around = Circumstances(
+            experiments=experiments,
+            dirty=self._builder.dirty(built.proposal),
+            parallel=self._config.experiments.parallel,
+            sandboxed=choose(self._config.sandbox, os.environ).name != "none",
+            unmatched=self._builder.unmatched(),
+        )
+        proposal = done.proposal.model_copy(update={"review": review(done.proposal, around)})
+        return Built(proposal, done.left_out, done.staged)
 
     def check(self, experiment: Experiment) -> None:
-        check_approval(experiment, self._git, self._control, self._digests)
+        """Raises: ApprovalVoidError: it is not approved as it would run."""
+        check_approval(experiment, self._git, self._control, self._digests, self._environment())
+
+    def check_present(self, proposal: Proposal) -> None:
+        """Raises: ApprovalVoidError: data or environment changed since it was proposed."""
+        check_present(proposal, self._git, self._control, self._digests, self._environment())
 
     def apply(self, experiment: Experiment) -> tuple[str, ...]:
-        return apply_change(experiment.proposal, self._git)
+        return apply_change(experiment.proposal, self._git, self._config.promotion.prompt)
 
     def create_job(self, proposal_id: str) -> Job:
         return Job.create(self._state, self._root, proposal_id, self._config)
@@ -47,3 +72,7 @@ class Workbench:
     def remove_worktrees(self, job: Job) -> None:
         if job.worktrees().exists():
             self._git.remove_worktree(job.worktrees())
+
+    def _environment(self) -> str:
+        secrets = [model.api_key_env for model in self._config.models.values() if model.api_key_env]
+        return environment_digest(self._root, self._state, secrets)

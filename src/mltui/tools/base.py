@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, Literal, Protocol
@@ -116,12 +116,14 @@ class ShellResult:
         exit_code: negative for a signal; None when it was ended by the time-out.
         spill: where the whole output lies, when `output` is not all of it.
         notes: what else happened that the model must know (controlled files put back, processes ended).
+        cpu_seconds: of the command and of what it waited for, user and system; inside a sandbox of all that ran there.
     """
 
     output: str
     exit_code: int | None
     spill: Path | None = None
     notes: tuple[str, ...] = ()
+    cpu_seconds: float = field(default=0.0, compare=False)
 
 
 class Shell(Protocol):
@@ -151,9 +153,13 @@ class ExperimentDesk(Protocol):
 
     async def propose(self, request: ProposalRequest) -> ToolResult: ...
 
+    async def answer(self, experiment_id: str, answer: str) -> ToolResult: ...
+
     async def status(self, experiment_id: str | None, wait_seconds: float) -> ToolResult: ...
 
     async def conclude(self, experiment_id: str, interpretation: str, recommendation: Recommendation) -> ToolResult: ...
+
+    async def promote(self, experiment_id: str, alias: str) -> ToolResult: ...
 
 
 @dataclass(frozen=True, slots=True)

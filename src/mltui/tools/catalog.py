@@ -9,6 +9,8 @@ from mltui.tools.edit import Edit
 from mltui.tools.experiment_tools import ConcludeExperiment, ExperimentStatus, ProposeExperiment
 from mltui.tools.glob import Glob
 from mltui.tools.grep import Grep
+from mltui.tools.notebook_edit import NotebookEdit
+from mltui.tools.promote import Promote
 from mltui.tools.read import Read
 from mltui.tools.todo_write import TodoWrite
 from mltui.tools.write import Write
@@ -17,6 +19,7 @@ _CATALOG: tuple[Tool, ...] = (
     Read(),
     Write(),
     Edit(),
+    NotebookEdit(),
     Glob(),
     Grep(),
     Bash(),
@@ -25,6 +28,7 @@ _CATALOG: tuple[Tool, ...] = (
     ProposeExperiment(),
     ExperimentStatus(),
     ConcludeExperiment(),
+    Promote(),
 )
 
 

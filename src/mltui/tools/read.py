@@ -7,6 +7,7 @@ from pydantic import Field
 from mltui.core.effects import Effect
 from mltui.core.errors import ToolError
 from mltui.core.messages import ToolResult
+from mltui.tools import notebook
 from mltui.tools.arguments import LaxArgs
 from mltui.tools.base import ToolContext, Workspace
 from mltui.tools.paths import resolve
@@ -17,7 +18,6 @@ LONGEST_LINE = 2000
 LONGEST_RESULT = 100_000
 
 _HOW_TO_LOOK = {
-    ".ipynb": "it is no valid notebook",
     ".parquet": "look into it with Bash and pandas",
     ".npy": "look into it with Bash and numpy",
     ".npz": "look into it with Bash and numpy",
@@ -52,9 +52,20 @@ class Read:
         ctx.files.see(path, data)
         if not data:
             return ToolResult(content=f"{shown} is empty", details={"path": str(path), "lines": 0})
-        file = decode(data)
+        if path.suffix.lower() == ".ipynb" and (cells := _cells(data, shown)) is not None:
+            file = TextFile(cells)
+        else:
+            file = decode(data)
         content, lines = numbered(file, max(args.offset, 1), args.limit)
         return ToolResult(content=content, details={"path": str(path), "lines": lines})
+
+
+def _cells(data: bytes, shown: str) -> str | None:
+    """A notebook as its cells; None for one that cannot be taken apart, which is then shown as the text that it is."""
+    try:
+        return notebook.show(notebook.parse(data, shown))
+    except ToolError:
+        return None
 
 
 def numbered(file: TextFile, first: int, limit: int) -> tuple[str, int]:

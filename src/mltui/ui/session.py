@@ -6,12 +6,10 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from typing import Literal
-
     from mltui.config.schema import PermissionMode
     from mltui.core.approval import Approver
     from mltui.core.events import Emit, Event, ExperimentFinished, ExperimentProgressed, TurnCompleted
-    from mltui.core.experiment import Experiment
+    from mltui.core.experiment import Answer, Experiment, Origin, Proposal, ProposalEdits
     from mltui.core.messages import Usage
     from mltui.models.base import ModelInfo
     from mltui.tools.base import Workspace
@@ -20,15 +18,17 @@ if TYPE_CHECKING:
 class ExperimentLog(Protocol):
     """Methods other than `follow` may block: they are called in threads."""
 
-    def decide(self, proposal_id: str, *, answer: Literal["approve", "reject", "hold"], by: str, reason: str = "") -> Experiment: ...
+    def decide(self, proposal_id: str, *, answer: Answer, by: str, reason: str = "", origin: Origin | None = None) -> Experiment: ...
+
+    def revise(self, proposal_id: str, edits: ProposalEdits, *, by: str, origin: Origin | None = None) -> Proposal | Experiment: ...
 
     def start(self, proposal_id: str) -> str: ...
 
     def stop(self, proposal_id: str) -> None: ...
 
-    def accept(self, proposal_id: str, *, by: str) -> Experiment: ...
+    def accept(self, proposal_id: str, *, by: str, origin: Origin | None = None) -> Experiment: ...
 
-    def discard(self, proposal_id: str, *, by: str) -> Experiment: ...
+    def discard(self, proposal_id: str, *, by: str, origin: Origin | None = None) -> Experiment: ...
 
     def list(self) -> list[Experiment]: ...
 
@@ -74,6 +74,11 @@ class AgentSession(Protocol):
 
     @property
     def draft_paths(self) -> tuple[str, ...]: ...
+
+    @property
+    def sandbox(self) -> str:
+        """bubblewrap, landlock or none."""
+        ...
 
     @property
     def theme(self) -> str: ...

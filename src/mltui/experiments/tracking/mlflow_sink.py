@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from mltui.experiments.tracking.place import IMPATIENT, QUIET, database_file, set_defaults
@@ -54,24 +54,16 @@ class MlflowSink:
             ConfigError: the store cannot be used as it is; says how to help that.
             ExperimentError: the server does not answer.
         """
-        check_reachable(uri)
-        check_schema(uri)
-        # Not at import: until now this process may have started training runs, which inherit its variables.
-        set_defaults(IMPATIENT)
-        local = uri.startswith(DATABASES)
-        if local:
-            # Also for the experiment `Default`, which MLflow makes and which would otherwise point at the working folder.
-            os.environ.setdefault("_MLFLOW_SERVER_ARTIFACT_ROOT", artifacts.as_uri())
+        self._client = connect(uri, artifacts)
+        self._uri = uri
         with told(uri):
-            self._client = cast("Any", mlflow.MlflowClient(tracking_uri=uri))
-            self._uri = uri
             found = self._client.get_experiment_by_name(name)
             if found is not None and found.lifecycle_stage != "active":
                 raise ConfigError(
                     f"MLflow experiment {name} was deleted",
                     hint=f"Restore it (mlflow experiments restore -x {found.experiment_id}) or set [tracking] experiment",
                 )
-            location = artifacts.as_uri() if local else None
+            location = artifacts.as_uri() if uri.startswith(DATABASES) else None
             self.experiment_id = str(found.experiment_id if found else self._client.create_experiment(name, artifact_location=location))
             if found is None or found.tags.get("mlflow.note.content") is None:
                 self._client.set_experiment_tag(self.experiment_id, "mlflow.note.content", goal)
@@ -139,6 +131,27 @@ class MlflowSink:
             self._client.update_run(target, run.status)
         else:
             self._client.set_terminated(target, run.status, _millis(run.ended))
+
+
+def connect(uri: str, artifacts: Path) -> Any:
+    """Returns: a client of the tracking store and its registry.
+
+    Raises: ConfigError, ExperimentError: as `MlflowSink` does.
+    """
+    check_reachable(uri)
+    check_schema(uri)
+    # Not at import: until now this process may have started training runs, which inherit its variables.
+    set_defaults(IMPATIENT)
+    if uri.startswith(DATABASES):
+        # Also for the experiment `Default`, which MLflow makes and which would otherwise point at the working folder.
+        os.environ.setdefault("_MLFLOW_SERVER_ARTIFACT_ROOT", artifacts.as_uri())
+    with told(uri):
+        return mlflow.MlflowClient(tracking_uri=uri, registry_uri=uri)
+
+
+def is_missing(error: Exception) -> bool:
+    """Returns: whether MLflow says that there is no such thing."""
+    return isinstance(error, MlflowException) and error.error_code in ("RESOURCE_DOES_NOT_EXIST", "NOT_FOUND")
 
 
 def run_id(found: Any) -> str:

@@ -92,7 +92,7 @@ class _Run:
         head = session.transcript.head
         assert head is not None
         if self._options.output == "stream-json":
-            self._out.line(wire.init(head, session.mode))
+            self._out.line(wire.init(head, session.mode, session.sandbox))
         note = session.model_info.note
         for notice in (*((note,) if note else ()), *session.notices):
             await self._show(Notice(level="warning", text=notice))

@@ -27,7 +27,7 @@ from mltui.core.messages import AssistantPart, Text, Thinking, Usage
 Line = dict[str, Any]
 
 
-def init(head: SessionStarted, mode: str) -> Line:
+def init(head: SessionStarted, mode: str, sandbox: str) -> Line:
     return {
         "type": "system",
         "subtype": "init",
@@ -37,6 +37,7 @@ def init(head: SessionStarted, mode: str) -> Line:
         "mcp_servers": [],
         "model": head.model,
         "permissionMode": mode,
+        "sandbox": sandbox,
         "persona": head.persona,
         "version": head.version,
     }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import getpass
 from collections.abc import Sequence
+from typing import Literal
 
 from mltui.core.approval import (
     ApprovalRequest,
@@ -12,12 +13,17 @@ from mltui.core.approval import (
     ExperimentRequest,
     KeepRequest,
     PermissionRequest,
+    PromotionRequest,
     Question,
     QuestionRequest,
     TrustRequest,
 )
-from mltui.ui.plain.experiments import proposal_lines, result_lines
+from mltui.core.edits import parse_edits
+from mltui.core.errors import UsageError
+from mltui.core.experiment import Proposal
+from mltui.ui.plain.experiments import exchange_lines, proposal_lines, result_lines
 from mltui.ui.plain.input import Interrupted, Reader
+from mltui.ui.plain.promotion import promotion_lines
 from mltui.ui.plain.text import Printer, one_line
 
 TRIES = 3
@@ -43,6 +49,8 @@ class PlainApprover:
                         return await self._experiment(request)
                     case KeepRequest():
                         return await self._keep(request)
+                    case PromotionRequest():
+                        return await self._promotion(request)
                     case QuestionRequest():
                         return await self._questions(request)
                     case TrustRequest():
@@ -57,7 +65,7 @@ class PlainApprover:
         proposal = request.proposal if isinstance(request, ExperimentRequest) else request.experiment.proposal
         verbs = "approve|reject" if isinstance(request, ExperimentRequest) else "accept|discard"
         self._printer.line(f"  {proposal.id} waits: mltui experiments {verbs} {proposal.id}")
-        return Decision(answer="hold", by=self._by, reason="Ctrl-C")
+        return Decision(answer="hold", by=self._by, via="plain", reason="Ctrl-C")
 
     async def _trust(self, request: TrustRequest) -> Decision:
         self._printer.line(f"{request.folder} is new here. mltui would obey what is in it:")
@@ -80,21 +88,61 @@ class PlainApprover:
         proposal = request.proposal
         self._printer.line()
         self._printer.lines(proposal_lines(proposal))
-        name, reason = await self._choice("  Run it? approve, reject REASON, hold: ", ("approve", "reject", "hold"))
-        if name == "approve" and proposal.kind == "eval":
+        self._printer.lines(exchange_lines(request.exchanges))
+        name, words = await self._answer(proposal)
+        if name in ("approve", "edit") and proposal.kind == "eval":
             self._printer.line("  It changes the evaluation: results from before cannot be compared with those after it.")
-            typed = await self._reader.line(f"  Type {proposal.id} to approve it: ", fresh=True)
-            if (typed or "").strip() != proposal.id:
-                name, reason = "hold", "not confirmed"
-        answer = "approve" if name == "approve" else "reject" if name == "reject" else "hold"
-        return Decision(answer=answer, by=self._by, reason=reason)
+            name, words = await self._typed(proposal, name, words)
+        if name == "maintenance" and proposal.kind in ("eval", "data"):
+            self._printer.line("  It changes what results are measured with: all from before would be invalid, without a run to show it.")
+            name, words = await self._typed(proposal, name, words)
+        if name == "edit":
+            return Decision(answer="approve", by=self._by, via="plain", edits=parse_edits(words.split()))
+        answers: dict[str | None, Literal["approve", "reject", "ask", "maintenance"]]
+        answers = {"approve": "approve", "reject": "reject", "ask": "ask", "maintenance": "maintenance"}
+        return Decision(answer=answers.get(name, "hold"), by=self._by, via="plain", reason=words)
+
+    async def _answer(self, proposal: Proposal) -> tuple[str | None, str]:
+        """An answer with what it needs, asked again where that is missing; None where no answer came."""
+        names = ("approve", "edit", "reject", "ask", "maintenance", "hold")
+        prompt = "  Run it? approve, edit seeds=0,1 NAME=VALUE, reject REASON, ask QUESTION, maintenance REASON, hold: "
+        for _ in range(TRIES):
+            name, words = await self._choice(prompt, names)
+            if name in ("ask", "maintenance") and not words:
+                self._printer.line(f"  {name} needs words behind it.")
+                continue
+            if name == "edit":
+                try:
+                    if parse_edits(words.split()).empty:
+                        raise UsageError("nothing is edited", hint=f"Such as: edit seeds={','.join(map(str, proposal.seeds))} minutes=10")
+                except UsageError as error:
+                    self._printer.line(f"  {error}")
+                    continue
+            return name, words
+        return None, "the answer was not understood"
+
+    async def _typed(self, proposal: Proposal, name: str, words: str) -> tuple[str, str]:
+        """The same answer once the person typed the proposal's id, else hold."""
+        typed = await self._reader.line(f"  Type {proposal.id} to confirm: ", fresh=True)
+        return (name, words) if (typed or "").strip() == proposal.id else ("hold", "not confirmed")
 
     async def _keep(self, request: KeepRequest) -> Decision:
         self._printer.line()
         self._printer.lines(result_lines(request.experiment))
         name, reason = await self._choice("  What becomes of the change? keep, discard REASON, later: ", ("keep", "discard", "later"))
         answer = "approve" if name == "keep" else "reject" if name == "discard" else "hold"
-        return Decision(answer=answer, by=self._by, reason=reason)
+        return Decision(answer=answer, by=self._by, via="plain", reason=reason)
+
+    async def _promotion(self, request: PromotionRequest) -> Decision:
+        self._printer.line()
+        self._printer.lines(promotion_lines(request))
+        if request.patch:
+            self._printer.block(request.patch)
+        typed = await self._reader.line(f"  Type {request.experiment.id} to promote it, no REASON, or Enter to leave it: ", fresh=True)
+        word, _, reason = (typed or "").strip().partition(" ")
+        if word == request.experiment.id:
+            return Decision(answer="approve", by=self._by)
+        return Decision(answer="reject" if word.lower() in ("n", "no") else "hold", by=self._by, reason=reason.strip() or "not confirmed")
 
     async def _questions(self, request: QuestionRequest) -> Decision:
         answers: dict[str, str] = {}

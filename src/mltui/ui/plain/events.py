@@ -49,7 +49,7 @@ _OUTCOMES = {
 }
 
 
-_DECIDED = {"approve": "approved", "reject": "rejected", "hold": "held"}
+_DECIDED = {"approve": "approved", "reject": "rejected", "hold": "held", "ask": "asked about", "maintenance": "let through as maintenance"}
 
 
 class EventPrinter:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
-from mltui.core.experiment import Comparison, Experiment, Metric, Proposal
+from mltui.core.experiment import Comparison, Exchange, Experiment, Metric, Proposal
 
 
 def proposal_lines(proposal: Proposal) -> Iterator[str]:
@@ -14,7 +14,10 @@ def proposal_lines(proposal: Proposal) -> Iterator[str]:
     yield f"Experiment {proposal.id}: {proposal.title} [{proposal.kind}]"
     yield f"  Hypothesis: {proposal.hypothesis}"
     yield f"  Method: {proposal.methodology or 'not stated'}"
+    for warning in proposal.review.warnings:
+        yield f"  Warning: {warning}"
     yield f"  Metric: {_metric(proposal.metric)}"
+    yield from review_lines(proposal)
     for guardrail in proposal.guardrails:
         yield f"  Guardrail: {guardrail.name}, {guardrail.direction}, margin {guardrail.margin}"
     for parameter in proposal.parameters:
@@ -26,10 +29,41 @@ def proposal_lines(proposal: Proposal) -> Iterator[str]:
     yield f"  Command: {proposal.command}"
     yield f"  Seeds: {', '.join(map(str, proposal.seeds))}; baseline and candidate, {runs} runs at most"
     yield f"  Budget: {proposal.budget.minutes:g} minutes, {proposal.budget.runs} runs"
+    yield f"  Evaluator: {proposal.evaluate or 'none, the numbers are self-reported'}"
+    if proposal.environment:
+        yield f"  Environment: {proposal.environment[:16]}"
+    if proposal.supersedes:
+        yield f"  Takes the place of: {proposal.supersedes}"
     yield f"  Proposed by: {proposal.author}"
     yield f"  Base: {proposal.base_commit[:12]}, tree {proposal.tree[:12]}"
     yield "  Change:"
     yield from (f"    {line}" for line in proposal.patch.rstrip("\n").split("\n"))
+
+
+def review_lines(proposal: Proposal) -> Iterator[str]:
+    """What is known before anything runs: the baseline with its error bars, what the seeds can show, what it costs."""
+    if len(proposal.arms) < 2:
+        return
+    baseline, power, estimate = proposal.review.baseline, proposal.review.power, proposal.review.estimate
+    if baseline is None:
+        yield "  Baseline: not measured yet"
+    else:
+        yield f"  Baseline: {baseline.mean:.5g} +- {baseline.std:.2g} (sd of {baseline.n} seeds, {baseline.source})"
+    if power is None:
+        yield "  Detectable: not known, nothing like it was measured"
+    else:
+        needed = f", {power.needed_n} seeds find {proposal.metric.min_effect:g}" if power.needed_n else ""
+        yield f"  Detectable: {power.detectable:.3g} with {power.n} seeds (power 0.8){needed}; from {power.basis}"
+    if estimate is not None:
+        minutes = "not known" if estimate.minutes is None else f"about {estimate.minutes:.2g} minutes"
+        yield f"  Estimate: {minutes}, {estimate.runs} runs, {estimate.reused} of them measured already ({estimate.basis})"
+
+
+def exchange_lines(exchanges: Sequence[Exchange]) -> Iterator[str]:
+    """What was asked about a proposal, and answered."""
+    for exchange in exchanges:
+        yield f"  {exchange.by} asked: {exchange.question}"
+        yield f"  Answer: {exchange.answer or 'none yet'}"
 
 
 def comparison_lines(comparison: Comparison) -> Iterator[str]:

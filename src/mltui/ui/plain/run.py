@@ -89,7 +89,8 @@ class _PlainConversation:
     def _greet(self) -> None:
         session = self._session
         self._printer.line(
-            f"mltui {__version__}: {session.model_info.id}, persona {session.persona_name}, mode {session.mode}. /help helps."
+            f"mltui {__version__}: {session.model_info.id}, persona {session.persona_name}, mode {session.mode}"
+            f"{', no sandbox' if session.sandbox == 'none' else ''}. /help helps."
         )
         self._printer.lines(filter(None, dict.fromkeys((session.model_info.note, *session.notices))))
 

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from mltui.core.events import Event
     from mltui.ui.session import AgentSession, OpenSession
+    from mltui.ui.tui.deciding import Decider
     from mltui.ui.tui.presenter import Presenter
 
 FIRST_KEY = 0.1
@@ -185,6 +186,7 @@ class MltuiApp(App[int]):
             cost_usd=session.transcript.usage.cost_usd,
             mode=session.mode,
             persona=session.persona_name,
+            sandboxed=session.sandbox != "none",
         )
 
     async def _count_drafts(self) -> None:
@@ -331,7 +333,25 @@ class MltuiApp(App[int]):
         if self.session is None:
             self.status_line.put(hint="the session is not open yet")
             return
-        self.push_screen(LogScreen(self.session.experiments, self.approver.by, self.follow))
+        self.push_screen(LogScreen(self._decider(self.session), self.follow, self.ask_agent))
+
+    def review(self) -> None:
+        """Shows every proposal that waits for a decision."""
+        from mltui.ui.tui.review_screen import ReviewScreen
+
+        if self.session is not None:
+            self.push_screen(ReviewScreen(self._decider(self.session), self.follow, self.ask_agent))
+
+    def _decider(self, session: AgentSession) -> Decider:
+        from mltui.experiments.origin import origin
+        from mltui.ui.tui.deciding import Decider
+
+        return Decider(session.experiments, self.approver.by, partial(origin, session.workspace.cwd, "app"))
+
+    def ask_agent(self, proposal_id: str, question: str) -> None:
+        """Puts a person's question about a proposal to the agent as soon as it is free."""
+        self._waiting.append(f'About {proposal_id}: {question}\n\nAnswer with ProposeExperiment, experiment_id "{proposal_id}" and answer.')
+        self._send_next()
 
     # ── experiments that run beside the conversation ─────────────────────────────
 

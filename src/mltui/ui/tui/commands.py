@@ -23,6 +23,7 @@ MODES = ("plan", "default", "accept-edits", "auto")
 COMMANDS = (
     Command("help", "keys and commands"),
     Command("experiments", "the experiment log: decide, run, compare, keep"),
+    Command("review", "all proposals that wait for a decision, in one place"),
     Command("mode", "what may run without asking", "MODE", MODES),
     Command("model", "go on with another model", "NAME"),
     Command("personas", "list the personas"),
@@ -30,7 +31,7 @@ COMMANDS = (
     Command("clear", "clear the screen (the session goes on)"),
     Command("quit", "end mltui; running experiments go on"),
 )
-_BY_NAME = {command.name: command for command in COMMANDS} | {"exit": COMMANDS[-1], "log": COMMANDS[1]}
+_BY_NAME = {command.name: command for command in COMMANDS} | {"exit": COMMANDS[-1], "log": COMMANDS[1], "pending": COMMANDS[2]}
 
 
 def complete(line: str) -> list[tuple[str, str]]:

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, TypeVar
 
-from rich.text import Text
 from textual.binding import BindingType
 from textual.containers import VerticalScroll
 from textual.screen import ModalScreen
-from textual.strip import Strip
 from textual.widgets._input import Input  # loaded by textual.app already; the public name is a lazy import of the same
 
-from mltui.ui.tui.strip_view import StripView
+from mltui.ui.tui.choices import Choice, ChoiceBar
 
 if TYPE_CHECKING:
     from textual import events
@@ -24,58 +21,6 @@ R = TypeVar("R")
 QUIET = 0.4
 """Seconds that a pane must have been visible with no key pressed before a key decides."""
 _SCROLL = {"up": -1, "down": 1}
-
-
-@dataclass(frozen=True, slots=True)
-class Choice:
-    """Attributes: asks_reason: a line of text is asked first; twice: the key must be pressed twice, and why."""
-
-    key: str
-    label: str
-    style: str = ""
-    asks_reason: bool = False
-    twice: str = ""
-
-
-class ChoiceBar(StripView):
-    """The choices on a line (or more, where it is narrow); dim until the pane takes keys."""
-
-    DEFAULT_CSS = "ChoiceBar { height: auto; padding: 0 1; background: $panel; }"
-
-    def __init__(self, choices: tuple[Choice, ...], chosen: int | None, tail: str) -> None:
-        super().__init__()
-        self.choices = choices
-        self.chosen = chosen
-        self.armed = False
-        self.note = ""
-        self._tail = tail
-
-    def show(self, *, chosen: int | None = None, armed: bool | None = None, note: str | None = None) -> None:
-        self.chosen = self.chosen if chosen is None else chosen
-        self.armed = self.armed if armed is None else armed
-        self.note = self.note if note is None else note
-        self.changed()
-
-    def build(self, width: int) -> list[Strip]:
-        lines = [Text()]
-        for index, choice in enumerate(self.choices):
-            part = Text.assemble(
-                " ", (choice.key, "strong" if self.armed else "faint"), (f" {choice.label} ", choice.style if self.armed else "faint")
-            )
-            if index == self.chosen:
-                part = Text(f" {choice.key} {choice.label} ", style=f"{choice.style or 'strong'} reverse")
-            if lines[-1].cell_len and lines[-1].cell_len + part.cell_len + 1 > width:
-                lines.append(Text())
-            elif lines[-1].cell_len:
-                lines[-1].append(" ")
-            lines[-1].append_text(part)
-        tail = Text(self._tail if self.armed else "one moment …", style="faint")
-        if lines[-1].cell_len + tail.cell_len + 2 <= width:
-            lines[-1].append(" " * (width - lines[-1].cell_len - tail.cell_len - 1))
-            lines[-1].append_text(tail)
-        if self.note:
-            lines.insert(0, Text(f" {self.note}", style="warning.bold", overflow="fold"))
-        return [strip for line in lines for strip in self.paint.strips(line, width)]
 
 
 class ReasonInput(Input):
@@ -108,7 +53,7 @@ class DecisionPane(ModalScreen[R]):
     def __init__(self, marked: int | None = None) -> None:
         super().__init__()
         self.bar = ChoiceBar(self.choices, marked, self.tail)
-        self.reason = ReasonInput(placeholder="Why? Enter sends, Esc goes back", compact=True)
+        self.reason = ReasonInput(compact=True)
         self._timer: Timer | None = None
         self._last_key = 0.0
         self._reason_for: Choice | None = None
@@ -141,6 +86,8 @@ class DecisionPane(ModalScreen[R]):
             self.bar.show(armed=True)
 
     def on_key(self, event: events.Key) -> None:
+        if self.typing(event):
+            return
         if self._reason_for is not None:
             if event.key == "escape":
                 event.stop()
@@ -154,6 +101,10 @@ class DecisionPane(ModalScreen[R]):
             return
         if not self.handle(event) and not self._scroll(event.key):
             self._choose_by(event)
+
+    def typing(self, event: events.Key) -> bool:
+        """Whether an input of a subclass has the keys now; what the input leaves over is done here."""
+        return False
 
     def handle(self, event: events.Key) -> bool:
         """A subclass's own keys. Returns: whether the key was one."""
@@ -197,22 +148,42 @@ class DecisionPane(ModalScreen[R]):
             self._once = choice
             self.bar.show(note=f"{choice.twice} Press {choice.key} again to go on.")
             return
+        self._once = None
+        self.bar.show(note="")
+        if choice.form:
+            self.open_form(choice)
+            return
         if choice.asks_reason:
             self._reason_for = choice
+            self.reason.placeholder = choice.prompt
             self.reason.display = True
             self.reason.focus()
             return
         self.dismiss(self.result_of(choice, ""))
 
+    def open_form(self, choice: Choice) -> None:
+        """A subclass whose choices have forms opens the one of this choice."""
+        raise NotImplementedError
+
     def _close_reason(self) -> None:
         self._reason_for = None
+        self.bar.show(note="")
         self.reason.display = False
         self.set_focus(None)
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         event.stop()
-        if self._reason_for is not None:
-            self.dismiss(self.result_of(self._reason_for, event.value.strip()))
+        self.submitted(event.value.strip())
+
+    def submitted(self, text: str) -> None:
+        """A line was typed and sent."""
+        choice = self._reason_for
+        if choice is None:
+            return
+        if choice.required and not text:
+            self.bar.show(note=choice.required)
+        else:
+            self.dismiss(self.result_of(choice, text))
 
     def stop(self) -> None:
         """Ends the pane, whether or not keys are taken yet: Ctrl+C came."""

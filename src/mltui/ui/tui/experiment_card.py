@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 STATE_STYLES = {
     "proposed": "accent",
     "held": "accent",
+    "superseded": "muted",
+    "maintenance": "warning",
     "approved": "primary",
     "running": "primary",
     "measured": "secondary",
@@ -83,7 +85,7 @@ class ExperimentCard(Fold[ExperimentCardState]):
         head = Text.assemble(("◆ ", "primary"), (state.id, "primary.bold"), " ", (title, "strong"))
         word = {"proposed": "waits for a decision", "held": "held"}.get(state.state, state.state)
         head.append(f"  {word}", style=STATE_STYLES.get(state.state, "muted"))
-        if state.by and state.state in ("approved", "rejected", "held", "accepted", "discarded"):
+        if state.by and state.state in ("approved", "rejected", "held", "maintenance", "accepted", "discarded"):
             head.append(f" by {one_line(state.by)}", style="faint")
         return head
 

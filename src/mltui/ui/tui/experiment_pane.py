@@ -5,121 +5,117 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from rich.text import Text
-from textual.containers import Horizontal, VerticalScroll
 
 from mltui.core.approval import Decision, ExperimentRequest, KeepRequest
-from mltui.ui.tui.decision_pane import Choice, DecisionPane
-from mltui.ui.tui.diff import DiffText
+from mltui.ui.tui.choices import Choice
+from mltui.ui.tui.edit_form import EditForm, FieldError
 from mltui.ui.tui.proposal_view import change_section, proposal_sections, result_sections, title_line
-from mltui.ui.tui.strip_view import RichView
+from mltui.ui.tui.split_pane import SplitPane
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
     from textual import events
     from textual.app import ComposeResult
 
-    from mltui.core.experiment import Proposal
+    from mltui.core.experiment import Answer, Proposal
 
 HELD_KINDS = frozenset({"eval", "data"})
 """Kinds that change what other results mean: the mark stands on hold, and approving takes two presses."""
+_INCOMPARABLE = {
+    "eval": "This changes what is measured: every earlier result stops being comparable.",
+    "data": "This changes the data: earlier results are not comparable with it.",
+}
+_ANSWERS: dict[str, Answer] = {"y": "approve", "e": "approve", "n": "reject", "a": "ask", "m": "maintenance", "h": "hold"}
 
 
-class SplitPane(DecisionPane[Decision]):
-    """A full-height pane: a headline, the case on the left, the diff on the right (below where it is narrow)."""
-
-    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (110, "-wide")]  # noqa: RUF012  (the base declares its type)
-    DEFAULT_CSS = """
-    SplitPane { background: $background;
-        & > .headline { height: auto; padding: 0 2; background: $panel; }
-        & > Horizontal { height: 1fr; }
-        & VerticalScroll { width: 1fr; height: 1fr; padding: 1 2 0 2; scrollbar-size-vertical: 1; }
-        & VerticalScroll.-front { background: $background; }
-        & #side { border-left: solid $panel; width: 1.1fr; padding: 1 1 0 1; display: none; }
-        & #side.-front { border-left: solid $primary; }
-        & #below { padding: 0; margin: 0 0 1 0; }
-        &.-wide #side { display: block; }
-        &.-wide #below { display: none; }
-        &.-narrow VerticalScroll { padding: 1 1 0 1; }
-        &.-narrow > .headline { padding: 0 1; }
-    }
-    """
-
-    diff_key = "d"
-
-    def __init__(self, headline: Text, question: str, marked: int | None) -> None:
-        super().__init__(marked)
-        self._headline = headline
-        self._question = question
-        self._main = VerticalScroll(id="main", can_focus=False, classes="-front")
-        self._side = VerticalScroll(id="side", can_focus=False)
-        self._below = RichView(id="below")
-
-    def case(self) -> list[RenderableType]:
-        """What speaks for a decision, from the top."""
-        raise NotImplementedError
-
-    def diff(self) -> DiffText:
-        raise NotImplementedError
-
-    def compose(self) -> ComposeResult:
-        diff = self.diff()
-        head = Text.assemble("Changed code  ", diff.counts) if diff else Text("No code is changed", style="muted")
-        yield RichView(Text(self._question, style="accent.bold"), self._headline, classes="headline")
-        with Horizontal():
-            with self._main:
-                yield RichView(*self.case())
-                self._below.update(head, diff)
-                yield self._below
-            with self._side:
-                yield RichView(head, Text(), diff)
-        yield self.reason
-        yield self.bar
-
-    def body(self) -> VerticalScroll | None:
-        return self._side if self._side.has_class("-front") else self._main
-
-    def handle(self, event: events.Key) -> bool:
-        if event.key != self.diff_key:
-            return False
-        if self.has_class("-wide"):
-            to_side = not self._side.has_class("-front")
-            self._side.set_class(to_side, "-front")
-            self._main.set_class(not to_side, "-front")
-        else:
-            self._main.scroll_to_widget(self._below, top=True, animate=False)
-        return True
+def choices_for(proposal: Proposal) -> tuple[Choice, ...]:
+    """Returns: what may be answered. What changes how results are measured is no maintenance, and a plan without a change neither."""
+    warning = _INCOMPARABLE.get(proposal.kind, "")
+    maintenance = Choice(
+        "m",
+        "maintenance",
+        "warning",
+        asks_reason=True,
+        prompt="Why is it no experiment? Enter lets the change into the tree",
+        required="A change without a run needs a reason. Esc goes back.",
+        twice="Maintenance: the change goes into the tree without a run, and no result will speak for it.",
+    )
+    return (
+        Choice("y", "approve", "success", twice=warning),
+        Choice("e", "edit", "success", twice=warning, form=True),
+        Choice("n", "reject", "error", asks_reason=True, required="Say why, the agent is told. Esc goes back."),
+        Choice(
+            "a",
+            "ask",
+            "secondary",
+            asks_reason=True,
+            prompt="Your question to the agent; Enter sends, Esc goes back",
+            required="Type the question. Esc goes back.",
+        ),
+        *([maintenance] if proposal.kind not in HELD_KINDS and len(proposal.arms) > 1 else []),
+        Choice("h", "hold", "accent"),
+    )
 
 
 class ExperimentPane(SplitPane):
-    """y approve, n reject with a reason, h hold, d to the diff, Esc hold."""
+    """y approve, e approve with edits, n reject, a ask, m maintenance, h hold, d to the diff, Esc hold."""
 
     escape_key = "h"
     tail = "d diff · Esc hold"
 
     def __init__(self, request: ExperimentRequest, by: str) -> None:
-        proposal = request.proposal
-        self._proposal: Proposal = proposal
+        self._request = request
         self._by = by
-        careful = proposal.kind in HELD_KINDS
-        warning = "This changes what is measured: every earlier result stops being comparable." if proposal.kind == "eval" else ""
-        if proposal.kind == "data":
-            warning = "This changes the data: earlier results are not comparable with it."
-        self.choices = (
-            Choice("y", "approve", "success", twice=warning),
-            Choice("n", "reject", "error", asks_reason=True),
-            Choice("h", "hold", "accent"),
-        )
-        super().__init__(title_line(proposal), "May this experiment run?", marked=2 if careful else None)
+        proposal = request.proposal
+        self.choices = choices_for(proposal)
+        marked = len(self.choices) - 1 if proposal.kind in HELD_KINDS else None
+        super().__init__(title_line(proposal), "May this experiment run?", marked=marked)
+        self._form = EditForm(proposal)
+        self._editing: Choice | None = None
 
     def case(self) -> list[RenderableType]:
-        return list(proposal_sections(self._proposal))
+        return list(proposal_sections(self._request.proposal, self._request.exchanges))
 
-    def diff(self) -> DiffText:
-        return DiffText(self._proposal.patch)
+    def patch(self) -> str:
+        return self._request.proposal.patch
+
+    def inputs(self) -> ComposeResult:
+        yield self._form
+
+    def open_form(self, choice: Choice) -> None:
+        self._editing = choice
+        self._form.open()
+
+    def typing(self, event: events.Key) -> bool:
+        if self._editing is None:
+            return False
+        if event.key == "escape":
+            event.stop()
+            self._editing = None
+            self._form.close()
+            self.set_focus(None)
+            self.bar.show(note="")
+        elif self._form.move(event):
+            event.stop()
+            event.prevent_default()
+        return True
+
+    def submitted(self, text: str) -> None:
+        if self._editing is None:
+            super().submitted(text)
+            return
+        try:
+            edits = self._form.edits()
+        except FieldError as error:
+            self.bar.show(note=str(error))
+            return
+        if edits.empty:
+            self.bar.show(note="Nothing is changed yet. Esc goes back; y there approves it as proposed.")
+            return
+        self.dismiss(Decision(answer="approve", by=self._by, edits=edits))
 
     def result_of(self, choice: Choice, reason: str) -> Decision:
-        answers = {"y": "approve", "n": "reject", "h": "hold"}
-        return Decision.model_validate({"answer": answers[choice.key], "by": self._by, "reason": reason})
+        return Decision(answer=_ANSWERS[choice.key], by=self._by, reason=reason)
 
 
 class KeepPane(SplitPane):
@@ -133,16 +129,17 @@ class KeepPane(SplitPane):
     def __init__(self, request: KeepRequest, by: str) -> None:
         self._experiment = request.experiment
         self._by = by
-        super().__init__(title_line(request.experiment.proposal), "Keep this change?", marked=None)
+        headline: Text = title_line(request.experiment.proposal)
+        super().__init__(headline, "Keep this change?", marked=None)
 
     def case(self) -> list[RenderableType]:
         sections = result_sections(self._experiment)
         change = change_section(self._experiment.proposal)
         return [*sections, *([change] if change else [])]
 
-    def diff(self) -> DiffText:
-        return DiffText(self._experiment.proposal.patch)
+    def patch(self) -> str:
+        return self._experiment.proposal.patch
 
     def result_of(self, choice: Choice, reason: str) -> Decision:
-        answers = {"k": "approve", "d": "reject", "l": "hold"}
-        return Decision.model_validate({"answer": answers[choice.key], "by": self._by, "reason": reason})
+        answers: dict[str, Answer] = {"k": "approve", "d": "reject", "l": "hold"}
+        return Decision(answer=answers[choice.key], by=self._by, reason=reason)

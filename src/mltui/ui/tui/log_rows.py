@@ -23,6 +23,7 @@ _ACTIONS: dict[str, list[tuple[str, str]]] = {
     "running": [("s", "stop")],
     "compared": [("k", "keep or discard")],
     "interpreted": [("k", "keep or discard")],
+    "maintenance": [("k", "keep or discard")],
 }
 _FADED = {"muted": "$foreground 62%", "faint": "$foreground 45%"}
 
@@ -49,14 +50,15 @@ def row_of(experiment: Experiment, width: int, progress: tuple[int, int] | None)
         (id_, "bold"),
         (title.plain, ""),
         "  ",
-        (state, _color(style)),
+        (state, color_of(style)),
         "\n" + " " * len(id_),
-        (kind, _color(KIND_STYLES[kind])),
+        (kind, color_of(KIND_STYLES[kind])),
         (below.plain, _FADED["muted"]),
     )
 
 
-def _color(name: str) -> str:
+def color_of(name: str) -> str:
+    """Returns: a named style as Textual's content writes it."""
     return _FADED.get(name, f"${name}")
 
 

@@ -11,7 +11,6 @@ from rich.console import Group
 from rich.text import Text
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical, VerticalScroll
-from textual.message import Message
 from textual.screen import Screen
 from textual.widgets._option_list import OptionList  # the public name is a lazy import of the same
 from textual.widgets.option_list import Option
@@ -19,10 +18,15 @@ from textual.widgets.option_list import Option
 from mltui.core.approval import Decision, ExperimentRequest, KeepRequest
 from mltui.core.errors import MltuiError
 from mltui.core.messages import ToolCall
-from mltui.ui.tui.diff import DiffText
+from mltui.ui.tui.deciding import Decider, Done
+from mltui.ui.tui.diff import counts
+from mltui.ui.tui.diff_lines import DiffLines
+from mltui.ui.tui.diff_view import DiffView
+from mltui.ui.tui.experiment_list import ExperimentList
 from mltui.ui.tui.experiment_pane import ExperimentPane, KeepPane
 from mltui.ui.tui.log_rows import actions_for, row_of
 from mltui.ui.tui.proposal_view import proposal_sections, result_sections, state_line, title_line
+from mltui.ui.tui.review_rows import is_open
 from mltui.ui.tui.strip_view import RichView
 from mltui.ui.tui.text import one_line
 
@@ -31,26 +35,15 @@ if TYPE_CHECKING:
 
     from mltui.core.events import ExperimentFinished, ExperimentProgressed
     from mltui.core.experiment import Experiment
-    from mltui.ui.session import ExperimentLog
-
-
-class ExperimentList(OptionList):
-    """The list; its rows are made for its width."""
-
-    class Resized(Message):
-        pass
-
-    def on_resize(self) -> None:
-        self.post_message(self.Resized())
 
 
 class LogScreen(Screen[None]):
     """A list on the left (above, where it is narrow), the report of the chosen experiment beside it.
 
     Args:
-        experiments: its calls are made in threads.
-        by: who decides here.
+        decider: its calls are made in threads.
         follow: shows a running experiment in the conversation too.
+        ask: puts a question about an experiment to the agent.
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -62,6 +55,7 @@ class LogScreen(Screen[None]):
             Binding(key, f"act('{name}')", show=False)
             for key, name in (("y", "decide"), ("enter", "decide"), ("r", "run"), ("s", "stop"), ("k", "keep"))
         ],
+        Binding("p", "pending", show=False),
     ]
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-wide")]  # noqa: RUF012  (the base declares its type)
     DEFAULT_CSS = """
@@ -69,14 +63,6 @@ class LogScreen(Screen[None]):
         & > .headline { height: 1; padding: 0 2; background: $panel; }
         & > Horizontal { height: 1fr; layout: vertical; }
         & #left { height: 40%; width: 1fr; }
-        & OptionList {
-            height: 1fr; border: none; padding: 0; scrollbar-size-vertical: 1; background: $background; background-tint: $background 0%;
-            &:focus { border: none; background-tint: $background 0%; }
-            & > .option-list--option { padding: 0 1; }
-            & > .option-list--option-highlighted, &:focus > .option-list--option-highlighted {
-                background: $panel; color: $foreground; text-style: none;
-            }
-        }
         & #report { height: 1fr; width: 1fr; padding: 1 1 0 1; border-top: solid $panel; scrollbar-size-vertical: 1; }
         &.-wide > Horizontal { layout: horizontal; }
         &.-wide #left { width: 5fr; height: 1fr; }
@@ -85,17 +71,21 @@ class LogScreen(Screen[None]):
     }
     """
 
-    def __init__(self, experiments: ExperimentLog, by: str, follow: Callable[[str], None]) -> None:
+    def __init__(self, decider: Decider, follow: Callable[[str], None], ask: Callable[[str, str], None]) -> None:
         super().__init__()
-        self._experiments = experiments
-        self._by = by
+        self._decider = decider
+        self._experiments = decider.experiments
+        self._by = decider.by
         self._follow = follow
+        self._ask = ask
         self._all: dict[str, Experiment] = {}
         self._progress: dict[str, tuple[int, int]] = {}
         self._headline = RichView(classes="headline")
         self._list = ExperimentList(markup=False, compact=True)
         self._report = RichView()
-        self._diff_view = RichView()
+        self._diff_head = RichView()
+        self._diff_view = DiffView(DiffLines(""))
+        self._reported: Experiment | None = None
         self._keys = RichView(id="keys")
         self._note: Text | None = None
         self._noted: str | None = None
@@ -107,6 +97,7 @@ class LogScreen(Screen[None]):
                 yield self._list
             with VerticalScroll(id="report", can_focus=False):
                 yield self._report
+                yield self._diff_head
                 yield self._diff_view
         yield self._keys
 
@@ -144,12 +135,14 @@ class LogScreen(Screen[None]):
             headline.append(f" · {waiting} waiting for a decision", style="accent")
         self._headline.update(headline)
         width = max(20, (self._list.scrollable_content_region.width or self.size.width) - 3)
-        chosen = self._list.highlighted
+        chosen = self.chosen
+        at = self._list.highlighted or 0
         rows = [Option(row_of(experiment, width, self._progress.get(id_)), id=id_) for id_, experiment in self._all.items()]
         self._list.clear_options()
         self._list.add_options(rows)
         if rows:
-            self._list.highlighted = min(chosen or 0, len(rows) - 1)
+            ids = [*self._all]
+            self._list.highlighted = ids.index(chosen.id) if chosen is not None and chosen.id in ids else min(at, len(rows) - 1)
         else:
             self._report.update(
                 Text("No experiments yet", style="strong"),
@@ -175,16 +168,20 @@ class LogScreen(Screen[None]):
 
     def _draw_report(self) -> None:
         experiment = self.chosen
-        if experiment is None:
+        if experiment is None or experiment is self._reported:
             return
-        sections = [*result_sections(experiment), *proposal_sections(experiment.proposal)]
+        self._reported = experiment
+        sections = [*result_sections(experiment), *proposal_sections(experiment.proposal, experiment.exchanges)]
         self._report.update(title_line(experiment.proposal), state_line(experiment), Text(), Group(*sections))
-        diff = DiffText(experiment.proposal.patch, limit=2000)
-        self._diff_view.update(Text.assemble(("Changed code  ", "primary.bold"), diff.counts) if diff else Text(), diff)
+        lines = DiffLines(experiment.proposal.patch)
+        self._diff_head.update(Text.assemble(("Changed code  ", "primary.bold"), counts(lines)) if lines else Text())
+        self._diff_view.put(lines)
 
     def _draw_keys(self) -> None:
         line = Text()
-        for key, label in [*(actions_for(self.chosen.state) if self.chosen else []), ("d", "diff"), ("Esc", "close")]:
+        keys = actions_for(self.chosen.state) if self.chosen else []
+        pending = [("p", "all pending")] if any(map(is_open, self._all.values())) else []
+        for key, label in [*keys, *pending, ("d", "diff"), ("Esc", "close")]:
             line.append(f" {key}", style="strong")
             line.append(f" {label} ", style="muted")
         self._keys.update(*([self._note] if self._note else []), line)
@@ -224,55 +221,60 @@ class LogScreen(Screen[None]):
         state, id_ = experiment.state, experiment.id
         call = ToolCall(id="", name="")
         if name == "decide" and state in ("proposed", "held"):
-            self._push(ExperimentPane(ExperimentRequest(id=id_, call=call, proposal=experiment.proposal), self._by), self._decided(id_))
-        elif name in ("decide", "keep") and state in ("compared", "interpreted"):
+            request = ExperimentRequest(id=id_, call=call, proposal=experiment.proposal, exchanges=experiment.exchanges)
+            self._push(ExperimentPane(request, self._by), self._decided(id_))
+        elif name in ("decide", "keep") and state in ("compared", "interpreted", "maintenance"):
             self._push(KeepPane(KeepRequest(id=id_, call=call, experiment=experiment), self._by), self._settled(id_))
         elif name in ("decide", "run") and state == "approved":
-            self._do(id_, f"{id_} runs", lambda: self._experiments.start(id_), then_follow=True)
+            self._do(id_, self._started(id_))
         elif name == "stop" and state == "running":
-            self._do(id_, f"{id_} is stopped", lambda: self._experiments.stop(id_))
+            self._do(id_, self._stopped(id_))
         else:
             self._say(f"{id_} is {state}: nothing to {name}", "warning")
 
     def _push(self, pane: Screen[Decision], take: Callable[[Decision | None], None]) -> None:
         cast("App[Any]", self.app).push_screen(pane, take)  # pyright: ignore[reportUnknownMemberType]  (Textual leaves its parameter open)
 
+    def _started(self, id_: str) -> Callable[[], Done]:
+        def act() -> Done:
+            self._experiments.start(id_)
+            return Done(id_, f"{id_} runs", runs=id_)
+
+        return act
+
+    def _stopped(self, id_: str) -> Callable[[], Done]:
+        def act() -> Done:
+            self._experiments.stop(id_)
+            return Done(id_, f"{id_} is stopped")
+
+        return act
+
     def _decided(self, id_: str) -> Callable[[Decision | None], None]:
         def take(decision: Decision | None) -> None:
-            if decision is None or decision.answer == "stop":
-                return
-            answer = decision.answer
-
-            def act() -> None:
-                self._experiments.decide(id_, answer=answer, by=decision.by, reason=decision.reason)
-                if answer == "approve":
-                    self._experiments.start(id_)
-
-            word = {"approve": "approved, and runs", "reject": "rejected", "hold": "held"}[answer]
-            self._do(id_, f"{id_} is {word}", act, then_follow=answer == "approve")
+            if decision is not None and decision.answer != "stop":
+                self._do(id_, lambda: self._decider.decide(id_, decision))
 
         return take
 
     def _settled(self, id_: str) -> Callable[[Decision | None], None]:
         def take(decision: Decision | None) -> None:
-            if decision is None or decision.answer not in ("approve", "reject"):
-                return
-            settle = self._experiments.accept if decision.approved else self._experiments.discard
-            word = "kept: the change is in the working tree" if decision.approved else "discarded"
-            self._do(id_, f"{id_} is {word}", lambda: settle(id_, by=decision.by))
+            if decision is not None and decision.answer in ("approve", "reject"):
+                self._do(id_, lambda: self._decider.settle(id_, decision))
 
         return take
 
-    def _do(self, id_: str, done: str, act: Callable[[], object], *, then_follow: bool = False) -> None:
+    def _do(self, id_: str, act: Callable[[], Done]) -> None:
         async def work() -> None:
             try:
-                await asyncio.to_thread(act)
+                done = await asyncio.to_thread(act)
             except MltuiError as error:
                 self._say(str(error), "error")
             else:
-                self._say(done)
-                if then_follow:
-                    self._follow(id_)
+                self._say(*((done.error, "error") if done.error else (done.text, "success")))
+                if done.runs:
+                    self._follow(done.runs)
+                if done.question:
+                    self._ask(id_, done.question)
             await self._load()
 
         self.run_worker(work, name=f"act-{id_}", exit_on_error=False)
@@ -282,9 +284,15 @@ class LogScreen(Screen[None]):
     def action_close(self) -> None:
         self.dismiss(None)
 
+    def action_pending(self) -> None:
+        from mltui.ui.tui.review_screen import ReviewScreen
+
+        screen = ReviewScreen(self._decider, self._follow, self._ask)
+        cast("App[Any]", self.app).push_screen(screen, lambda _: self.refresh_all())  # pyright: ignore[reportUnknownMemberType]
+
     def action_report(self, direction: int) -> None:
         report = self.query_one("#report", VerticalScroll)
         report.scroll_relative(y=direction * max(1, report.size.height - 2), animate=False)
 
     def action_report_diff(self) -> None:
-        self.query_one("#report", VerticalScroll).scroll_to_widget(self._diff_view, top=True, animate=False)
+        self.query_one("#report", VerticalScroll).scroll_to_widget(self._diff_head, top=True, animate=False)

@@ -10,11 +10,13 @@ from mltui.core.approval import (
     ExperimentRequest,
     KeepRequest,
     PermissionRequest,
+    PromotionRequest,
     QuestionRequest,
     TrustRequest,
 )
 from mltui.ui.tui.experiment_pane import ExperimentPane, KeepPane
 from mltui.ui.tui.permission_pane import PermissionPane
+from mltui.ui.tui.promotion_pane import PromotionPane
 from mltui.ui.tui.question_pane import QuestionPane
 from mltui.ui.tui.trust_pane import TrustPane
 
@@ -31,6 +33,8 @@ def pane_for(request: ApprovalRequest | TrustRequest, by: str) -> Screen[Decisio
             return ExperimentPane(request, by)
         case KeepRequest():
             return KeepPane(request, by)
+        case PromotionRequest():
+            return PromotionPane(request, by)
         case QuestionRequest():
             return QuestionPane(request, by)
         case TrustRequest():

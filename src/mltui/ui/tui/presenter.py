@@ -47,7 +47,7 @@ _OUTCOMES = {
     "max_tokens": "Stopped at the limit of tokens",
     "timeout": "Stopped at the limit of time",
 }
-_STATES = {"approve": "approved", "reject": "rejected", "hold": "held"}
+_STATES = {"approve": "approved", "reject": "rejected", "hold": "held", "ask": "held", "maintenance": "maintenance"}
 
 
 class Presenter:

@@ -11,13 +11,14 @@ from rich.table import Table
 from rich.text import Text
 
 from mltui.experiments.render import render_comparison
+from mltui.ui.tui.evidence_view import LABEL, EvidencePicture, baseline_text, estimate_text, limit_text, metric_text, power_text
 from mltui.ui.tui.experiment_card import STATE_STYLES, VERDICT_STYLES
 from mltui.ui.tui.text import clean, duration, number, one_line, size
 
 if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
 
-    from mltui.core.experiment import Comparison, Experiment, Metric, Proposal
+    from mltui.core.experiment import Answer, Comparison, DataVersion, Exchange, Experiment, Proposal
 
 KIND_STYLES = {"train": "primary", "hparam": "secondary", "prompt": "accent", "data": "warning", "eval": "error", "infra": "muted"}
 KIND_NAMES = {
@@ -29,14 +30,25 @@ KIND_NAMES = {
     "infra": "environment",
 }
 
+NEW_DATA = "data is not that of"
+"""In the warning that says so, which is repeated beside the digests."""
+ANSWER_WORDS: dict[Answer, str] = {
+    "approve": "approved",
+    "reject": "rejected",
+    "hold": "held",
+    "ask": "asked",
+    "maintenance": "let through as maintenance",
+}
+
 
 @dataclass(frozen=True)
 class Section:
     title: str
     parts: tuple[RenderableType, ...]
+    style: str = "primary.bold"
 
     def __rich__(self) -> Group:
-        return Group(Text(self.title, style="primary.bold"), *self.parts, Text())
+        return Group(Text(self.title, style=self.style), *self.parts, Text())
 
 
 def title_line(proposal: Proposal) -> Text:
@@ -47,16 +59,10 @@ def title_line(proposal: Proposal) -> Text:
     )
 
 
-def goal(metric: Metric) -> str:
-    """Returns: `accuracy ↑ · counts from 0.005`."""
-    text = f"{one_line(metric.name)} {'↑' if metric.direction == 'maximize' else '↓'}"
-    return text + (f" · worth having from {metric.min_effect:g} {one_line(metric.unit)}".rstrip() if metric.min_effect else "")
-
-
 def rows(pairs: list[tuple[str, RenderableType]]) -> Table:
     """Returns: labels in a column, values in another, wrapped."""
     table = Table.grid(padding=(0, 2, 0, 0))
-    table.add_column(style="muted", no_wrap=True)
+    table.add_column(style="muted", no_wrap=True, min_width=LABEL)
     table.add_column(overflow="fold", ratio=1)
     for label, value in pairs:
         table.add_row(Text(label), value)
@@ -81,39 +87,105 @@ def change_section(proposal: Proposal) -> Section | None:
     return Section("What changes", tuple(parts)) if parts else None
 
 
-def plan_section(proposal: Proposal) -> Section:
-    """Metric, runs and limits: what an approval covers."""
-    seeds = ", ".join(map(str, proposal.seeds[:12])) + (" …" if len(proposal.seeds) > 12 else "")
+def _marked(mark: str, text: str, style: str = "warning") -> Table:
+    """Text that hangs beside its mark."""
+    table = Table.grid(padding=(0, 1, 0, 0))
+    table.add_column(style=style, no_wrap=True)
+    table.add_column(overflow="fold", ratio=1)
+    table.add_row(Text(mark), Text(text))
+    return table
+
+
+def warning_section(proposal: Proposal) -> Section | None:
+    """What should make one stop, each with a mark."""
+    texts = [clean(text).strip() for text in proposal.review.warnings]
+    head = "One warning" if len(texts) == 1 else f"{len(texts)} warnings"
+    return Section(head, tuple(_marked("▲", text) for text in texts), "warning.bold") if texts else None
+
+
+def exchange_section(exchanges: tuple[Exchange, ...]) -> Section | None:
+    """Questions and answers, the newest last."""
+    parts: list[RenderableType] = []
+    for exchange in exchanges:
+        parts.append(_marked("?", f"{clean(exchange.question).strip()}  ({one_line(exchange.by)})", "accent"))
+        answer = clean(exchange.answer).strip()
+        parts.append(_marked("→", answer, "secondary") if answer else Text("→ the agent has not answered yet", style="muted"))
+    return Section("Asked and answered", tuple(parts)) if parts else None
+
+
+def methodology_section(proposal: Proposal) -> Section:
+    text = clean(proposal.methodology).strip()
+    return Section("Methodology", (Text(text, overflow="fold") if text else Text("none was given", style="muted"),))
+
+
+def evidence_section(proposal: Proposal) -> Section:
+    """Metric and baseline, what the seeds can show of a difference, and what they cost."""
     pairs: list[tuple[str, RenderableType]] = [
-        ("metric", Text(goal(proposal.metric))),
+        ("metric", metric_text(proposal.metric, len(proposal.guardrails))),
+        ("baseline", baseline_text(proposal)),
+        ("power", power_text(proposal)),
+        ("cost", estimate_text(proposal)),
+    ]
+    return Section("What it can show", (rows(pairs), EvidencePicture(proposal)))
+
+
+def plan_section(proposal: Proposal) -> Section:
+    """Command, seeds, limits, evaluator and guardrails: what an approval covers."""
+    seeds = ", ".join(map(str, proposal.seeds[:12])) + (" …" if len(proposal.seeds) > 12 else "")
+    evaluator = (
+        Text(clean(proposal.evaluate), style="secondary")
+        if proposal.evaluate
+        else Text("self-reported: the training says how good it is", style="warning")
+    )
+    pairs: list[tuple[str, RenderableType]] = [
         ("command", Text(clean(proposal.command), style="secondary")),
         ("seeds", Text(f"{seeds}  ({len(proposal.seeds)} pairs)")),
-        ("baseline", Text(f"commit {proposal.base_commit[:10]}")),
-        ("limits", Text(f"{proposal.budget.minutes:g} minutes, {proposal.budget.runs} runs")),
+        ("limits", limit_text(proposal)),
+        ("evaluator", evaluator),
     ]
-    pairs += [("guard", Text(f"{one_line(guard.name)} not worse by more than {one_line(guard.margin)}")) for guard in proposal.guardrails]
+    if proposal.evaluation_reason.strip():
+        pairs.append(("reason", Text(f"evaluation changes too: {clean(proposal.evaluation_reason).strip()}", style="warning")))
+    guards = [Text(f"{one_line(guard.name)} not worse by more than {one_line(guard.margin)}") for guard in proposal.guardrails]
+    pairs += [("guardrail", guard) for guard in guards or [Text("none declared", style="muted")]]
     return Section("The plan", (rows(pairs),))
 
 
 def origin_section(proposal: Proposal) -> Section:
-    """Data digests, author, what the approval is bound to."""
-    pairs: list[tuple[str, RenderableType]] = [
-        ("data", Text.assemble(one_line(item.name), (f"  {item.digest[:12]}  {size(item.size)}", "faint"))) for item in proposal.data
-    ]
+    """Data digests, environment, author, what the approval is bound to."""
+    pairs: list[tuple[str, RenderableType]] = [("data", _data_text(item)) for item in proposal.data]
+    if not proposal.data:
+        pairs.append(("data", Text("none declared: a change of the data would not be seen", style="muted")))
+    if any(NEW_DATA in warning for warning in proposal.review.warnings):
+        pairs.append(("", Text("changed since the last experiment", style="warning")))
+    environment = proposal.environment
+    pairs.append(("packages", Text(environment[:12], style="faint") if environment else Text("not recorded", style="muted")))
     pairs.append(("author", Text(one_line(proposal.author))))
-    pairs.append(("asked", Text(f"{duration(time.time() - proposal.created)} ago")))
+    pairs.append(("asked", Text(f"{duration(max(0.0, time.time() - proposal.created))} ago")))
+    if proposal.supersedes:
+        pairs.append(("replaces", Text(one_line(proposal.supersedes))))
     pairs.append(("covers", Text(f"code {proposal.tree[:10]}, plan {proposal.hash[:10]}", style="faint")))
     return Section("Data and origin", (rows(pairs),))
 
 
-def proposal_sections(proposal: Proposal) -> list[Section]:
-    """Returns: everything about a proposal but its diff."""
-    sections = [Section("Hypothesis", (Text(clean(proposal.hypothesis).strip(), overflow="fold"),))]
-    if change := change_section(proposal):
-        sections.append(change)
-    if proposal.methodology.strip():
-        sections.append(Section("Methodology", (Text(clean(proposal.methodology).strip(), overflow="fold"),)))
-    return [*sections, plan_section(proposal), origin_section(proposal)]
+def _data_text(item: DataVersion) -> Text:
+    return Text.assemble(one_line(item.name), (f"  {item.digest[:12]}  {size(item.size)}", "faint"))
+
+
+def proposal_sections(proposal: Proposal, exchanges: tuple[Exchange, ...] = ()) -> list[Section]:
+    """Returns: everything about a proposal but its diff, the weightiest first: an answer that one waited for is that."""
+    asked = exchange_section(exchanges)
+    sections = [
+        asked if exchanges and exchanges[-1].answer else None,
+        Section("Hypothesis", (Text(clean(proposal.hypothesis).strip(), overflow="fold"),)),
+        change_section(proposal),
+        warning_section(proposal),
+        methodology_section(proposal),
+        evidence_section(proposal),
+        plan_section(proposal),
+        asked if exchanges and not exchanges[-1].answer else None,
+        origin_section(proposal),
+    ]
+    return [section for section in sections if section is not None]
 
 
 class ComparisonText:
@@ -161,10 +233,11 @@ def state_line(experiment: Experiment) -> Text:
     """Returns: `compared · approved by anna “reason”`."""
     line = Text.assemble((experiment.state, f"{STATE_STYLES[experiment.state]}"))
     if experiment.approval is not None:
-        word = {"approve": "approved", "reject": "rejected", "hold": "held"}[experiment.approval.answer]
-        line.append(f" · {word} by {one_line(experiment.approval.by)}", style="muted")
+        line.append(f" · {ANSWER_WORDS[experiment.approval.answer]} by {one_line(experiment.approval.by)}", style="muted")
         if experiment.approval.reason:
             line.append(f" “{one_line(experiment.approval.reason)}”", style="muted italic")
-    if experiment.decided_by:
+    if experiment.superseded_by:
+        line.append(f" · {one_line(experiment.superseded_by)} took its place", style="muted")
+    elif experiment.decided_by:
         line.append(f" · settled by {one_line(experiment.decided_by)}", style="muted")
     return line

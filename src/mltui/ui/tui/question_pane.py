@@ -8,7 +8,8 @@ from rich.text import Text
 from textual.containers import Vertical, VerticalScroll
 
 from mltui.core.approval import Decision, Question, QuestionRequest
-from mltui.ui.tui.decision_pane import Choice, DecisionPane
+from mltui.ui.tui.choices import Choice
+from mltui.ui.tui.decision_pane import DecisionPane
 from mltui.ui.tui.strip_view import RichView
 from mltui.ui.tui.text import clean, one_line
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from textual.app import ComposeResult
 
 SEND = Choice("enter", "answer", "success")
-OWN = Choice("t", "own words", asks_reason=True)
+OWN = Choice("t", "own words", asks_reason=True, prompt="Your answer. Enter sends, Esc goes back")
 SKIP = Choice("escape", "do not answer", "muted")
 
 
@@ -36,7 +37,6 @@ class QuestionPane(DecisionPane[Decision]):
 
     def __init__(self, request: QuestionRequest, by: str) -> None:
         super().__init__()
-        self.reason.placeholder = "Your answer. Enter sends, Esc goes back"
         self._questions = request.questions
         self._by = by
         self._index = 0
@@ -116,8 +116,8 @@ class QuestionPane(DecisionPane[Decision]):
         else:
             self.dismiss(Decision(answer="approve", by=self._by, answers=self._answers))
 
-    def on_input_submitted(self, event: object) -> None:
-        if text := self.reason.value.strip():
+    def submitted(self, text: str) -> None:
+        if text:
             self._answer(text)
 
     def result_of(self, choice: Choice, reason: str) -> Decision:

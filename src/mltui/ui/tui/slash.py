@@ -32,6 +32,8 @@ async def run_command(app: MltuiApp, name: str, argument: str) -> None:
             app.tell("warning", f"/{name} needs the session, which is not open")
         case "experiments":
             app.action_log()
+        case "review":
+            app.review()
         case "personas":
             await _personas(app, app.session)
         case "status":

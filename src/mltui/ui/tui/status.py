@@ -22,6 +22,7 @@ class Status:
     cost_usd: float | None = None
     mode: str = ""
     persona: str = ""
+    sandboxed: bool = True
     drafts: int = 0
     experiment: str = ""
     activity: str = ""
@@ -50,6 +51,8 @@ def segments(status: Status) -> list[tuple[int, Text]]:
         parts.append((8, Text(one_line(status.experiment), style="primary")))
     if status.mode:
         parts.append((7, Text(status.mode, style=_MODE_STYLES.get(status.mode, "muted"))))
+    if not status.sandboxed:
+        parts.append((7, Text("no sandbox", style="warning")))
     if status.drafts:
         parts.append((6, Text(f"{status.drafts} drafted", style="accent")))
     if status.model:

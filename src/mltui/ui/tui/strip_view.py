@@ -67,12 +67,15 @@ class StripView(Widget):
         style = self.visual_style.rich_style
         if y >= len(lines):
             return Strip.blank(width, style)
-        strip = lines[y].adjust_cell_length(width).apply_style(style)
+        return self.selected(lines[y].adjust_cell_length(width).apply_style(style), y)
+
+    def selected(self, strip: Strip, y: int) -> Strip:
+        """Returns: line `y` with what is selected of it marked, and with the places that a selection needs."""
         selection = self.text_selection
         span = selection.get_span(y) if selection else None
         if span:
             start, end = span
-            end = width if end == -1 else end
+            end = strip.cell_length if end == -1 else end
             chosen = self.screen.get_component_rich_style("screen--selection")
             strip = Strip.join([strip.crop(0, start), strip.crop(start, end).apply_style(chosen), strip.crop(end)])
         return strip.apply_offsets(0, y)

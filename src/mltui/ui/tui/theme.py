@@ -104,6 +104,10 @@ class Paint:
             tint = _mix(self.color(name), background, 0.84)
             return Style(color=_mix(self.color(name), foreground, text), bgcolor=tint) if tint else plain[name]
 
+        def word(name: str) -> Style:
+            tint = _mix(self.color(name), background, 0.6)
+            return Style(color=foreground.rich_color, bgcolor=tint, bold=True) if tint else plain[name] + Style(bold=True, underline=True)
+
         styles = {
             **plain,
             **{f"{name}.bold": style + Style(bold=True) for name, style in plain.items()},
@@ -112,6 +116,10 @@ class Paint:
             "strong": Style(bold=True),
             "diff.add": tinted("success", 0.35),
             "diff.del": tinted("error", 0.35),
+            "diff.add.word": word("success"),
+            "diff.del.word": word("error"),
+            "diff.rule": faded(0.8),
+            "diff.nothing": Style() if background.ansi is not None else Style(bgcolor=self.color("surface").rich_color),
             "diff.file": plain["primary"] + Style(bold=True),
             "diff.hunk": faded(0.55),
         }

@@ -8,7 +8,8 @@ from rich.text import Text
 from textual.containers import Vertical
 
 from mltui.core.approval import Decision, TrustRequest
-from mltui.ui.tui.decision_pane import Choice, DecisionPane
+from mltui.ui.tui.choices import Choice
+from mltui.ui.tui.decision_pane import DecisionPane
 from mltui.ui.tui.strip_view import RichView
 from mltui.ui.tui.text import clean, one_line
 

@@ -1,0 +1,110 @@
+"""`mltui experiments run | stop | baseline`: what starts and ends runs, and the watching of them."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+from pathlib import Path
+
+import click
+
+from mltui.cli.experiments_options import id_argument
+from mltui.cli.output import clean
+from mltui.cli.progress import line
+from mltui.cli.project import cd_option, open_experiments, person
+from mltui.cli.standing import require_person
+from mltui.core.edits import parse_seeds
+from mltui.core.errors import ExperimentError
+from mltui.core.events import ExperimentFinished, ExperimentProgressed
+from mltui.core.experiment import Experiment
+from mltui.experiments.origin import origin as origin_of
+from mltui.experiments.service import Experiments
+
+
+@click.command()
+@id_argument
+@click.option("--wait/--no-wait", default=True, help="Show the runs as they go; they go on if you leave.")
+@cd_option
+def run(experiment_id: str, wait: bool, cwd: Path) -> None:
+    """Run an approved proposal. Example: mltui experiments run P-0001"""
+    start_and_watch(open_experiments(cwd), experiment_id, wait)
+
+
+def start_and_watch(found: Experiments, experiment_id: str, wait: bool) -> None:
+    require_person()
+    if found.get(experiment_id).state != "running":
+        job = found.start(experiment_id)
+        click.echo(f"{experiment_id} runs as {job}; it goes on if you leave (Ctrl-C).", err=True)
+    if wait:
+        _wait(found, experiment_id)
+
+
+def _wait(found: Experiments, experiment_id: str) -> None:
+    try:
+        asyncio.run(_watch(found, experiment_id))
+    except KeyboardInterrupt:
+        click.echo(f"\n{experiment_id} goes on. To watch it again: mltui experiments run {experiment_id}", err=True)
+        click.echo(f"To end it: mltui experiments stop {experiment_id}", err=True)
+        raise
+
+
+async def _watch(found: Experiments, experiment_id: str) -> None:
+    async for event in found.follow(experiment_id):
+        match event:
+            case ExperimentProgressed():
+                text = line(event)
+                if text:
+                    click.echo(clean(text), err=True)
+            case ExperimentFinished(comparison=comparison):
+                experiment = found.get(experiment_id)
+                if experiment.state == "measured":
+                    click.echo(event.message)
+                elif comparison is None:
+                    raise ExperimentError(f"{experiment_id} failed: {event.message}", hint=_output_of_failed(experiment, found.root))
+                else:
+                    show_comparison(experiment)
+            case _:
+                pass
+
+
+def _output_of_failed(experiment: Experiment, root: Path) -> str:
+    """Where to read what the last failed run printed."""
+    failed = [run.folder for run in experiment.runs if run.status not in ("finished", "running") and run.folder]
+    return f"All that it printed is in {root / failed[-1]}" if failed else f"mltui experiments show {experiment.id}"
+
+
+def show_comparison(experiment: Experiment) -> None:
+    from mltui.experiments.render import render_comparison
+
+    assert experiment.comparison is not None
+    click.echo(render_comparison(experiment.comparison, shutil.get_terminal_size((100, 24)).columns))
+    for guard in experiment.guardrails:
+        click.echo(f"guardrail {guard.metric.name}: {guard.summary}")
+
+
+@click.command()
+@id_argument
+@cd_option
+def stop(experiment_id: str, cwd: Path) -> None:
+    """Stop a running experiment. Example: mltui experiments stop P-0001"""
+    require_person()
+    open_experiments(cwd).stop(experiment_id)
+    click.echo(f"{experiment_id} is stopped.", err=True)
+
+
+@click.command()
+@click.option("--seeds", help="Seeds, separated by commas; as declared when absent.")
+@click.option("--wait/--no-wait", default=True, help="Show the runs as they go; they go on if you leave.")
+@cd_option
+def baseline(seeds: str | None, wait: bool, cwd: Path) -> None:
+    """Measure the working tree as it is: the noise floor. Example: mltui experiments baseline --seeds 0,1,2,3,4,5"""
+    require_person()
+    chosen = parse_seeds(seeds) if seeds else None
+    found = open_experiments(cwd)
+    plan = found.start_baseline(by=person(), seeds=chosen, origin=origin_of(found.root, "cli"))
+    click.echo(f"{plan.id} measures {len(plan.seeds)} seeds; it goes on if you leave (Ctrl-C).", err=True)
+    if wait:
+        _wait(found, plan.id)
+
+
+COMMANDS = (run, stop, baseline)

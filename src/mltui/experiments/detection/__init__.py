@@ -1,0 +1,1 @@
+"""What a file shows of itself: training, prompts, evaluation, data splits, and the configuration that they read."""

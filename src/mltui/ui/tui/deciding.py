@@ -1,0 +1,85 @@
+"""Carries out what was decided about an experiment outside of a turn: in the log and among the pending ones."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from mltui.core.errors import MltuiError
+
+if TYPE_CHECKING:
+    from mltui.core.approval import Decision
+    from mltui.core.experiment import Origin
+    from mltui.ui.session import ExperimentLog
+
+WORDS = {
+    "approve": "approved, and runs",
+    "reject": "rejected",
+    "hold": "held",
+    "ask": "asked about, and waits for the agent",
+    "maintenance": "let through as maintenance: the change is in the working tree",
+}
+
+
+@dataclass(frozen=True)
+class Done:
+    """What was done, for the person.
+
+    Attributes:
+        runs: the experiment that runs now, or empty.
+        question: what the agent is to answer, or empty.
+        error: what went wrong after the decision was recorded, or empty.
+    """
+
+    id: str
+    text: str
+    runs: str = ""
+    question: str = ""
+    error: str = ""
+
+
+class Decider:
+    """Its methods block: they are called in threads.
+
+    Args:
+        origin: who decides from where; asked for at each decision.
+    """
+
+    def __init__(self, experiments: ExperimentLog, by: str, origin: Callable[[], Origin | None]) -> None:
+        self.experiments = experiments
+        self.by = by
+        self._origin = origin
+
+    def decide(self, id_: str, decision: Decision) -> Done:
+        """Records the decision, and starts what was approved. Raises: MltuiError: nothing was decided; says why."""
+        if decision.answer == "stop":
+            return Done(id_, f"{id_} is left as it is")
+        origin, log = self._origin(), self.experiments
+        text = f"{id_} is {WORDS[decision.answer]}"
+        if decision.answer == "approve" and decision.edits is not None and not decision.edits.empty:
+            revised = log.revise(id_, decision.edits, by=decision.by, origin=origin).id
+            if log.get(revised).state in ("proposed", "held"):
+                log.decide(revised, answer="approve", by=decision.by, reason=decision.reason, origin=origin)
+            text = f"{id_} is approved with edits as {revised}, and runs"
+            id_ = revised
+        else:
+            log.decide(id_, answer=decision.answer, by=decision.by, reason=decision.reason, origin=origin)
+        if decision.answer == "ask":
+            return Done(id_, text, question=decision.reason)
+        if decision.answer != "approve":
+            return Done(id_, text)
+        try:
+            if log.get(id_).state == "approved":
+                log.start(id_)
+        except MltuiError as error:
+            return Done(id_, f"{id_} is approved", error=str(error))
+        return Done(id_, text, runs=id_)
+
+    def settle(self, id_: str, decision: Decision) -> Done:
+        """Keeps the change, or lets it go. Raises: MltuiError: neither was done; says why."""
+        if decision.approved:
+            self.experiments.accept(id_, by=decision.by, origin=self._origin())
+            return Done(id_, f"{id_} is kept: the change is in the working tree")
+        self.experiments.discard(id_, by=decision.by, origin=self._origin())
+        return Done(id_, f"{id_} is discarded")

@@ -1,0 +1,144 @@
+"""A pane for a change of code: what speaks for a decision on the left, the diff on the right, or the diff alone."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rich.text import Text
+from textual.containers import Horizontal, VerticalScroll
+
+from mltui.core.approval import Decision
+from mltui.ui.tui.decision_pane import DecisionPane
+from mltui.ui.tui.diff import counts
+from mltui.ui.tui.diff_lines import DiffLines
+from mltui.ui.tui.diff_view import STEP, DiffView
+from mltui.ui.tui.strip_view import RichView
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+    from textual import events
+    from textual.app import ComposeResult
+
+
+class SplitPane(DecisionPane[Decision]):
+    """A full-height pane: a headline, the case on the left, the diff on the right (below where it is narrow).
+
+    `diff_key` gives the diff the whole width, and back. There old and new stand side by side if there is room.
+    """
+
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (110, "-wide")]  # noqa: RUF012  (the base declares its type)
+    DEFAULT_CSS = """
+    SplitPane { background: $background;
+        & > .headline { height: auto; padding: 0 2; background: $panel; }
+        & > Horizontal { height: 1fr; }
+        & #main, #side { width: 1fr; height: 1fr; padding: 1 2 0 2; scrollbar-size-vertical: 1; }
+        & #side { border-left: solid $panel; width: 1.1fr; padding: 1 1 0 1; display: none; }
+        & #main > RichView { padding: 0 1 0 0; }
+        & .diff-head { padding: 0 0 1 0; }
+        & #below { padding: 0; margin: 0 0 1 0; }
+        &.-wide #side { display: block; }
+        &.-wide .below { display: none; }
+        &.-narrow #main { padding: 1 1 0 1; }
+        &.-narrow > .headline { padding: 0 1; }
+        &.-diff #main { display: none; }
+        &.-diff #side { display: block; border-left: none; padding: 1 1 0 1; }
+    }
+    """
+
+    diff_key = "d"
+
+    def __init__(self, headline: Text, question: str, marked: int | None) -> None:
+        super().__init__(marked)
+        self._headline = headline
+        self._question = question
+        self._main = VerticalScroll(id="main", can_focus=False)
+        self._side = VerticalScroll(id="side", can_focus=False)
+        self._diff_head = RichView(classes="diff-head")
+        self._lines: DiffLines | None = None
+        self._view: DiffView | None = None
+
+    def case(self) -> list[RenderableType]:
+        """What speaks for a decision, from the top."""
+        raise NotImplementedError
+
+    def patch(self) -> str:
+        raise NotImplementedError
+
+    def compose(self) -> ComposeResult:
+        self._lines = lines = DiffLines(self.patch())
+        self._view = DiffView(lines)
+        yield RichView(Text(self._question, style="accent.bold"), self._headline, classes="headline")
+        with Horizontal():
+            with self._main:
+                yield RichView(*self.case())
+                yield RichView(self._head(keys=False), classes="diff-head below")
+                yield DiffView(lines, classes="below")
+            with self._side:
+                self._diff_head.update(self._head(keys=False))
+                yield self._diff_head
+                yield self._view
+        yield self.reason
+        yield from self.inputs()
+        yield self.bar
+
+    def inputs(self) -> ComposeResult:
+        """What a subclass types into, above the bar."""
+        yield from ()
+
+    def body(self) -> VerticalScroll | None:
+        return self._side if self.has_class("-diff") else self._main
+
+    def handle(self, event: events.Key) -> bool:
+        key = event.character or event.key
+        if key == self.diff_key:
+            self.toggle_class("-diff")
+            self.bar.show(tail=f"{self.diff_key} back" if self.has_class("-diff") else type(self).tail)
+            self._show_head()
+            return True
+        if self._view is None or not self.has_class("-diff"):
+            return False
+        return self._handle_diff(key, self._view)
+
+    def _handle_diff(self, key: str, view: DiffView) -> bool:
+        match key:
+            case "s":
+                view.show(layout="below" if view.beside else "beside")
+            case "w":
+                view.show(wrapped=not view.wrapped)
+            case "<" | ">":
+                view.scroll_sideways(STEP if key == ">" else -STEP)
+            case "[" | "]":
+                self._jump(view, forward=key == "]")
+            case _:
+                return False
+        return True
+
+    def on_diff_view_arranged(self, event: DiffView.Arranged) -> None:
+        event.stop()
+        self._show_head()
+
+    def _jump(self, view: DiffView, *, forward: bool) -> None:
+        """Scrolls to the next file or block of changes, or to the one before."""
+        top = view.virtual_region.y
+        here = self._side.scroll_offset.y
+        places = [max(0, top + line - 1) for line in view.blocks()]
+        ahead = [place for place in places if (place > here if forward else place < here)]
+        if ahead:
+            self._side.scroll_to(y=min(ahead) if forward else max(ahead), animate=False)
+
+    def _show_head(self) -> None:
+        self._diff_head.update(self._head(keys=self.has_class("-diff")))
+
+    def _head(self, *, keys: bool) -> Text:
+        if not self._lines:
+            return Text("No code is changed", style="muted")
+        head = Text.assemble(("Changed code  ", "primary.bold"), counts(self._lines), overflow="fold")
+        if keys and self._view is not None:
+            layout = "below" if self._view.beside else "beside"
+            pairs = [("s", f"new {layout} old"), ("w", "cut" if self._view.wrapped else "wrap"), ("[ ]", "changes")]
+            pairs += [] if self._view.wrapped else [("< >", "sideways")]
+            for key, label in pairs:
+                head.append("   ")
+                head.append(key, style="strong")
+                head.append(f" {label}", style="muted")
+        return head

@@ -1,0 +1,2 @@
+CAT = ["merchant", "country", "device", "channel"]
+KEEP = CAT + ["amount", "hour", "age_days"]

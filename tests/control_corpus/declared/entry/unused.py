@@ -1,0 +1,2 @@
+def spare(x):
+    return x + 1

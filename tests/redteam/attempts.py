@@ -1,0 +1,12 @@
+"""All attempts, in the order of the table in docs/security.md."""
+
+from __future__ import annotations
+
+from tests.redteam.attempts_decisions import DECISIONS
+from tests.redteam.attempts_files import FILE_TOOLS
+from tests.redteam.attempts_own import OWN_STATE
+from tests.redteam.attempts_shell import SHELL
+from tests.redteam.attempts_training import TRAINING
+from tests.redteam.field import Attempt
+
+ATTEMPTS: tuple[Attempt, ...] = (*FILE_TOOLS, *SHELL, *TRAINING, *OWN_STATE, *DECISIONS)
