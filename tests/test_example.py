@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 from mltui.config import loader
-from mltui.ui.headless import policy_file
+from mltui.experiments import policy as policies
 
 EXAMPLE = Path(__file__).resolve().parent.parent / "src" / "mltui" / "examples" / "digits"
 
@@ -78,7 +78,7 @@ def test_its_settings_load_and_every_parameter_exists(project: Path):
 
 
 def test_its_policy_approves_what_it_declares(project: Path):
-    policy = policy_file.load(project / "policy.toml")
+    policy = policies.load(project / "policy.toml")
     section = loader.load(project, {"MLTUI_HOME": str(project.parent / "home")}, trusted=True).config.experiments
     (rule,) = policy.approve
     assert set(rule.parameters or ()) == set(section.space)

@@ -15,6 +15,7 @@ from mltui import __version__
 from mltui.agent import prompt, store
 from mltui.agent.gate import Gate
 from mltui.agent.policy import Policy, parse_mode
+from mltui.agent.preapproval import PolicyFile, PreApprover
 from mltui.agent.session import Parts, Session
 from mltui.agent.transcript import Transcript
 from mltui.config import loader, paths, trust
@@ -43,8 +44,8 @@ class Options:
     Attributes:
         overrides: dotted configuration keys and their values.
         restrict_tools: offer only these tools (a plan may not be wider than the session).
-        permissions: allow rules from an approval policy that a person wrote.
-        obeyed: files that decide in a person's place, such as that policy.
+        policy: an approval policy that decides in a person's place; None: the configured one.
+        in_advance: let that policy and standing grants approve; else every proposal goes to the approver.
         trust: trust the folder from now on; trusted: for this session only.
         system: the system prompt, as it is.
     """
@@ -60,8 +61,8 @@ class Options:
     add_dirs: tuple[Path, ...] = ()
     allowed_tools: tuple[str, ...] = ()
     disallowed_tools: tuple[str, ...] = ()
-    permissions: tuple[str, ...] = ()
-    obeyed: tuple[Path, ...] = ()
+    policy: Path | None = None
+    in_advance: bool = True
     trust: bool = False
     trusted: bool = False
     persist: bool = True
@@ -237,16 +238,19 @@ class _Assembly:
         inside = (self.cwd, root) if self.cwd.is_relative_to(root) else (self.cwd,)
         workspace = Workspace(self.cwd, (*inside, *(folder.resolve() for folder in self.options.add_dirs)))
         experiments = Experiments.open(root, self.config)
-        policy = self._policy(persona, workspace)
+        file = self._policy_file(root)
+        policy = self._policy(persona, workspace, file)
+        approver = PreApprover(self.approver, experiments, file, grants=self.options.in_advance)
         gate = Gate(
             tools,
             policy=policy,
-            approver=self.approver,
+            approver=approver,
             experiments=experiments,
             session_id=session_id,
             author=f"model:{Path(model.info.id).name if model.info.id.endswith('.gguf') else model.info.id}",
             environ=self.environ,
         )
+        approver.doubted = gate.doubted
         limits = self.config.limits
         if persona.max_turns is not None and limits.max_turns is None:
             limits = limits.model_copy(update={"max_turns": persona.max_turns})
@@ -272,7 +276,16 @@ class _Assembly:
         info = catalogue.info_of(choice.settings)
         return DeferredModel(info, lambda: registry.create(choice, self.config, self.environ))
 
-    def _policy(self, persona: Persona, workspace: Workspace) -> Policy:
+    def _policy_file(self, root: Path) -> PolicyFile | None:
+        """The approval policy of the command line, else the project's, which is the person's once they trust the folder."""
+        if not self.options.in_advance:
+            return None
+        if self.options.policy is not None:
+            return PolicyFile(self.options.policy.absolute())
+        named = self.config.experiments.policy
+        return PolicyFile(root / Path(named).expanduser()) if named and self.trusted else None
+
+    def _policy(self, persona: Persona, workspace: Workspace, file: PolicyFile | None) -> Policy:
         mode: PermissionMode = self.config.permissions.mode
         if persona.permission_mode == "plan":
             mode = "plan"  # a persona narrows; a wider mode is the person's to choose
@@ -283,10 +296,10 @@ class _Assembly:
             self.config.permissions,
             workspace,
             mode=mode,
-            allow=(*self.options.allowed_tools, *self.options.permissions),
+            allow=(*self.options.allowed_tools, *(file.current().permissions if file else ())),
             deny=tuple(rule for rule in self.options.disallowed_tools if "(" in rule),
             guarded=home,
-            obeyed=self.options.obeyed,
+            obeyed=(file.path,) if file else (),
             secret=(paths.config_dir(self.environ) / "auth.json",),
         )
 

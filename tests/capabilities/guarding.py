@@ -16,7 +16,7 @@ TRAINS = b"fit("
 
 
 class Named:
-    """Under experiment: CONTROLLED, what `declared` matches, and what holds TRAINS. `import NAME` in train.py adds NAME.py."""
+    """Under experiment: CONTROLLED, what `declared` matches, and what holds TRAINS. What train.py imports is too."""
 
     def __init__(self, root: Path, declared: tuple[str, ...] = ()) -> None:
         self.root = root
@@ -24,7 +24,8 @@ class Named:
 
     def files(self) -> list[Path]:
         found = [path for path in sorted(self.root.rglob("*")) if path.is_file() and not {".git", ".mltui"} & set(path.parts)]
-        return [path for path in found if self.explain(path) is not None]
+        # As git sees the tree: the ignored data is not among them.
+        return [path for path in found if (why := self.explain(path)) is not None and why.kind != "data"]
 
     def explain(self, path: Path) -> ControlledChange | None:
         try:
@@ -43,7 +44,7 @@ class Named:
 
     def _judge(self, path: Path, content: bytes) -> ControlledChange | None:
         name = path.relative_to(self.root).as_posix()
-        imported = path.suffix == ".py" and f"import {path.stem}\n".encode() in self._train()
+        imported = name in self._imported("train.py", frozenset())
         if name in CONTROLLED:
             return ControlledChange(path=name, kind="train", reason="declared")
         if self.declared.match(name):
@@ -52,9 +53,11 @@ class Named:
             return ControlledChange(path=name, kind="train", reason="imported" if imported else "trains")
         return None
 
-    def _train(self) -> bytes:
-        path = self.root / "train.py"
-        return path.read_bytes() if path.is_file() else b""
+    def _imported(self, name: str, seen: frozenset[str]) -> frozenset[str]:
+        path = self.root / name
+        lines = path.read_text(errors="replace").splitlines() if path.is_file() else []
+        direct = {f"{line.removeprefix('import ')}.py" for line in lines if line.startswith("import ")} - seen
+        return frozenset(direct).union(*(self._imported(inner, seen | direct) for inner in direct))
 
 
 def _code(data: bytes) -> list[bytes]:

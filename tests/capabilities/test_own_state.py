@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -112,3 +114,80 @@ def test_a_decision_while_a_command_runs_is_doubted(own: OwnState, root: Path) -
     assert "P-0001" in note
     assert own.doubted == {"P-0001"}
     assert journal(root).verify() == 1
+
+
+CONFIG = "[core]\n\tbare = false\n[user]\n\tname = a\n"
+
+
+@pytest.fixture
+def repository(root: Path) -> Iterator[OwnState]:
+    subprocess.run(["git", "init", "-q"], cwd=root, check=True)
+    write_files(root, {".git/config": CONFIG, ".mltui/drafts/s/files/train.py": "mine\n", ".mltui/jobs/J-1/plan.json": "{}"})
+    state = OwnState(root, root / ".mltui", draft=root / ".mltui/drafts/s")
+    state.before()
+    yield state
+    state.close()
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "[core]\n\thooksPath = /tmp/x",
+        "[core]\n\tfsmonitor = /tmp/x",
+        "[core]\n\tsshCommand = x",
+        "[alias]\n\tst = !x",
+        '[filter "x"]\n\tclean = x',
+        '[diff "x"]\n\ttextconv = x',
+        '[merge "x"]\n\tdriver = x',
+        "[credential]\n\thelper = !x",
+        "[gpg]\n\tprogram = x",
+        "[include]\n\tpath = /tmp/x",
+        '[remote "o"]\n\turl = ext::sh -c x',
+        '[remote "o"]\n\tuploadpack = x',
+        '[submodule "s"]\n\tupdate = !x',
+        "[something]\n\tnew = x",
+        "[broken",
+    ],
+)
+def test_settings_of_git_that_may_run_something_are_put_back(repository: OwnState, root: Path, line: str) -> None:
+    (root / ".git/config").write_text(CONFIG + line + "\n")
+    (note,) = repository.after()
+    assert "can make git run programs" in note
+    assert (root / ".git/config").read_text() == CONFIG
+    assert repository.after() == ()
+
+
+def test_settings_of_git_that_run_nothing_stay(repository: OwnState, root: Path) -> None:
+    for arguments in (["user.name", "b"], ["remote.o.url", "https://localhost/x"], ["branch.m.merge", "refs/heads/m"]):
+        subprocess.run(["git", "config", *arguments], cwd=root, check=True)
+    assert repository.after() == ()
+    assert "localhost" in (root / ".git/config").read_text()
+
+
+def test_attributes_and_ignore_rules_of_git_itself_are_put_back(repository: OwnState, root: Path) -> None:
+    write_files(root, {".git/info/attributes": "* filter=x\n", ".git/info/exclude": "*\n"})
+    assert len(repository.after()) == 2
+    assert not (root / ".git/info/attributes").exists()
+
+
+def test_drafts_and_plans_of_jobs_are_put_back_and_new_jobs_stay(repository: OwnState, root: Path) -> None:
+    write_files(
+        root, {".mltui/drafts/s/files/train.py": "theirs\n", ".mltui/drafts/s/files/new.py": "x", ".mltui/jobs/J-2/plan.json": "{}"}
+    )
+    (root / ".mltui/jobs/J-1/plan.json").write_text("{1}")
+    assert len(repository.after()) == 3
+    assert (root / ".mltui/drafts/s/files/train.py").read_text() == "mine\n"
+    assert not (root / ".mltui/drafts/s/files/new.py").exists()
+    assert (root / ".mltui/jobs/J-1/plan.json").read_text() == "{}"
+    assert (root / ".mltui/jobs/J-2/plan.json").exists()
+
+
+def test_a_repository_that_a_command_makes_is_no_alarm(root: Path) -> None:
+    state = OwnState(root, root / ".mltui")
+    state.before()
+    subprocess.run(["git", "init", "-q"], cwd=root, check=True)
+    assert state.after() == ()
+    state.before()
+    shutil.rmtree(root / ".git")
+    state.after()
+    state.close()

@@ -162,6 +162,8 @@ def test_tampering_voids_the_approval(project: Project) -> None:
     with pytest.raises(ApprovalVoidError, match=r"data/rows\.csv changed"):
         project.experiments.start(proposal_id)
     project.write("data/rows.csv", "1\n2\n3\n")
+    assert project.experiments.get(proposal_id).state == "proposed"
+    project.approve(proposal_id)
     journal = project.root / ".mltui" / "journal.jsonl"
     honest = journal.read_text()
     journal.write_text(honest.replace('"after":0.2', '"after":0.9'))
@@ -170,9 +172,9 @@ def test_tampering_voids_the_approval(project: Project) -> None:
     journal.write_text(honest)
     commit = project.experiments.get(proposal_id).proposal.commit
     (project.root / ".git" / "objects" / commit[:2] / commit[2:]).unlink()
-    with pytest.raises(ApprovalVoidError, match=r"candidate commit .* does not hold what was approved"):
+    with pytest.raises(ApprovalVoidError, match=r"candidate commit .* does not hold what was proposed"):
         Experiments.open(project.root, project.config).start(proposal_id)
-    assert project.experiments.get(proposal_id).state == "approved"
+    assert project.experiments.get(proposal_id).state == "proposed"
 
 
 def test_a_second_supervisor_of_the_same_job_goes_away(project: Project, tmp_path: Path) -> None:

@@ -125,6 +125,20 @@ for folder in (run, pathlib.Path(".")):
     assert candidates[0].metrics == {"accuracy": 0.8}
 
 
+async def test_labels_that_git_does_not_track_are_lent_to_the_evaluator_alone(judged: Project) -> None:
+    judged.write("secret/labels.csv", LABELS)
+    judged.write(".gitignore", ".venv/\n/secret/\n")
+    judged.write("evaluate.py", EVALUATE.replace("data/labels.csv", "secret/labels.csv"))
+    judged.git("commit", "-q", "-a", "-m", "Secret")
+    judged.reopen(labels=("secret/**",))
+    peek = TRAIN + "(run / 'seen.json').write_text(json.dumps(os.path.exists('secret')))\n"
+    experiment, candidates = await runs(judged, peek)
+    assert experiment.state == "compared", experiment.message
+    assert candidates[0].metrics == {"accuracy": 0.8}
+    assert "secret/labels.csv" in {item.name for item in experiment.proposal.data}
+    assert json.loads((judged.root / candidates[0].folder / "seen.json").read_text()) is False
+
+
 async def test_a_run_that_changes_its_code_fails(judged: Project) -> None:
     experiment, candidates = await runs(judged, TRAIN + "open('evaluate.py', 'a').write('# mine')\n")
     assert experiment.state == "failed"

@@ -11,6 +11,7 @@ import pytest
 from tests.experiments.conftest import TRAIN, Project, run_processes
 from tests.experiments.test_bad_runs import gone, supervisor_pid
 
+from mltui.config.schema import Sandbox
 from mltui.experiments.run_environment import RunEnvironment
 from mltui.experiments.service import Experiments
 
@@ -83,6 +84,9 @@ async def test_a_killed_supervisor_loses_nothing(project: Project, type_: str, c
 
 @pytest.mark.slow
 async def test_what_left_its_session_ends_with_a_killed_supervisor(project: Project) -> None:
+    # In a sandbox the system ends it.
+    project.config = project.config.model_copy(update={"sandbox": Sandbox(enabled=False)})
+    project.reopen()
     script = (
         "import os, subprocess, time\nsubprocess.Popen(['setsid', 'sleep', '600'], start_new_session=True)\n"
         "open(os.environ['MLTUI_RUN_DIR'] + '/pid', 'w').write('x')\ntime.sleep(600)\n"

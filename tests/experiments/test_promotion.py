@@ -372,3 +372,13 @@ def test_the_next_candidate_must_start_from_the_champion(project: Promotable):
 def test_metric_of_another_direction(project: Promotable):
     id_ = project.accepted(1, metric=Metric(name="accuracy", direction="minimize", min_effect=0.005))
     assert "quality" in missing(clauses(project, id_))
+
+
+def test_keeping_an_experiment_leaves_the_production_prompt_alone(project: Promotable):
+    project.set(promotion={"prompt": PROMPT})
+    plan = project.proposal(1, {PROMPT: "Answer in one line.\n", "conf/optim.yaml": "lr: 0.7\n"}, kind="prompt")
+    project.compared(plan)
+    project.conclude(plan.id)
+    project.experiments.accept(plan.id, by="ann")
+    assert (project.root / PROMPT).read_text() == "Answer briefly.\n"
+    assert (project.root / "conf/optim.yaml").read_text() == "lr: 0.7\n"

@@ -20,6 +20,7 @@ from mltui.experiments.records import PromotionDecided, PromotionIntended
 from mltui.experiments.tracking.registry_look import quick_aliases
 from mltui.experiments.tracking.registry_orders import ModelOrder
 from mltui.experiments.tracking.registry_work import promote, settle
+from mltui.experiments.tracking.sync import sync_project
 from mltui.experiments.tracking.ui import free_port, ui_environment
 
 pytestmark = pytest.mark.slow
@@ -145,6 +146,7 @@ def order_for(project: Promotable) -> tuple[PromotionIntended, ModelOrder]:
     plan = promotions._planner.plan("P-0002", promotions.target(), "champion", look=False)
     intent = promotions._intent(plan, ANN, "promoted", "")
     project.experiments.note(intent, "ann")
+    sync_project(project.root, project.config)
     return intent, promotions._deeds._model_order(intent, "promote")
 
 

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from mltui.core.approval import ApprovalRequest, Decision, TrustRequest
 from mltui.core.events import Event, ModelRetrying, Notice, TextDelta, ToolCompleted, ToolOutput, ToolStarted, TurnCompleted
+from mltui.core.experiment import BaselineSummary, Estimate, Exchange, Power, ProposalEdits, Review
 from mltui.core.messages import Usage
 from mltui.ui.plain.approver import TRIES, PlainApprover
 from mltui.ui.plain.commands import is_command, run_command
@@ -116,6 +117,9 @@ async def test_a_proposal_is_shown_in_full() -> None:
     [
         ("reject too many seeds", "reject", "too many seeds"),
         ("h", "hold", ""),
+        ("question why so high?", "ask", "why so high?"),
+        ("ask why so high?", "ask", "why so high?"),
+        ("maintenance a comment", "maintenance", "a comment"),
         (None, "hold", "no answer: the input ended"),
         (Interrupted(), "hold", "Ctrl-C"),
     ],
@@ -123,6 +127,50 @@ async def test_a_proposal_is_shown_in_full() -> None:
 async def test_experiment_answers(line: str | Exception | None, answer: str, reason: str) -> None:
     decision, _ = await decide(experiment(), line)
     assert (decision.answer, decision.reason) == (answer, reason)
+
+
+async def test_an_answer_that_needs_words_is_asked_again() -> None:
+    for line in ("ask", "m", "edit", "edit lr", "edit seeds=x", "edit minutes=-1"):
+        decision, shown = await decide(experiment(), line, "hold")
+        assert decision.answer == "hold"
+        assert "needs words" in shown or "edited" in shown or "Write" in shown, line
+
+
+async def test_approved_with_edits() -> None:
+    decision, _ = await decide(experiment(), "edit seeds=0,1,2 lr=0.05 minutes=10 schedule=linear")
+    assert decision.approved and decision.via == "plain"
+    assert decision.edits == ProposalEdits(seeds=(0, 1, 2), minutes=10, changes={"lr": 0.05, "schedule": "linear"})
+
+
+async def test_what_is_known_and_was_asked_is_shown() -> None:
+    asked = experiment()
+    review = Review(
+        baseline=BaselineSummary(mean=0.81, std=0.004, n=6, source="B-0001"),
+        power=Power(std=0.006, n=6, detectable=0.0085, needed_n=14, basis="paired differences of P-0003"),
+        estimate=Estimate(minutes=3.2, runs=12, reused=6, basis="median 32 s of 24 earlier runs of this command"),
+        warnings=("The working tree has changes that are not committed",),
+    )
+    proposal = asked.proposal.model_copy(update={"review": review})
+    exchanges = (Exchange(question="Why?", by="ann", answer="Because"), Exchange(question="Sure?", by="ann"))
+    _, shown = await decide(asked.model_copy(update={"proposal": proposal, "exchanges": exchanges}), "h")
+    for words in (
+        "Baseline: 0.81 +- 0.004 (sd of 6 seeds, B-0001)",
+        "Detectable: 0.0085 with 6 seeds (power 0.8), 14 seeds find 0.005; from paired differences of P-0003",
+        "Estimate: about 3.2 minutes, 12 runs, 6 of them measured already",
+        "Warning: The working tree has changes",
+        "ann asked: Why?",
+        "Answer: none yet",
+    ):
+        assert words in shown
+
+
+@pytest.mark.parametrize("kind", ["eval", "data"])
+async def test_maintenance_of_what_measures_is_confirmed(kind: str) -> None:
+    asked = experiment()
+    asked = asked.model_copy(update={"proposal": asked.proposal.model_copy(update={"kind": kind})})
+    refused, _ = await decide(asked, "maintenance a typo", "no")
+    confirmed, _ = await decide(asked, "maintenance a typo", asked.proposal.id)
+    assert (refused.answer, confirmed.answer, confirmed.reason) == ("hold", "maintenance", "a typo")
 
 
 @pytest.mark.parametrize(("typed", "answer"), [("P-0001", "approve"), ("y", "hold"), (None, "hold")])

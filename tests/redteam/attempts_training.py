@@ -43,7 +43,7 @@ TRAINING = (
     _refused("uv-run", "`uv run`, `poetry run`", "uv run python train.py"),
     _refused("exec-c", "`python -c` that imports it", "python -c 'import train'"),
     _recorded("stdin", "`python - < train.py`", "python - < train.py"),
-    _recorded("renamed", "a copy under another name", "cp train.py src/job.py; PYTHONPATH=. python src/job.py"),
+    _recorded("renamed", "a copy under another name", "cp train.py src/job.py; cp xgboost.py src; python src/job.py"),
     _recorded(
         "copied-tree",
         "a copy of the tree elsewhere",
@@ -53,11 +53,11 @@ TRAINING = (
     _recorded("variables", "`eval`, variables, globs", 'f=train; eval "python $f.py"; python tr?in.py'),
     _recorded("make", "a Makefile target", "printf 'all:\\n\\tpython train.p*\\n' > M.mk; make -f M.mk"),
     _recorded("exec-file", "`exec(open(…).read())`", "python -c \"exec(open('tr'+'ain.py').read())\""),
-    _recorded("unset-log", "the recorder's variables taken away", "env -u MLTUI_TRAINING_LOG -u PYTHONPATH python tr?in.py"),
-    _recorded(
+    _open("unset-log", "the recorder's variables taken away", "env -u MLTUI_TRAINING_LOG -u PYTHONPATH python tr?in.py"),
+    _open(
         "no-site", "`python -I -S` by a glob", "python -I -S -c \"import sys; sys.path.insert(0,'.'); exec(open('train.p'+'y').read())\""
     ),
-    _recorded("empty-environment", "`env -i` by a glob", "env -i PATH=$PATH python tr?in.py"),
+    _open("empty-environment", "`env -i` by a glob", "env -i PATH=$PATH python tr?in.py"),
     _recorded(
         "copied-interpreter",
         "a copied interpreter",
@@ -66,7 +66,7 @@ TRAINING = (
     _recorded(
         "own-tracking",
         "a script that sets its own tracking URI",
-        "printf \"import os\\nos.environ['MLFLOW_TRACKING_URI']='file:./mlruns'\\nexec(open('train.py').read())\\n\" > src/t.py; PYTHONPATH=. python src/t.py",
+        "printf \"import os\\nos.environ['MLFLOW_TRACKING_URI']='file:./mlruns'\\nexec(open('train.py').read())\\n\" > src/t.py; cp xgboost.py src; python src/t.py",
     ),
     _recorded(
         "through-pytest",

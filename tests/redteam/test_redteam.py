@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from pathlib import Path
 
@@ -38,3 +39,11 @@ async def test_attempt(tried: Attempt, sandbox: str, tmp_path: Path) -> None:
 def test_there_are_enough_attempts_and_each_has_a_name_of_its_own() -> None:
     names = [attempt.name for attempt in ATTEMPTS]
     assert len(names) == len(set(names)) >= 60
+
+
+def test_the_table_in_the_documentation_is_that_of_the_attempts() -> None:
+    sys.path.insert(0, str(ROOT / "scripts"))
+    from redteam_table import DOCUMENT, document
+
+    text = DOCUMENT.read_text(encoding="utf-8")
+    assert document(text) == text, "run scripts/redteam_table.py"

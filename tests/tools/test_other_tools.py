@@ -40,6 +40,7 @@ def test_the_catalogue_is_stable() -> None:
         "ProposeExperiment",
         "ExperimentStatus",
         "ConcludeExperiment",
+        "Promote",
     ]
 
 

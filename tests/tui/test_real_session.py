@@ -120,3 +120,29 @@ async def test_an_experiment_from_proposal_to_the_working_tree(tmp_path: Path) -
         await pilot.press("f2")
         await until(pilot, lambda: shows(app, "P-0001", "accepted", "Result"))
     await app.close_session()
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("quick_panes")
+async def test_what_was_held_is_approved_with_edits_among_the_pending_ones(tmp_path: Path) -> None:
+    proposed = call("ProposeExperiment", title="Halve the rate", hypothesis="Less is more here", changes={"lr": 0.05})
+    root = project(tmp_path, [{"calls": [proposed]}, "Held."])
+    app = app_on(root, "make it better")
+    async with running(app, (120, 50)) as pilot:
+        await until(pilot, lambda: armed(app))
+        await pilot.press("h")
+        await until(pilot, lambda: shows(app, "Held."))
+        await pilot.press(*"/review", "enter")
+        await until(pilot, lambda: shows(app, "To decide", "P-0001"))
+        await pilot.press("enter")
+        await until(pilot, lambda: armed(app))
+        await pilot.press("e", "end", *["backspace"] * 4, *"0-6", "tab", "tab", "end", *["backspace"] * 5, *"0.02", "enter")
+        await until(pilot, lambda: shows(app, "approved with edits as P-0002", "Nothing waits for a decision"))
+        session: Any = app.session
+        await until(pilot, lambda: session.experiments.get("P-0002").state == "compared")
+        revised, replaced = session.experiments.get("P-0002"), session.experiments.get("P-0001")
+        assert (replaced.state, replaced.superseded_by) == ("superseded", "P-0002")
+        assert revised.proposal.seeds == tuple(range(7))
+        assert [change.after for change in revised.proposal.parameters] == [0.02]
+        assert revised.approval.origin.via == "app"
+    await app.close_session()

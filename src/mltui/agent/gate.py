@@ -91,10 +91,8 @@ class World:
         orphans = Orphans(experiments.state)
         watch = UnplannedWatch(orphans, session_id, experiments.config.experiments, experiments.root)
         training = TrainingWatch(watch, control.launch)
-        shell = CommandShell(
-            workspace.cwd, state / "output", environ=environ, sandbox=sandbox, confining=confining, training=training
-        )
-        own = OwnState(experiments.root, experiments.state, policy.guarded, policy.obeyed)
+        shell = CommandShell(workspace.cwd, state / "output", environ=environ, sandbox=sandbox, confining=confining, training=training)
+        own = OwnState(experiments.root, experiments.state, policy.guarded, policy.obeyed, draft.folder)
 
         def may_read(path: Path) -> bool:
             return policy.judge("Read", (Effect(kind="read", target=str(path)),), frozenset()).answer != "deny"
@@ -142,6 +140,10 @@ class Gate:
     @property
     def todos(self) -> tuple[Todo, ...]:
         return self._world.notes.todos
+
+    def doubted(self) -> frozenset[str]:
+        """Proposals and grants on which a command of the agent may have decided."""
+        return frozenset(self._world.own.doubted)
 
     async def execute(self, call: ToolCall, emit: Emit) -> None:
         """Decides on a call and runs it.
@@ -242,9 +244,7 @@ class Gate:
                 return f"it trains outside a proposal ({reason}), which is recorded and can never be compared"
         return ""
 
-    async def _permit(
-        self, call: ToolCall, args: Args, effects: Sequence[Effect], staged: frozenset[str], launch: str, emit: Emit
-    ) -> None:
+    async def _permit(self, call: ToolCall, args: Args, effects: Sequence[Effect], staged: frozenset[str], launch: str, emit: Emit) -> None:
         verdict = self._policy.judge(call.name, effects, staged)
         settings = False
         if verdict.answer == "allow" and launch:

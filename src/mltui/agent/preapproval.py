@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from mltui.core.approval import ApprovalRequest, Approver, Decision, ExperimentRequest, KeepRequest, TrustRequest
+from mltui.core.errors import PolicyFileError
 from mltui.experiments.grants import Preapprovals
 from mltui.experiments.policy import ApprovalPolicy, load
 from mltui.experiments.service import Experiments
@@ -48,27 +48,30 @@ class PreApprover:
         inner: whoever is asked.
         policy: None without a file.
         doubted: ids of what the agent's own command may have decided; such a grant does not count.
+        grants: let standing grants count.
     """
 
     inner: Approver
     experiments: Experiments
     policy: PolicyFile | None = None
     doubted: Callable[[], frozenset[str]] = frozenset
+    grants: bool = True
 
     async def decide(self, request: ApprovalRequest | TrustRequest) -> Decision:
         match request:
             case ExperimentRequest():
                 return await self._experiment(request)
-            case KeepRequest() if self.policy is not None and self._keeps(request, self.policy.current()):
+            case KeepRequest() if self.policy is not None and self._keeps(request, self._current()[0]):
                 return Decision(answer="approve", by=f"policy:{self.policy.name}", reason="the verdict is better")
             case _:
                 return await self.inner.decide(request)
 
     async def _experiment(self, request: ExperimentRequest) -> Decision:
-        policy = self.policy.current() if self.policy else None
+        policy, wrong = self._current()
         name = self.policy.name if self.policy else ""
         preapprovals = Preapprovals(self.experiments.ledger)
-        covered = await asyncio.to_thread(preapprovals.covers, request.proposal, policy, name, self.doubted())
+        covered = await asyncio.to_thread(preapprovals.covers, request.proposal, policy, name, self.doubted(), grants=self.grants)
+        covered = replace(covered, reason="; ".join(filter(None, (wrong, covered.reason)))) if not covered.by else covered
         if covered.by and not request.exchanges and request.proposal.id not in self.doubted():
             return Decision(answer="approve", by=covered.by, reason=covered.reason)
         decision = await self.inner.decide(request)
@@ -77,7 +80,16 @@ class PreApprover:
             return decision.model_copy(update={"reason": why, "by": f"policy:{name}" if policy else decision.by})
         return decision
 
-    def _keeps(self, request: KeepRequest, policy: ApprovalPolicy) -> bool:
+    def _current(self) -> tuple[ApprovalPolicy | None, str]:
+        """What the policy file says now; None, and why, when it approves nothing since it cannot be read (any more)."""
+        try:
+            return (self.policy.current() if self.policy else None), ""
+        except PolicyFileError as error:
+            return None, str(error.args[0])
+
+    def _keeps(self, request: KeepRequest, policy: ApprovalPolicy | None) -> bool:
+        if policy is None:
+            return False
         comparison = request.experiment.comparison
         # A guardrail that could not be shown to hold is not one that holds.
         guards = all(guard.verdict in ("better", "equivalent") for guard in request.experiment.guardrails)
@@ -86,7 +98,7 @@ class PreApprover:
 
 def _signature(path: Path) -> tuple[int, int, int, int] | None:
     try:
-        status = os.stat(path)
+        status = path.stat()
     except OSError:
         return None
     return status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns

@@ -73,4 +73,3 @@ async def _change(args: Args, path: Path, workspace: Workspace, files: SeenFiles
         return await files.on_disk(path), after
     except (MltuiError, OSError):
         return None
-

@@ -16,15 +16,19 @@ from typing import Any, cast
 from pydantic import ValidationError
 
 from mltui.capabilities.atomic import write_atomically
-from mltui.capabilities.controlled_copies import Copies, Kept, Signature
+from mltui.capabilities.controlled_copies import Copies, Kept
+from mltui.capabilities.git_settings import dangerous_changes
 from mltui.core.errors import ExperimentError
 from mltui.experiments.journal import GENESIS, Record, canonical, seal
-from mltui.experiments.records import ExperimentAccepted, ExperimentDiscarded, JobStarted, ProposalDecided
+from mltui.experiments.private_git import Repository
+from mltui.experiments.records import ExperimentAccepted, ExperimentDiscarded, GrantGiven, JobStarted, ProposalDecided
+from mltui.experiments.signature import Signature
 from mltui.experiments.storage import file_lock
 
 _SETTINGS = ("config.toml", "auth.json", "trusted.json")
 _FOLDERS = ("personas", "skills")
-_DECISIONS = {ProposalDecided.type, ExperimentAccepted.type, ExperimentDiscarded.type, JobStarted.type}
+_OF_GIT = ("config", "config.worktree", "info/attributes", "info/exclude", "info/grafts")
+_DECISIONS = {ProposalDecided.type, ExperimentAccepted.type, ExperimentDiscarded.type, JobStarted.type, GrantGiven.type}
 
 
 def settings_section(data: bytes | None) -> Any:
@@ -46,20 +50,23 @@ class OwnState:
         state: its `.mltui`.
         homes: the person's own folders of mltui.
         files: further files that mltui obeys, such as an approval policy.
+        draft: the folder of this session's draft, which commands have no business in.
 
     Attributes:
         doubted: proposals on which something was decided while a command ran, by whomever.
     """
 
-    def __init__(self, root: Path, state: Path, homes: Sequence[Path] = (), files: Sequence[Path] = ()) -> None:
+    def __init__(self, root: Path, state: Path, homes: Sequence[Path] = (), files: Sequence[Path] = (), draft: Path | None = None) -> None:
         self.doubted: set[str] = set()
         self._root = root
         self._journal = state / "journal.jsonl"
         self._pyproject = root / "pyproject.toml"
         self._places = (state, *homes)
         self._files = tuple(files)
+        self._jobs = state / "jobs"
+        self._draft = draft
         self._aside = state / "tmp" / "set-aside"
-        self._copies = Copies(state / "tmp" / f"own-{os.getpid()}-{secrets.token_hex(4)}")
+        self._copies = Copies(state / "tmp")
 
     def before(self) -> None:
         """Remembers the files as they are; those that did not change since cost one look."""
@@ -89,8 +96,14 @@ class OwnState:
             yield from (place / name for name in _SETTINGS if os.path.lexists(place / name))
             for folder in _FOLDERS:
                 yield from _files_below(place / folder)
-        yield from _files_below(self._root / ".git" / "hooks")
         yield from self._files
+        yield from self._jobs.glob("*/plan.json")
+        if self._draft is not None:
+            yield from _files_below(self._draft)
+        if (repository := Repository.at(self._root)) is not None:
+            for folder in dict.fromkeys((repository.common, repository.own, *repository.common.glob("modules/*"))):
+                yield from (path for path in _files_below(folder / "hooks") if path.suffix != ".sample")
+                yield from (path for name in _OF_GIT if os.path.lexists(path := folder / name))
 
     def _settle(self, path: Path, known: Kept | None) -> str | None:
         if path == self._journal:
@@ -102,6 +115,14 @@ class OwnState:
             return None
         if known is not None and new is not None and new == old and now is not None and now.mode == known.signature.mode:
             return None
+        what = "is obeyed by mltui"
+        if path.name.startswith("config") and path.parent.joinpath("objects").is_dir():
+            keys = dangerous_changes(old, new)
+            if not keys and (new is not None) == (now is not None):
+                return None
+            what = f"can make git run programs ({', '.join(keys[:3])})"
+        if known is None and (path.name == "plan.json" or (path.name == "exclude" and not _rules(new))):
+            return None  # a job that was started elsewhere; what `git init` leaves
         if known is not None and old is None:
             return f"{path} was changed by the command and is too large or odd to be put back: look at it"
         aside = self._set_aside(path)
@@ -109,7 +130,7 @@ class OwnState:
             path.parent.mkdir(parents=True, exist_ok=True)
             write_atomically(path, old, mode=known.signature.permissions)
             self._copies.touched(path)
-        return f"{path} is obeyed by mltui and was changed by the command: it was put back{aside}"
+        return f"{path} {what} and was changed by the command: it was put back{aside}"
 
     def _settle_journal(self, known: Kept | None) -> str | None:
         """Appending is what supervisors and people in other terminals do; all else is undone."""
@@ -138,7 +159,7 @@ class OwnState:
                 continue
             if record.type in _DECISIONS:
                 named = cast("dict[str, Any]", record.payload.get("approval") or record.payload)
-                found[str(named.get("proposal_id", "?"))] = None
+                found[str(named.get("proposal_id") or named.get("id", "?"))] = None
         self.doubted.update(found)
         return f"while the command ran, somebody decided on {', '.join(found)}: a person has to confirm it" if found else None
 
@@ -149,6 +170,10 @@ class OwnState:
         aside = self._aside / f"{secrets.token_hex(4)}-{path.name}"
         shutil.move(path, aside)
         return f"; the command's version is in {aside}"
+
+
+def _rules(data: bytes | None) -> bool:
+    return any(line.strip() and not line.startswith(b"#") for line in (data or b"").splitlines())
 
 
 def _files_below(folder: Path) -> Iterator[Path]:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import click
 
-from mltui.cli import experiments_decide, experiments_pending, experiments_run
+from mltui.cli import experiments_control, experiments_decide, experiments_pending, experiments_run
 from mltui.cli.experiments_options import id_argument
 from mltui.cli.experiments_run import show_comparison
-from mltui.cli.output import clean, emit_json, emit_table
+from mltui.cli.output import clean, emit_json
 from mltui.cli.project import cd_option, json_option, open_experiments
 from mltui.core.errors import ExperimentError
 
@@ -23,7 +22,7 @@ def experiments() -> None:
     """List, decide, run and compare experiments."""
 
 
-for _command in (*experiments_decide.COMMANDS, *experiments_pending.COMMANDS, *experiments_run.COMMANDS):
+for _command in (*experiments_decide.COMMANDS, *experiments_pending.COMMANDS, *experiments_run.COMMANDS, experiments_control.control):
     experiments.add_command(_command)
 
 
@@ -63,23 +62,3 @@ def compare(experiment_id: str, cwd: Path, as_json: bool) -> None:
         )
     else:
         show_comparison(experiment)
-
-
-@experiments.command()
-@cd_option
-@json_option
-@click.option("--explain", "path", type=click.Path(path_type=Path), help="Say why this file is under experiment, or why not.")
-def control(cwd: Path, as_json: bool, path: Path | None) -> None:
-    """What is under experiment and why. Example: mltui experiments control --explain train.py"""
-    found = open_experiments(cwd)
-    paths = [path.resolve()] if path else found.control.files()
-    rows = [(str(p), c.kind if c else "free", c.reason if c else "no rule names it") for p in paths for c in [found.control.explain(p)]]
-    rows = [
-        (str(Path(name).relative_to(found.root)) if Path(name).is_relative_to(found.root) else name, kind, why) for name, kind, why in rows
-    ]
-    if as_json:
-        emit_json([{"path": name, "kind": kind, "reason": why} for name, kind, why in rows])
-    elif rows:
-        emit_table(["PATH", "KIND", "REASON"], rows)
-    else:
-        print("Nothing is under experiment: declare it in [experiments] of .mltui/config.toml", file=sys.stderr)

@@ -21,7 +21,7 @@ from mltui.experiments.service import Experiments
 ids_argument = click.argument("experiment_ids", metavar="ID...", nargs=-1, required=True, shell_complete=complete_id)
 
 
-def here(found: Experiments) -> dict[str, Any]:
+def decider(found: Experiments) -> dict[str, Any]:
     """Who decides from where, as the service takes it."""
     origin: Origin = origin_of(found.root, "cli")
     return {"by": person(), "origin": origin}
@@ -63,7 +63,7 @@ def approve(
     found = open_experiments(cwd)
 
     def one(id_: str) -> None:
-        approved = _approve(found, id_, edits, reason)
+        approved = _approve(found, id_, edits, reason, start)
         if start:
             start_and_watch(found, approved, wait=len(set(experiment_ids)) == 1)
         else:
@@ -72,13 +72,13 @@ def approve(
     each(experiment_ids, one)
 
 
-def _approve(found: Experiments, id_: str, edits: ProposalEdits, reason: str) -> str:
-    """Returns: the id of what is approved: with edits another one."""
+def _approve(found: Experiments, id_: str, edits: ProposalEdits, reason: str, start: bool) -> str:
+    """Returns: the id of what is approved: with edits another one. What starts it may be in another environment than this terminal."""
     if edits.empty:
-        found.decide(id_, answer="approve", reason=reason, **here(found))
+        found.decide(id_, answer="approve", reason=reason, here=start, **decider(found))
         click.echo(f"{id_} is approved.", err=True)
         return id_
-    revised = found.revise(id_, edits, reason=reason, **here(found)).id
+    revised = found.revise(id_, edits, reason=reason, here=start, **decider(found)).id
     click.echo(f"{id_} is approved with edits, as {revised}.", err=True)
     return revised
 
@@ -88,7 +88,7 @@ def _say(cwd: Path, ids: tuple[str, ...], answer: Answer, reason: str, words: st
     found = open_experiments(cwd)
 
     def one(id_: str) -> None:
-        found.decide(id_, answer=answer, reason=reason, **here(found))
+        found.decide(id_, answer=answer, reason=reason, **decider(found))
         click.echo(f"{id_} {words}", err=True)
 
     each(ids, one)
@@ -130,7 +130,7 @@ def maintenance(experiment_id: str, reason: str, confirm: bool, cwd: Path) -> No
     """Let a change through without a run. Example: mltui experiments maintenance P-0001 --reason 'a log message'"""
     require_person()
     found = open_experiments(cwd)
-    found.decide(experiment_id, answer="maintenance", reason=reason, confirmed=confirm, **here(found))
+    found.decide(experiment_id, answer="maintenance", reason=reason, confirmed=confirm, **decider(found))
     click.echo(f"{experiment_id} is maintenance: the change is in the working tree, and nothing was measured.", err=True)
 
 
@@ -167,7 +167,7 @@ def confirm(reason: str, cwd: Path) -> None:
     """Let the declared metric judge, although results were seen by another. Example: mltui experiments metric confirm --reason '…'"""
     require_person()
     found = open_experiments(cwd)
-    entry = found.confirm_metric(reason=reason, **here(found))
+    entry = found.confirm_metric(reason=reason, **decider(found))
     click.echo(f"From now on {entry.after} judges, in place of {entry.before}.", err=True)
 
 
@@ -190,7 +190,7 @@ def accept(experiment_id: str, cwd: Path) -> None:
     """Keep the change: it becomes the working tree. Example: mltui experiments accept P-0001"""
     require_person()
     found = open_experiments(cwd)
-    experiment = found.accept(experiment_id, **here(found))
+    experiment = found.accept(experiment_id, **decider(found))
     files = ", ".join(file.path for file in experiment.proposal.files)
     click.echo(f"{experiment_id} is accepted; changed in the working tree: {clean(files)}", err=True)
 
@@ -202,7 +202,7 @@ def discard(experiment_id: str, cwd: Path) -> None:
     """Drop the change; the experiment stays in the log. Example: mltui experiments discard P-0001"""
     require_person()
     found = open_experiments(cwd)
-    found.discard(experiment_id, **here(found))
+    found.discard(experiment_id, **decider(found))
     click.echo(f"{experiment_id} is discarded; the working tree is unchanged.", err=True)
 
 

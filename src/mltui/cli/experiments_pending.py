@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from mltui.cli.experiments_decide import here
+from mltui.cli.experiments_decide import decider
 from mltui.cli.output import clean, emit_json, emit_table
 from mltui.cli.project import cd_option, json_option, open_experiments
 from mltui.cli.standing import require_person
@@ -113,11 +113,11 @@ def decide(found: Experiments, id_: str, decision: Decision) -> str:
     """Carries out a decision that was taken here. Returns: what became of the proposal, for people."""
     if decision.answer == "stop":
         return f"{id_} is left as it is."
-    who: dict[str, Any] = {**here(found), "reason": decision.reason}
+    who: dict[str, Any] = {**decider(found), "reason": decision.reason}
     if decision.approved and decision.edits is not None and not decision.edits.empty:
-        revised = found.revise(id_, decision.edits, **who).id
+        revised = found.revise(id_, decision.edits, here=False, **who).id
         return f"{id_} is approved with edits, as {revised}: mltui experiments run {revised}"
-    found.decide(id_, answer=decision.answer, confirmed=True, **who)
+    found.decide(id_, answer=decision.answer, confirmed=True, here=False, **who)
     if decision.approved:
         return f"{id_} is approved: mltui experiments run {id_}"
     if decision.answer == "maintenance":

@@ -80,7 +80,7 @@ MODES = ("plan", "default", "accept-edits", "auto", "acceptEdits")
 @click.option("--max-budget-usd", type=click.FloatRange(min=0, min_open=True), help="Dollars at most.")
 @click.option("--max-tokens", type=click.IntRange(min=1), help="Tokens at most, of prompts and answers.")
 @click.option("--timeout", type=click.FloatRange(min=0, min_open=True), metavar="SECONDS", help="Headless: end after this time.")
-@click.option("--approval-policy", default="defer", metavar="deny|defer|FILE", help="Headless: what becomes of proposals.")
+@click.option("--approval-policy", metavar="deny|defer|FILE", help="Headless: what becomes of proposals; absent: as configured.")
 @click.option("--denied-ok", is_flag=True, help="Headless: a denied tool call does not end with 3.")
 @click.option("--no-session-persistence", "no_persist", is_flag=True, help="Keep no session file.")
 @click.option("--verbose", is_flag=True, hidden=True)
@@ -99,7 +99,7 @@ def _folder(flags: dict[str, Any], path: str | None) -> Path:
     return folder
 
 
-def _options(flags: dict[str, Any], folder: Path, permissions: tuple[str, ...] = (), obeyed: tuple[Path, ...] = ()) -> Any:
+def _options(flags: dict[str, Any], folder: Path, policy: Path | None = None) -> Any:
     from mltui.runtime import Options
 
     return Options(
@@ -114,8 +114,8 @@ def _options(flags: dict[str, Any], folder: Path, permissions: tuple[str, ...] =
         add_dirs=flags["add_dirs"],
         allowed_tools=split_rules(flags["allowed"]),
         disallowed_tools=split_rules(flags["disallowed"]),
-        permissions=permissions,
-        obeyed=obeyed,
+        policy=policy,
+        in_advance=flags["approval_policy"] not in ("deny", "defer"),
         trust=flags["trust"],
         persist=not flags["no_persist"],
         overrides={f"limits.{name}": flags[name] for name in ("max_turns", "max_budget_usd", "max_tokens")},
@@ -142,7 +142,9 @@ def _headless(flags: dict[str, Any]) -> int:
     from mltui.ui.headless.approver import HeadlessApprover
     from mltui.ui.headless.run import HeadlessOptions, run_headless
 
-    approver = HeadlessApprover(flags["approval_policy"])
+    named = flags["approval_policy"]
+    approver = HeadlessApprover("deny" if named == "deny" else "defer")
+    policy = None if named in (None, "deny", "defer") else Path(named)
     options = HeadlessOptions(
         prompt=_prompt(flags),
         output=flags["output_format"],
@@ -154,7 +156,7 @@ def _headless(flags: dict[str, Any]) -> int:
         denied_ok=flags["denied_ok"],
     )
 
-    return run_headless(_opener(flags, _folder(flags, None), approver.permissions, approver.obeyed), approver, options)
+    return run_headless(_opener(flags, _folder(flags, None), policy), approver, options)
 
 
 def _prompt(flags: dict[str, Any]) -> str:
@@ -194,12 +196,12 @@ def _words_as_path(flags: dict[str, Any]) -> str | None:
     return words[0] if words else None
 
 
-def _opener(flags: dict[str, Any], folder: Path, permissions: tuple[str, ...] = (), obeyed: tuple[Path, ...] = ()) -> Any:
+def _opener(flags: dict[str, Any], folder: Path, policy: Path | None = None) -> Any:
     """Opens the session for a front-end, which gives its approver."""
 
     async def open_session(approver: Any) -> Any:
         runtime = await asyncio.to_thread(importlib.import_module, "mltui.runtime")
-        return await runtime.open_session(_options(flags, folder, permissions, obeyed), approver)
+        return await runtime.open_session(_options(flags, folder, policy), approver)
 
     return open_session
 

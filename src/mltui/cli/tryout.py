@@ -45,6 +45,7 @@ class _Keeper:
         self.root = root
         self.model = model
         self.session: Any = None
+        self.policy: Path | None = None
 
     async def open(self, approver: Any, *_: Any) -> Any:
         runtime = await asyncio.to_thread(__import__, "mltui.runtime", fromlist=["open_session"])
@@ -55,6 +56,7 @@ class _Keeper:
             trusted=True,
             session_type=tryout.TryoutSession,
             system=tryout.SYSTEM,
+            policy=self.policy,
         )
         self.session = await runtime.open_session(options, approver, os.environ)
         return self.session
@@ -63,7 +65,8 @@ class _Keeper:
 def _alone(keeper: _Keeper, as_json: bool) -> int:
     from mltui.ui.headless.approver import HeadlessApprover
 
-    approver = HeadlessApprover(str(keeper.root / "policy.toml"))
+    approver = HeadlessApprover()
+    keeper.policy = keeper.root / "policy.toml"
     try:
         result = asyncio.run(_play(keeper, approver))
     finally:

@@ -30,7 +30,7 @@ Verdict = Literal["better", "worse", "equivalent", "inconclusive"]
 Recommendation = Literal["accept", "discard", "inconclusive"]
 Arm = Literal["baseline", "candidate"]
 Answer = Literal["approve", "reject", "hold", "maintenance", "ask"]
-"""What a person may say to a proposal. `hold` defers, `ask` puts a question to the agent, `maintenance` lets the change be without a run."""
+"""What a person may say to a proposal: `hold` defers, `ask` asks the agent, `maintenance` lets the change be without a run."""
 
 
 class Metric(Data):

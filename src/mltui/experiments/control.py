@@ -67,6 +67,7 @@ class Control:
         self._named = _named_files(section, self.entrypoints, self.root)
         self._rules = tuple(_rules(section))
         self.data = Globs.of(section.data, "[experiments] data")
+        self._labels = Globs.of(section.labels, "[experiments] labels")
         self._tracked: tuple[tuple[int, int] | None, frozenset[str]] | None = None
         self._listing = Listing(self.root)
         self._controlled: tuple[int, tuple[str, ...]] = (-1, ())
@@ -148,8 +149,8 @@ class Control:
         return [path for name in names if (path := self.root / name).is_file()]
 
     def data_files(self) -> tuple[str, ...]:
-        """The data of the project: declared (ignored by git or not), or tracked below `data/`."""
-        declared = set(self.data.walk(self.root))
+        """The data of the project: declared, labels included (ignored by git or not), or tracked below `data/`."""
+        declared = {*self.data.walk(self.root), *self._labels.walk(self.root)}
         by_default = {name for name in self._tracked_files() if name.startswith("data/") and (self.root / name).is_file()}
         return tuple(sorted(declared | by_default))
 

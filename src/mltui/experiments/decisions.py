@@ -13,7 +13,7 @@ from mltui.experiments.drafts import Draft
 from mltui.experiments.fold import advance
 from mltui.experiments.intake import OPEN
 from mltui.experiments.ledger import Ledger
-from mltui.experiments.metric_history import governing, key, number
+from mltui.experiments.metric_history import governing, key
 from mltui.experiments.records import (
     ExperimentAccepted,
     ExperimentDiscarded,
@@ -42,14 +42,16 @@ class Decisions:
         self._bench = bench
         self._draft = draft
 
-    def decide(self, proposal_id: str, answer: Answer, *, by: str, reason: str, origin: Origin | None, confirmed: bool) -> Experiment:
+    def decide(
+        self, proposal_id: str, answer: Answer, *, by: str, reason: str, origin: Origin | None, confirmed: bool, here: bool
+    ) -> Experiment:
         """See `service.Experiments.decide`."""
         experiment = self._ledger.get(proposal_id)
         if answer == "maintenance" and experiment.state == "maintenance":
             return self.accept(proposal_id, by=by, origin=origin)
         _check(experiment, answer, by, reason, confirmed)
         if answer == "approve" and experiment.state in OPEN:
-            self._bench().check_present(experiment.proposal)
+            self._bench().check_present(experiment.proposal, here)
         with file_lock(self._state / "decisions.lock"):
             self._record(experiment, answer, by, reason, origin)
         return self.accept(proposal_id, by=by, origin=origin) if answer == "maintenance" else self._ledger.get(proposal_id)
@@ -129,8 +131,7 @@ class Decisions:
         before, _ = governing(experiments.values(), [MetricConfirmed.model_validate(record.payload) for record in records])
         if not before or before == key(metric):
             raise ProposalError("there is nothing to confirm: no result was seen by another metric", hint="Propose as usual.")
-        newest = max(experiments, key=number)
-        entry = MetricConfirmed(before=before, after=key(metric), since=newest, reason=reason.strip(), by=by, origin=origin)
+        entry = MetricConfirmed(before=before, after=key(metric), reason=reason.strip(), by=by, origin=origin)
         self._ledger.record(entry, by)
         return entry
 

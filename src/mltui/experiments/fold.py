@@ -137,9 +137,7 @@ def _changed(experiment: Experiment, entry: AnyEntry) -> Experiment:
             exchanges = experiment.exchanges
             if approval.answer == "ask":
                 exchanges = (*exchanges, Exchange(question=approval.reason, by=approval.by))
-            return _with(
-                experiment, state=_DECIDED[approval.answer], approval=approval, message=approval.reason, exchanges=exchanges
-            )
+            return _with(experiment, state=_DECIDED[approval.answer], approval=approval, message=approval.reason, exchanges=exchanges)
         case ProposalAnswered(answer=answer):
             if not experiment.exchanges or experiment.exchanges[-1].answer:
                 raise ProposalError(f"nobody asked anything about {experiment.id}", hint="Wait for the decision.")

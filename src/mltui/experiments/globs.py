@@ -34,7 +34,9 @@ class Globs:
         """Raises: ConfigError: a pattern cannot be read; `where` names the setting."""
         try:
             folded = [fold(pattern) for pattern in patterns]
-            return cls(tuple(patterns), pathspec.PathSpec.from_lines("gitignore", patterns), pathspec.PathSpec.from_lines("gitignore", folded))
+            return cls(
+                tuple(patterns), pathspec.PathSpec.from_lines("gitignore", patterns), pathspec.PathSpec.from_lines("gitignore", folded)
+            )
         except ValueError as error:
             raise ConfigError(f"bad pattern in {where}: {error}", hint="Write patterns as in .gitignore, such as src/**.") from error
 

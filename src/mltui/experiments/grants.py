@@ -85,12 +85,21 @@ class Preapprovals:
                 total = total.and_(self._ledger.get(approval.proposal_id).proposal)
         return total
 
-    def covers(self, proposal: Proposal, policy: ApprovalPolicy | None, policy_name: str, doubted: frozenset[str] = frozenset()) -> Covered:
+    def covers(
+        self,
+        proposal: Proposal,
+        policy: ApprovalPolicy | None,
+        policy_name: str,
+        doubted: frozenset[str] = frozenset(),
+        *,
+        grants: bool = True,
+    ) -> Covered:
         """Whether the policy file or a grant approves a proposal.
 
         Args:
             policy_name: the file's name, by which its approvals are counted.
             doubted: grants that the agent's own command may have given.
+            grants: let standing grants count.
         """
         reasons: list[str] = []
         by = f"policy:{policy_name}"
@@ -102,7 +111,7 @@ class Preapprovals:
             if not objection:
                 return Covered(by, label)
             reasons.append(f"{label}: {objection}")
-        for grant in self.grants():
+        for grant in self.grants() if grants else ():
             if grant.state == "active" and grant.id not in doubted:
                 objection = objections(grant.rule, proposal, grant.spent)
                 if not objection:

@@ -58,6 +58,8 @@ class Ledger:
     def records(self, proposal_id: str, since: int = 0) -> list[Record]:
         """The records of one experiment with a `seq` above `since`, as of the last call that read."""
         with self._lock:
+            if self.journal.offset == 0:
+                self._news()
             self._know(proposal_id)
             return [record for record in self._records.get(proposal_id, ()) if record.seq > since]
 

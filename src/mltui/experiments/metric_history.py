@@ -17,16 +17,12 @@ def key(metric: Metric) -> str:
 def governing(experiments: Iterable[Experiment], confirmed: Sequence[MetricConfirmed]) -> tuple[str, str]:
     """The metric that judges, and the experiment whose result was seen by it; both empty before the first result.
 
-    A person's confirmation counts until results of a later proposal are there.
+    Once a person confirmed another, that one binds: whatever is proposed after it has it, or was confirmed in turn.
     """
-    since = number(confirmed[-1].since) if confirmed else -1
     seen = [experiment for experiment in experiments if experiment.comparison is not None]
-    last = max(seen, key=lambda experiment: number(experiment.id), default=None)
-    if last is None:
+    if not seen:
         return "", ""
-    if confirmed and number(last.id) <= since:
-        return confirmed[-1].after, last.id
-    return key(last.proposal.metric), last.id
+    return confirmed[-1].after if confirmed else key(seen[-1].proposal.metric), seen[-1].id
 
 
 def check_metric(metric: Metric, experiments: Iterable[Experiment], confirmed: Sequence[MetricConfirmed]) -> None:
@@ -37,9 +33,3 @@ def check_metric(metric: Metric, experiments: Iterable[Experiment], confirmed: S
             f"the primary metric was changed after results were seen: {where} was judged by {before}, now it is {key(metric)}",
             hint="Set [experiments] primary back, or let a person confirm it: mltui experiments metric confirm --reason '…'",
         )
-
-
-def number(proposal_id: str) -> int:
-    """The number in an id such as `P-0007`; -1 where there is none."""
-    digits = proposal_id.partition("-")[2]
-    return int(digits) if digits.isdecimal() else -1

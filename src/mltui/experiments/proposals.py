@@ -112,7 +112,7 @@ class ProposalBuilder:
         return replace(built, staged=draft.digests() if draft else {})
 
     def rebuild(self, proposal_id: str, former: Proposal, edits: ProposalEdits, author: Author) -> Built:
-        """The same change of the same base, as a person edited it, with the data and the environment of now.
+        """The same change of the same base, as a person edited it; without edits, with the data and the environment of now.
 
         Raises: ProposalError: an edit is out of range, or undoes the change.
         """
@@ -137,6 +137,7 @@ class ProposalBuilder:
         proposal = built.proposal.model_copy(
             update={
                 "guardrails": former.guardrails,
+                "environment": built.proposal.environment if edits.empty else former.environment,
                 "evaluate": former.evaluate,
                 "base_commit": former.base_commit,
                 "session_id": former.session_id,

@@ -211,13 +211,11 @@ class MetricConfirmed(Matter):
 
     Attributes:
         before, after: name, direction and least effect (`experiments.metric_history.key`).
-        since: the newest proposal at that time.
     """
 
     type: ClassVar[str] = "metric.confirmed"
     before: str
     after: str
-    since: str = ""
     reason: str
     by: str
     origin: Origin | None = None
@@ -325,13 +323,6 @@ ENTRIES: dict[str, type[AnyEntry]] = {
 }
 
 AnyMatter = (
-    ChangePassed
-    | UnplannedTraining
-    | UnplannedSettled
-    | GrantGiven
-    | GrantRevoked
-    | MetricConfirmed
-    | PromotionIntended
-    | PromotionDecided
+    ChangePassed | UnplannedTraining | UnplannedSettled | GrantGiven | GrantRevoked | MetricConfirmed | PromotionIntended | PromotionDecided
 )
 """Records about no single experiment."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import importlib
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
@@ -28,6 +28,8 @@ from mltui.experiments.decisions import Decisions
 from mltui.experiments.drafts import Draft
 from mltui.experiments.fold import advance
 from mltui.experiments.intake import Intake
+from mltui.experiments.grants import Preapprovals
+from mltui.experiments.index import Index
 from mltui.experiments.ledger import Ledger
 from mltui.experiments.records import (
     AnyMatter,
@@ -39,6 +41,7 @@ from mltui.experiments.records import (
 )
 from mltui.experiments.tracking.place import tracking_uri
 from mltui.experiments.tracking.sync import start_sync
+from mltui.experiments.verification import verify
 
 if TYPE_CHECKING:
     from mltui.experiments.jobs import Job
@@ -78,6 +81,11 @@ class Experiments:
         """The experiments of the project that the folder belongs to."""
         return cls(project_root(root), config)
 
+    @property
+    def ledger(self) -> Ledger:
+        """The journal and its fold, for those who count what was approved."""
+        return self._ledger
+
     def draft(self, session_id: str) -> Draft:
         return Draft(self.root, self.state, session_id)
 
@@ -103,19 +111,28 @@ class Experiments:
         return plan
 
     def decide(
-        self, proposal_id: str, *, answer: Answer, by: str, reason: str = "", origin: Origin | None = None, confirmed: bool = False
+        self,
+        proposal_id: str,
+        *,
+        answer: Answer,
+        by: str,
+        reason: str = "",
+        origin: Origin | None = None,
+        confirmed: bool = False,
+        here: bool = True,
     ) -> Experiment:
         """What a person says to a proposal. `maintenance` also makes the change the working tree.
 
         Args:
             reason: of `ask` the question; `maintenance` needs one.
             confirmed: the person said twice that a change of evaluation or data is maintenance.
+            here: the runs will be started from here, so the environment of this process counts.
 
         Raises:
             ProposalError: the proposal is not open (any more), or the answer lacks its reason.
             ApprovalVoidError: `approve`, and data or environment are not those that were proposed: `refresh` it.
         """
-        experiment = self._decisions.decide(proposal_id, answer, by=by, reason=reason, origin=origin, confirmed=confirmed)
+        experiment = self._decisions.decide(proposal_id, answer, by=by, reason=reason, origin=origin, confirmed=confirmed, here=here)
         if answer == "maintenance":
             self._mirror()
         return experiment
@@ -124,16 +141,18 @@ class Experiments:
         """The agent's answer to a question; the proposal is open again. Raises: ProposalError: nobody asked."""
         return self._decisions.answer(proposal_id, answer, by=by)
 
-    def revise(self, proposal_id: str, edits: ProposalEdits, *, by: str, reason: str = "", origin: Origin | None = None) -> Proposal:
+    def revise(
+        self, proposal_id: str, edits: ProposalEdits, *, by: str, reason: str = "", origin: Origin | None = None, here: bool = True
+    ) -> Proposal:
         """Approves a proposal with edits: a new one of the same code, which takes its place.
 
         Raises:
             ProposalError: it is not open, or a value is out of range; nothing changed.
             ApprovalVoidError: data or environment are not those that were proposed.
         """
-        self._workbench().check_present(self._ledger.get(proposal_id).proposal)
+        self._workbench().check_present(self._ledger.get(proposal_id).proposal, here)
         revised = self._intake.rebuild(proposal_id, edits, by)
-        self.decide(revised.id, answer="approve", by=by, reason=reason or f"{proposal_id} with edits", origin=origin)
+        self.decide(revised.id, answer="approve", by=by, reason=reason or f"{proposal_id} with edits", origin=origin, here=here)
         return revised
 
     def refresh(self, proposal_id: str, *, by: str) -> Proposal:
@@ -234,9 +253,21 @@ class Experiments:
             self._recover(proposal_id)
         return self._ledger.get(proposal_id)
 
+    def newest(self, limit: int, states: Collection[str] = ()) -> list[Experiment]:
+        """The newest experiments, the newest last, without folding all: for lists, from the index."""
+        index = Index(self.state)
+        try:
+            return index.experiments([row.id for row in index.rows(states=states, limit=limit)])
+        finally:
+            index.close()
+
     def verify(self) -> int:
-        """The number of journal records. Raises: JournalError: names the first that was changed."""
-        return self._ledger.journal.verify()
+        """The number of journal records. Raises: JournalError: names the first that was changed or is gone."""
+        return verify(self.root).records
+
+    def preapprovals(self) -> Preapprovals:
+        """What a policy file or a standing grant approves in advance, and what is left of it."""
+        return Preapprovals(self._ledger)
 
     def note(self, entry: AnyMatter, actor: str) -> None:
         """Puts a record that is about no single experiment into the journal."""

@@ -59,9 +59,9 @@ class Workbench:
         """Raises: ApprovalVoidError: it is not approved as it would run."""
         check_approval(experiment, self._git, self._control, self._digests, self._environment())
 
-    def check_present(self, proposal: Proposal) -> None:
-        """Raises: ApprovalVoidError: data or environment changed since it was proposed."""
-        check_present(proposal, self._git, self._control, self._digests, self._environment())
+    def check_present(self, proposal: Proposal, environment: bool) -> None:
+        """Raises: ApprovalVoidError: data or (if asked for) this process's environment are not those that were proposed."""
+        check_present(proposal, self._git, self._control, self._digests, self._environment() if environment else None)
 
     def apply(self, experiment: Experiment) -> tuple[str, ...]:
         return apply_change(experiment.proposal, self._git, self._config.promotion.prompt)

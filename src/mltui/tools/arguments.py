@@ -12,7 +12,7 @@ from mltui.tools.base import Args
 _LONGEST_NAME = 255
 
 
-def _plain_schema(schema: dict[str, Any]) -> None:
+def plain_schema(schema: dict[str, Any]) -> None:
     """Drops what only costs the model tokens: titles, and defaults that say nothing."""
     schema.pop("title", None)
     schema.pop("description", None)
@@ -25,7 +25,7 @@ def _plain_schema(schema: dict[str, Any]) -> None:
 class LaxArgs(Args):
     """Numbers pass for text and text for numbers; null counts as left out where that is allowed; keys are exact."""
 
-    model_config = ConfigDict(coerce_numbers_to_str=True, json_schema_extra=_plain_schema)
+    model_config = ConfigDict(coerce_numbers_to_str=True, json_schema_extra=plain_schema)
 
     @model_validator(mode="before")
     @classmethod

@@ -10,7 +10,7 @@ from mltui.core.data import JsonValue
 from mltui.core.effects import Effect
 from mltui.core.experiment import ProposalRequest, Recommendation
 from mltui.core.messages import ToolResult
-from mltui.tools.arguments import LaxArgs
+from mltui.tools.arguments import LaxArgs, plain_schema
 from mltui.tools.base import ToolContext, Workspace
 
 _LONGEST_WAIT = 3600.0
@@ -18,6 +18,7 @@ _LONGEST_WAIT = 3600.0
 
 def _require_plan(schema: dict[str, Any]) -> None:
     """A plan is what nearly every call holds; only the answer to a question does without."""
+    plain_schema(schema)
     schema["required"] = ["title", "hypothesis", "methodology"]
 
 

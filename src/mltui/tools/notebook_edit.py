@@ -20,7 +20,9 @@ from mltui.tools.paths import resolve
 class NotebookEditArgs(LaxArgs):
     notebook_path: str = Field(description="The notebook: absolute, or relative to the working folder")
     new_source: str = Field(default="", description="The cell's new source; not needed for delete")
-    cell_id: str = Field(default="", description="The cell as Read shows it; for insert the cell to put the new one behind, or empty for first")
+    cell_id: str = Field(
+        default="", description="The cell as Read shows it; for insert the one to put the new cell behind, or empty: first"
+    )
     cell_type: CellType | Literal[""] = Field(default="", description="Needed for insert; otherwise the cell keeps its type")
     edit_mode: Literal["replace", "insert", "delete"] = Field(default="replace")
 

@@ -52,10 +52,8 @@ class Read:
         ctx.files.see(path, data)
         if not data:
             return ToolResult(content=f"{shown} is empty", details={"path": str(path), "lines": 0})
-        if path.suffix.lower() == ".ipynb" and (cells := _cells(data, shown)) is not None:
-            file = TextFile(cells)
-        else:
-            file = decode(data)
+        cells = _cells(data, shown) if path.suffix.lower() == ".ipynb" else None
+        file = decode(data) if cells is None else TextFile(cells)
         content, lines = numbered(file, max(args.offset, 1), args.limit)
         return ToolResult(content=content, details={"path": str(path), "lines": lines})
 

@@ -22,9 +22,12 @@ MOST_TEXT = 40_000_000
 """Bytes of a file that are looked at."""
 
 _MOST_FINDINGS = 40
-_LIBRARIES = "|".join(sorted(ML_ROOTS | LLM_ROOTS | METRIC_PACKAGES | HARNESSES | {"genai", "generativeai", "huggingface_hub", "mcp", "fastmcp"}))
+_LIBRARIES = "|".join(
+    sorted(ML_ROOTS | LLM_ROOTS | METRIC_PACKAGES | HARNESSES | {"genai", "generativeai", "huggingface_hub", "mcp", "fastmcp"})
+)
 _HINT = re.compile(
-    rb"\b(?:" + _LIBRARIES.encode() + rb")\b|\.(?:fit\w*|partial_fit|backward|learn|compile|create|converse|invoke_model)\s*\(|[Pp]rompt|PROMPT|[Ii]nstructions?\b"
+    rb"\b(?:" + _LIBRARIES.encode() + rb")\b|\.(?:fit\w*|partial_fit|backward|learn|compile|create|converse|invoke_model)\s*\(|[Pp]rompt"
+    rb"|PROMPT|[Ii]nstructions?\b"
     rb"|INSTRUCTION|SYSTEM|[\"']role[\"']|\bsystem\s*=|_template\b|TEMPLATE|RUBRIC|PERSONA|\b(?:lr|learning_rate|eta|alpha|step_size)\b|_lr\b"
     rb"|\bdef \w*(?:accuracy|f1|precision|recall|auc|bleu|rouge|ndcg|mrr|exact_match|perplexity|mae|mse|rmse|iou|dice|wer|metrics)\w*\(|\btrain(?:ing)?[\"'./_-]"
 )

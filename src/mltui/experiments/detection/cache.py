@@ -47,7 +47,9 @@ def load(state: Path) -> dict[str, Facts]:
 
 def save(state: Path, found: Mapping[str, Facts]) -> None:
     """Writes what was found; where that is not possible, the next process looks again."""
-    body = json.dumps({"version": VERSION, "found": {name: facts_to_json(facts) for name, facts in found.items()}}, separators=(",", ":")).encode()
+    body = json.dumps(
+        {"version": VERSION, "found": {name: facts_to_json(facts) for name, facts in found.items()}}, separators=(",", ":")
+    ).encode()
     try:
         key = _key(make=True)
         if key is not None:

@@ -16,7 +16,8 @@ TEXT_SUFFIXES = (".txt", ".md", ".j2", ".jinja", ".jinja2", ".prompt", ".tmpl", 
 
 _PATH = re.compile(r"[^\s<>|:;\"`\x00]{1,200}")
 _WRITES = frozenset(
-    "write_text write_bytes to_json to_csv to_yaml save save_json savefig touch unlink write_json dump_json save_pretrained log_artifact exists_ok".split()  # noqa: SIM905
+    {"write_text", "write_bytes", "to_json", "to_csv", "to_yaml", "save", "save_json", "savefig", "touch", "unlink"}
+    | {"write_json", "dump_json", "save_pretrained", "log_artifact"}
 )
 _LOGGING = frozenset({"fileConfig", "dictConfig"})
 _PLACEHOLDER = re.compile(r"\{[^{}]*\}|%\(\w+\)[sd]|%[sd]|\*+")

@@ -23,7 +23,9 @@ _TRANSFORM = re.compile(
     r"|sklearn\.(?!metrics|model_selection|utils|datasets|exceptions)\w+\.[A-Z]\w*|torch\.nn\.(?!utils)\w+(?:\.\w+)?|timm\.create_model|torchaudio\.transforms\..*"
     r"|(?:xgboost|lightgbm|catboost)\.\w+|(?:tensorflow\.)?keras\.(?:layers|Sequential|applications|losses)\b.*|transformers\.\w+\.from_pretrained|flax\.linen\.\w+"
 )
-_FEATURE = re.compile(r"(?:.*_)?(?:features?|featuri[sz]e|preprocess\w*|tokeni[sz]e\w*|augment\w*|normali[sz]e\w*|encode|collate\w*|transforms?|batchify|reward|loss)(?:_.*)?")
+_FEATURE = re.compile(
+    r"(?:.*_)?(?:features?|featuri[sz]e|preprocess\w*|tokeni[sz]e\w*|augment\w*|normali[sz]e\w*|encode|collate\w*|transforms?|batchify|reward|loss)(?:_.*)?"
+)
 _NUMERIC = frozenset({"numpy", "pandas", "polars", "cupy", "scipy", "gymnasium", "gym", "PIL", "cv2"}) | ML_ROOTS
 
 
@@ -49,7 +51,9 @@ def definitions(module: Module) -> Iterator[Finding]:
     yield from _hyperparameters(module)
     yield from training(module)
     yield from prompts(module)
-    yield from (finding for finding in (*evaluation(module), *data(module)) if not finding.weak or finding.text.startswith(("class", "def")))
+    yield from (
+        finding for finding in (*evaluation(module), *data(module)) if not finding.weak or finding.text.startswith(("class", "def"))
+    )
 
 
 def _hyperparameters(module: Module) -> Iterator[Finding]:

@@ -178,8 +178,15 @@ class Detector:
                     continue
             before = known and known.key
             after = self._look_at(name)
-            changed = changed or before != (after and after.key)
+            if before != (after and after.key):
+                changed = changed or self._matters(name, after)
         return changed
+
+    def _matters(self, name: str, now: _Seen | None) -> bool:
+        """Whether others may follow from a file that changed: it is under experiment, was, or could be by what imports it."""
+        folded = fold(name)
+        follows = name in self._found or folded in self._reach.imported or folded in self._reach.near or not is_code(name)
+        return follows or self._declared(name) is not None or (now is not None and now.verdict is not None)
 
     def _look_at(self, name: str) -> _Seen | None:
         """What a file holds; read again only when its signature changed, or so lately that a second change might not show."""
@@ -237,7 +244,7 @@ class Detector:
         self._found = found
 
 
-class _regular:  # noqa: N801  a context manager
+class _regular:
     """Opens a regular file: nothing else is waited for, and no device is read."""
 
     def __init__(self, path: str) -> None:
@@ -259,5 +266,3 @@ class _regular:  # noqa: N801  a context manager
 def _read(descriptor: int) -> bytes:
     with os.fdopen(os.dup(descriptor), "rb") as file:
         return file.read(20 * LARGEST)
-
-

@@ -20,10 +20,14 @@ from mltui.experiments.detection.notebooks import Cell, Notebook, read_notebook
 from mltui.experiments.detection.prompt_text import calls_models
 from mltui.experiments.detection.syntax import LARGEST, Module, UnreadableError, parse_python
 
-_SELF_READING = re.compile(rb"getsource|getcomments|co_firstlineno|f_lineno|tb_lineno|currentframe|linecache|open\s*\(\s*__file__|\b__file__\s*\)\s*\.\s*read_")
+_SELF_READING = re.compile(
+    rb"getsource|getcomments|co_firstlineno|f_lineno|tb_lineno|currentframe|linecache|open\s*\(\s*__file__|\b__file__\s*\)\s*\.\s*read_"
+)
 """Code that sees its own text or line numbers: nothing about it is a matter of form."""
 
-_READS_DOCSTRINGS = re.compile(rb"__doc__|\bgetdoc\b|\bdocopt\b|\bdoctest\b|docstring_parser|\bfire\b|\btyro\b|\bcyclopts\b|Signature\b|BaseModel\b|TypedDict\b|\bmcp\b")
+_READS_DOCSTRINGS = re.compile(
+    rb"__doc__|\bgetdoc\b|\bdocopt\b|\bdoctest\b|docstring_parser|\bfire\b|\btyro\b|\bcyclopts\b|Signature\b|BaseModel\b|TypedDict\b|\bmcp\b"
+)
 _DIRECTIVES = re.compile(rb"^[ \t]*#[ \t]*(?:cython|distutils|mypyc|jupytext)\b.*$", re.MULTILINE)
 _INLINE_METADATA = re.compile(rb"^# /// \w+$.*?^# ///$", re.MULTILINE | re.DOTALL)
 _MODEL_TOOL = re.compile(r"tool|function|action|skill|agent|ai_|prompt|command|llm|task|flow|node|step|kernel")
@@ -111,8 +115,10 @@ def _same_cell(one: Cell, other: Cell) -> bool:
     if one.source == other.source:
         return True
     # A magic is no Python: such a cell has to stay as it is.
-    return one.kind == "code" and not any(re.search(r"^\s*[!%?]", cell.source, re.MULTILINE) for cell in (one, other)) and _same_python(
-        one.source.encode("utf-8", "surrogatepass"), other.source.encode("utf-8", "surrogatepass")
+    return (
+        one.kind == "code"
+        and not any(re.search(r"^\s*[!%?]", cell.source, re.MULTILINE) for cell in (one, other))
+        and _same_python(one.source.encode("utf-8", "surrogatepass"), other.source.encode("utf-8", "surrogatepass"))
     )
 
 
@@ -166,7 +172,7 @@ def _yaml(text: str) -> Iterator[Hashable]:
     budget = iter(range(_MOST_NODES))
     try:
         for document in YAML().compose_all(io.StringIO(text)):  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]  untyped
-            yield _node(cast(Any, document), 0, budget)
+            yield _node(document, 0, budget)
     except YAMLError as error:
         raise ValueError(str(error)) from error
 
@@ -180,7 +186,7 @@ def _node(node: Any, depth: int, budget: Iterator[int]) -> Hashable:
     if isinstance(node, ScalarNode):
         value = str(cast(Any, node).value)
         return ("scalar", *_scalar(cast(Any, node).style, value), str(cast(Any, node).tag))
-    children = cast(Any, node).value if node is not None else None
+    children: Any = node.value if node is not None else ()
     if isinstance(node, SequenceNode):
         return ("sequence", str(cast(Any, node).tag), tuple(_node(child, depth + 1, budget) for child in children))
     if isinstance(node, MappingNode):

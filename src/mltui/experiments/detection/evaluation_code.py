@@ -8,20 +8,29 @@ from collections.abc import Iterator
 
 from mltui.experiments.detection.facts import Finding
 from mltui.experiments.detection.syntax import Module, shown
-from mltui.experiments.detection.vocabulary import HARNESSES, METRIC_CALL, METRIC_NAME, METRIC_PACKAGES, METRIC_PARAMETER, ML_ROOTS, SPLITTERS
+from mltui.experiments.detection.vocabulary import (
+    HARNESSES,
+    METRIC_CALL,
+    METRIC_NAME,
+    METRIC_PACKAGES,
+    METRIC_PARAMETER,
+    ML_ROOTS,
+    SPLITTERS,
+    WRITERS,
+)
 
 _SPLIT_WORD = re.compile(r"(?:^|[/_.\-{} ])(train|training|val|valid|validation|dev|test|holdout|held_out)(?=$|[/_.\-{} ])")
-_WRITERS = frozenset(
-    "to_csv to_parquet to_feather to_pickle to_json to_disk save_to_disk push_to_hub savez savez_compressed write_table write_parquet write_csv "
-    "write_text write_bytes writerow writerows write dump save copy copy2 move symlink_to copyfile".split()  # noqa: SIM905
+_DATA_LIBRARIES = frozenset(
+    {"pandas", "numpy", "polars", "sklearn", "datasets", "torch", "random", "pyarrow", "PIL", "h5py", "zarr", "tiktoken"}
 )
-_DATA_LIBRARIES = frozenset({"pandas", "numpy", "polars", "sklearn", "datasets", "torch", "random", "pyarrow", "PIL", "h5py", "zarr", "tiktoken"})
 _PREPARERS = re.compile(
     r"sklearn\.(?:preprocessing|feature_\w+|impute|compose)\..*|datasets\.\w+\(?\)?.*|tiktoken\..*|tokenizers\..*|transformers\.AutoTokenizer\..*"
     r"|torchvision\.(?:datasets|transforms)\..*|tensorflow\.data\..*|tensorflow_datasets\..*|imblearn\..*|albumentations\..*|webdataset\..*"
 )
 _BUILDER = re.compile(r"datasets\.(?:.*\.)?\w*Builder|(?:.*\.)?LightningDataModule|tensorflow_datasets\..*Builder\w*")
-_DATASET = re.compile(r"torch\.utils\.data\.(?:\w+\.)?(?:\w*Dataset|\w*Sampler)|torch_geometric\.data\.\w*Dataset|tensorflow\.keras\.utils\.Sequence|keras\.utils\.\w*(?:Sequence|Dataset)")
+_DATASET = re.compile(
+    r"torch\.utils\.data\.(?:\w+\.)?(?:\w*Dataset|\w*Sampler)|torch_geometric\.data\.\w*Dataset|tensorflow\.keras\.utils\.Sequence|keras\.utils\.\w*(?:Sequence|Dataset)"
+)
 
 
 def evaluation(module: Module) -> Iterator[Finding]:
@@ -57,13 +66,12 @@ def data(module: Module) -> Iterator[Finding]:
     writes: ast.Call | None = None
     for call in module.calls:
         full = names.dotted(call.func)
-        if SPLITTERS.fullmatch(full) and names.known(full):
-            yield Finding("data", call.lineno, shown(call))
-        elif full.endswith(".train_test_split") and "datasets" in names.roots:
+        splits = SPLITTERS.fullmatch(full) is not None and names.known(full)
+        if splits or (full.endswith(".train_test_split") and "datasets" in names.roots):
             yield Finding("data", call.lineno, shown(call))
         elif _PREPARERS.fullmatch(full) and names.known(full):
             yield Finding("data", call.lineno, shown(call), weak=True)
-        if writes is None and (full.rpartition(".")[2] in _WRITERS or _opens_to_write(call)):
+        if writes is None and (full.rpartition(".")[2] in WRITERS or _opens_to_write(call)):
             writes = call
     for definition in module.classes:
         for base in names.inherits(definition.name):
@@ -83,7 +91,11 @@ def _split_words(module: Module) -> set[str]:
 
 
 def _opens_to_write(call: ast.Call) -> bool:
-    if not (isinstance(call.func, ast.Name) and call.func.id == "open") and not (isinstance(call.func, ast.Attribute) and call.func.attr == "open"):
+    if not (isinstance(call.func, ast.Name) and call.func.id == "open") and not (
+        isinstance(call.func, ast.Attribute) and call.func.attr == "open"
+    ):
         return False
     modes = [*call.args[-1:], *(keyword.value for keyword in call.keywords if keyword.arg == "mode")]
-    return any(isinstance(mode, ast.Constant) and isinstance(mode.value, str) and re.fullmatch(r"[rbt]*[wax][bt+]*", mode.value) for mode in modes)
+    return any(
+        isinstance(mode, ast.Constant) and isinstance(mode.value, str) and re.fullmatch(r"[rbt]*[wax][bt+]*", mode.value) for mode in modes
+    )

@@ -51,15 +51,16 @@ def read_notebook(content: bytes) -> Notebook:
     if not isinstance(document, dict):
         raise UnreadableError("it is no notebook")
     found = cast("dict[str, Any]", document)
-    cells = found.get("cells")
+    cells: object = found.get("cells")
     if not isinstance(cells, list):
         # Version 3 kept them in sheets.
-        sheets = found.get("worksheets")
-        cells = [cell for sheet in _dicts(sheets) for cell in _dicts(sheet.get("cells"))] if isinstance(sheets, list) else None
+        sheets = _dicts(found.get("worksheets"))
+        found_cells: list[object] = [cell for sheet in sheets for cell in _dicts(sheet.get("cells"))]
+        cells = found_cells if sheets else None
     if cells is None:
         raise UnreadableError("it has no cells")
     kernel = _dict(_dict(found.get("metadata")).get("kernelspec")).get("name")
-    return Notebook(str(kernel or ""), tuple(_cell(cell) for cell in _dicts(cells)))
+    return Notebook(str(kernel or ""), tuple(_cell(cell) for cell in _dicts(cast(object, cells))))
 
 
 def code_lines(source: str) -> Iterator[str]:
@@ -94,4 +95,6 @@ def _dict(value: object) -> dict[str, Any]:
 
 
 def _dicts(value: object) -> list[dict[str, Any]]:
-    return [cast("dict[str, Any]", item) for item in cast("list[object]", value) if isinstance(item, dict)] if isinstance(value, list) else []
+    return (
+        [cast("dict[str, Any]", item) for item in cast("list[object]", value) if isinstance(item, dict)] if isinstance(value, list) else []
+    )

@@ -18,7 +18,9 @@ LinksOf = Callable[[str], Links]
 
 _SOURCE_FOLDERS = ("", "src/", "lib/", "python/")
 _DATA = re.compile(r"(?:^|.*/)(?:data|datasets?|corpus|raw|processed)/.*\.json$", re.IGNORECASE)
-_NO_SETTINGS = re.compile(r"(?:.*/)?(?:package(?:-lock)?|tsconfig|pyproject|setup|tox|composer|\.?logging\w*|log_?config\w*)\.\w+", re.IGNORECASE)
+_NO_SETTINGS = re.compile(
+    r"(?:.*/)?(?:package(?:-lock)?|tsconfig|pyproject|setup|tox|composer|\.?logging\w*|log_?config\w*)\.\w+", re.IGNORECASE
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ import threading
 import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import Any, cast
 
 LARGEST = 2_000_000
 """Bytes beyond which a file is searched as text."""
@@ -38,11 +39,7 @@ def parse_python(content: bytes, *, type_comments: bool = False) -> ast.Module:
 
 @dataclass(slots=True)
 class Module:
-    """A parsed file, its nodes sorted by what the recognisers ask for.
-
-    Attributes:
-        strings: module-wide string constants by variable.
-    """
+    """A parsed file, its nodes sorted by what the recognisers ask for."""
 
     calls: list[ast.Call] = field(default_factory=list[ast.Call])
     assigns: list[ast.Assign | ast.AnnAssign | ast.AugAssign] = field(default_factory=list[ast.Assign | ast.AnnAssign | ast.AugAssign])
@@ -59,35 +56,48 @@ class Module:
     def of(cls, content: bytes) -> Module:
         """Raises: UnreadableError."""
         module = cls()
-        for count, node in enumerate(ast.walk(parse_python(content))):
-            if count > _NODES:
-                raise UnreadableError("it is too large")
-            module._sort(node)
+        places = module._places()
+        for node in _nodes(parse_python(content)):
+            place = places.get(type(node))
+            if place is not None:
+                place.append(node)
+        module.divisions = [node for node in module.divisions if isinstance(node.op, ast.Div)]
         module.names.learn(module)
         return module
 
-    def _sort(self, node: ast.AST) -> None:
-        match node:
-            case ast.Call():
-                self.calls.append(node)
-            case ast.Constant():
-                self.constants.append(node)
-            case ast.Assign() | ast.AnnAssign() | ast.AugAssign():
-                self.assigns.append(node)
-            case ast.ClassDef():
-                self.classes.append(node)
-            case ast.FunctionDef() | ast.AsyncFunctionDef():
-                self.functions.append(node)
-            case ast.Import() | ast.ImportFrom():
-                self.imports.append(node)
-            case ast.Dict():
-                self.dicts.append(node)
-            case ast.JoinedStr():
-                self.joined.append(node)
-            case ast.BinOp(op=ast.Div()):
-                self.divisions.append(node)
-            case _:
-                pass
+    def _places(self) -> dict[type[ast.AST], list[Any]]:
+        """Where nodes of each type go."""
+        assigns, functions, imports = self.assigns, self.functions, self.imports
+        return {
+            ast.Call: self.calls,
+            ast.Constant: self.constants,
+            ast.Assign: assigns,
+            ast.AnnAssign: assigns,
+            ast.AugAssign: assigns,
+            ast.ClassDef: self.classes,
+            ast.FunctionDef: functions,
+            ast.AsyncFunctionDef: functions,
+            ast.Import: imports,
+            ast.ImportFrom: imports,
+            ast.Dict: self.dicts,
+            ast.JoinedStr: self.joined,
+            ast.BinOp: self.divisions,
+        }
+
+
+def _nodes(tree: ast.Module) -> list[ast.AST]:
+    """All nodes, the outer before the inner; twice as fast as `ast.walk`, and it ends. Raises: UnreadableError."""
+    nodes: list[ast.AST] = [tree]
+    for node in nodes:
+        for name in node._fields:
+            value = getattr(node, name, None)
+            if isinstance(value, list):
+                nodes += [item for item in cast("list[object]", value) if isinstance(item, ast.AST)]
+            elif isinstance(value, ast.AST) and not isinstance(value, (ast.expr_context, ast.operator)):
+                nodes.append(value)
+        if len(nodes) > _NODES:
+            raise UnreadableError("it is too large")
+    return nodes
 
 
 class Names:
@@ -115,7 +125,7 @@ class Names:
         for definition in module.classes:
             self.bases[definition.name] = tuple(self.dotted(base) for base in definition.bases)
         for function in module.functions:
-            returned = [node.value for node in ast.walk(function) if isinstance(node, ast.Return) and node.value is not None]
+            returned = [node.value for node in function.body if isinstance(node, ast.Return) and node.value is not None]
             if len(returned) == 1:
                 self._returns[function.name] = returned[0]
             self._learn_parameters(function)
@@ -184,7 +194,10 @@ class Names:
     def _learn_parameters(self, function: ast.FunctionDef | ast.AsyncFunctionDef) -> None:
         arguments = function.args
         for argument in (*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs):
-            if isinstance(argument.annotation, (ast.Name, ast.Attribute)) and _written(argument.annotation).rpartition(".")[2] not in ("Any", "object"):
+            if isinstance(argument.annotation, (ast.Name, ast.Attribute)) and _written(argument.annotation).rpartition(".")[2] not in (
+                "Any",
+                "object",
+            ):
                 self._types.setdefault(argument.arg, f"{self.dotted(argument.annotation)}()")
 
     def _learn_assignment(self, assign: ast.Assign | ast.AnnAssign | ast.AugAssign) -> None:

@@ -49,7 +49,11 @@ def training(module: Module) -> Iterator[Finding]:
 
 def _is_estimator(definition: ast.ClassDef) -> bool:
     methods = {node.name: node for node in definition.body if isinstance(node, ast.FunctionDef)}
-    return "fit" in methods and len(methods["fit"].args.args) > 1 and not methods.keys().isdisjoint({"predict", "predict_proba", "transform", "sample"})
+    return (
+        "fit" in methods
+        and len(methods["fit"].args.args) > 1
+        and not methods.keys().isdisjoint({"predict", "predict_proba", "transform", "sample"})
+    )
 
 
 def _is_trainer(base: str, names: Names) -> bool:
@@ -117,7 +121,9 @@ def _fits(call: ast.Call, receiver: ast.expr, full: str, names: Names) -> bool:
     local = full.partition("(")[0]
     if local in names.bases:
         bases = list(names.inherits(local))
-        return any(names.root(base) in ML_ROOTS for base in bases) or (not bases and _gives_data(call) and _names_estimator(receiver, local))
+        return any(names.root(base) in ML_ROOTS for base in bases) or (
+            not bases and _gives_data(call) and _names_estimator(receiver, local)
+        )
     ml, data = bool(names.roots & ML_ROOTS), _gives_data(call)
     estimator = _names_estimator(receiver, full)
     if root in names.roots:
@@ -127,7 +133,9 @@ def _fits(call: ast.Call, receiver: ast.expr, full: str, names: Names) -> bool:
 
 def _names_estimator(receiver: ast.expr, full: str) -> bool:
     name = written(receiver).rpartition(".")[2]
-    return RECEIVER.fullmatch(name.lower()) is not None or re.search(r"(?:Model|Classifier|Regressor|Estimator|Pipeline)\b", full) is not None
+    return (
+        RECEIVER.fullmatch(name.lower()) is not None or re.search(r"(?:Model|Classifier|Regressor|Estimator|Pipeline)\b", full) is not None
+    )
 
 
 def _gives_data(call: ast.Call) -> bool:
@@ -161,7 +169,9 @@ def _is_update(assign: ast.Assign | ast.AnnAssign | ast.AugAssign) -> bool:
 
 
 def _is_residual(said: list[str]) -> bool:
-    return any(name in ("T", "dot", "matmul", "outer") for name in said) and any(re.search(r"err|resid|diff|loss|x_?i?$", name, re.I) for name in said)
+    return any(name in ("T", "dot", "matmul", "outer") for name in said) and any(
+        re.search(r"err|resid|diff|loss|x_?i?$", name, re.I) for name in said
+    )
 
 
 def _factors(node: ast.expr) -> Iterator[ast.expr]:

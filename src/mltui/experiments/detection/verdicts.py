@@ -17,10 +17,17 @@ GRAVITY: tuple[ExperimentKind, ...] = ("eval", "data", "train", "prompt", "hpara
 _TEST_FILE = re.compile(r"test_.*\.py|.*_tests?\.py|conftest\.py", re.IGNORECASE)
 _TEST_FOLDERS = frozenset({"tests", "test", "testing"})
 _PROMPT_FILE = re.compile(
-    r"(?:.*[_.-])?(?:prompts?|system[_-](?:prompt|message)|instructions)(?:[_.-].*)?\.(?:txt|md|ya?ml|toml|json|j2|mustache|hbs|xml|tmpl|poml)", re.IGNORECASE
+    r"(?:.*[_.-])?(?:prompts?|system[_-](?:prompt|message)|instructions)(?:[_.-].*)?\.(?:txt|md|ya?ml|toml|json|j2|mustache|hbs|xml|tmpl|poml)",
+    re.IGNORECASE,
 )
 _NOT_OF_THE_PROJECT = frozenset({"docs", "doc", ".github", ".cursor", ".claude", ".vscode"})
-_DOES = {"train": "trains", "eval": "computes metrics", "data": "makes or splits data", "prompt": "holds a prompt", "hparam": "sets a hyperparameter"}
+_DOES = {
+    "train": "trains",
+    "eval": "computes metrics",
+    "data": "makes or splits data",
+    "prompt": "holds a prompt",
+    "hparam": "sets a hyperparameter",
+}
 
 
 @dataclass(frozen=True, slots=True)

@@ -97,6 +97,10 @@ SPLITTERS = re.compile(
     r"sklearn\.model_selection\.(?:train_test_split|\w*KFold|\w*ShuffleSplit|TimeSeriesSplit|LeaveOneOut|LeaveOneGroupOut|PredefinedSplit)"
     r"|torch\.utils\.data\.(?:\w+\.)?random_split|iterstrat\..*|splitfolders\.\w+|datasets\.load_dataset\(\)\.train_test_split"
 )
+WRITERS = _words(
+    "to_csv to_parquet to_feather to_pickle to_json to_disk save_to_disk push_to_hub savez savez_compressed write_table write_parquet",
+    "write_csv write_text write_bytes writerow writerows write dump save copy copy2 move symlink_to copyfile",
+)
 METRIC_PACKAGES = _words(
     "evaluate sacrebleu rouge_score bert_score seqeval jiwer pycocotools pytrec_eval ir_measures ranx torchmetrics lpips pytorch_fid cleanfid"
 )
@@ -123,12 +127,17 @@ HYPERPARAMETERS = _words(
     "reg_lambda reg_alpha l2_regularization kernel_size latent_dim max_seq_len max_length num_classes patience test_size val_fraction",
 )
 
-COLUMN_LIST = re.compile(r"(?:.*_)?(?:features?|columns?|cols|cats?|nums?|categor\w*|numer\w*|numbers|targets?|labels?|classes|vocab\w*|keep)(?:_.*)?", re.IGNORECASE)
+COLUMN_LIST = re.compile(
+    r"(?:.*_)?(?:features?|columns?|cols|cats?|nums?|categor\w*|numer\w*|numbers|targets?|labels?|classes|vocab\w*|keep)(?:_.*)?",
+    re.IGNORECASE,
+)
 FRAMEWORKS = _words("torch jax tensorflow keras flax equinox haiku mlx tinygrad paddle optax")
 ARRAYS = _words("numpy pandas polars cupy scipy numba")
 PLOTTING = _words("matplotlib seaborn plotly rich tqdm wandb tensorboard")
 
-PROMPT_KEYWORDS = _words("messages system prompt instructions system_prompt system_instruction system_message template user_prompt contents input")
+PROMPT_KEYWORDS = _words(
+    "messages system prompt instructions system_prompt system_instruction system_message template user_prompt contents input"
+)
 PROMPT_FACTORY = re.compile(
     r"(?:.*\.)?\w*Prompt\w*(?:Template)?(?:\.(?:from_messages|from_template|partial))?|(?:.*\.)?(?:SystemMessage|HumanMessage|AIMessage)"
     r"|(?:.*\.)?\w*MessagePromptTemplate\.from_template"
@@ -138,7 +147,9 @@ MODEL_CALL = re.compile(
     r"|generate_content(?:_async)?|a?completion|text_generation|chat_completion|converse|invoke_model)"
 )
 PROMPT_NAME = re.compile(r"(?:.*_)?(?:prompts?|instructions?|persona|preamble|few_?shots?(?:_examples)?|rubric)\d*(?:_.*)?", re.IGNORECASE)
-PROMPT_NAME_DOUBTFUL = re.compile(r"(?:.*_)?(?:system|template|(?:system|user|developer)_?(?:msg|message|text)|judge|guidelines|task)(?:_.*)?", re.IGNORECASE)
+PROMPT_NAME_DOUBTFUL = re.compile(
+    r"(?:.*_)?(?:system|template|(?:system|user|developer)_?(?:msg|message|text)|judge|guidelines|task)(?:_.*)?", re.IGNORECASE
+)
 CUE = re.compile(
     r"\byou are (?:an?|the|now)\b|\byour (?:task|job|role|goal|answer)\b|\brespond\b|\banswer (?:the|in|only|with|as|using|from)\b|\bassistant\b"
     r"|\bsummari[sz]e\b|\bclassify\b|\btranslate\b|\bstep by step\b|\b(?:return|output|reply)\b.{0,30}\b(?:json|only|with)\b|\bdo not (?:make up|invent|guess)\b"
@@ -146,7 +157,9 @@ CUE = re.compile(
     r"|\bextract (?:the|all|every)\b|\brewrite\b|\buse only\b|<(?:document|context|example|instructions)s?>",
     re.IGNORECASE | re.DOTALL,
 )
-MODEL_TOOL = re.compile(r"(?:.*\.)?(?:tool|function_tool|ai_function|ai_fn|kernel_function|mcp\.(?:tool|prompt)|prompt|tool_plain|skill|action|agent\.tool\w*|llm)(?:\(\))?")
+MODEL_TOOL = re.compile(
+    r"(?:.*\.)?(?:tool|function_tool|ai_function|ai_fn|kernel_function|mcp\.(?:tool|prompt)|prompt|tool_plain|skill|action|agent\.tool\w*|llm)(?:\(\))?"
+)
 """Decorators that hand a function's docstring to a model."""
 SIGNATURE = re.compile(r"dspy\.(?:.*\.)?Signature|(?:.*\.)?(?:BaseTool|BaseModel|TypedDict|OpenAISchema|Signature)")
 """Bases of classes whose docstring a model may be shown."""

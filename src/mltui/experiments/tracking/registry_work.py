@@ -129,7 +129,9 @@ def point(client: Any, order: Point) -> Answer:
         if have.get(alias, "") == version:
             continue
         try:
-            if not version:
+            if not version and order.kind == "prompt":
+                client.delete_prompt_alias(order.name, alias)
+            elif not version:
                 client.delete_registered_model_alias(order.name, alias)
             elif order.kind == "prompt":
                 client.set_prompt_alias(order.name, alias, int(version))
@@ -144,32 +146,43 @@ def point(client: Any, order: Point) -> Answer:
 
 def look_at_prompt(client: Any, name: str) -> Answer:
     """Returns: as `look_at_model`; the digest is that of the text."""
-    found = _registered(client, name)
-    if found is None:
-        return Answer(exists=False)
-    aliases = {str(alias): str(version) for alias, version in found.aliases.items()}
-    versions: dict[str, VersionFound] = {}
-    for version in set(aliases.values()):
-        prompt = client.get_prompt_version(name, version)
-        if prompt is not None:
-            versions[version] = VersionFound(version=version, tags=dict(prompt.tags or {}), sha256=_text_digest(prompt.template))
-    return Answer(exists=True, aliases=aliases, versions=versions)
+    found = _prompt_versions(client, name)
+    aliases = {str(alias): str(version.version) for version in found for alias in version.aliases}
+    versions = {
+        str(version.version): VersionFound(version=str(version.version), tags=dict(version.tags), sha256=_text_digest(version.template))
+        for version in found
+        if version.aliases
+    }
+    return Answer(exists=bool(found), aliases=aliases, versions=versions)
 
 
 def register_prompt(client: Any, order: PromptOrder) -> Answer:
     """Registers a text once and gives it the alias. MLflow would make a version of equal text again."""
     digest = _text_digest(order.text)
-    version = ""
-    if _registered(client, order.name) is not None:
-        for known in client.search_prompt_versions(order.name):
-            if _text_digest(known.template) == digest:
-                version = str(known.version)
-                break
+    same = [str(known.version) for known in _prompt_versions(client, order.name) if _text_digest(known.template) == digest]
+    version = same[0] if same else ""
     if not version:
         made = client.register_prompt(order.name, order.text, commit_message=order.message, tags=order.tags)
         version = str(made.version)
     client.set_prompt_alias(order.name, order.alias, int(version))
     return look_at_prompt(client, order.name).model_copy(update={"version": version})
+
+
+def _prompt_versions(client: Any, name: str) -> list[Any]:
+    """Every version of a prompt, the newest first, with its aliases; MLflow leaves them out of a search."""
+    found: list[Any] = []
+    token: str | None = None
+    try:
+        while True:
+            page = client.search_prompt_versions(name, max_results=100, page_token=token)
+            found += [client.get_prompt_version(name, version.version) for version in page]
+            token = page.token
+            if not token:
+                return found
+    except Exception as error:
+        if is_missing(error):
+            return []
+        raise
 
 
 def _follow(client: Any, order: ModelOrder, version: str) -> None:

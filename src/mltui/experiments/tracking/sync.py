@@ -155,7 +155,7 @@ def _write(state: Path, progress: Progress) -> None:
 def _remember_failure(state: Path, progress: Progress, proposal_id: str, message: str) -> None:
     if progress.error == message:
         return
-    Journal(state / "journal.jsonl").append(SyncFailed.type, "mltui", plain(SyncFailed(proposal_id=proposal_id, message=message)))
+    open_journal(state).append(SyncFailed.type, "mltui", plain(SyncFailed(proposal_id=proposal_id, message=message)))
     _write(state, progress.model_copy(update={"error": message}))
 
 

@@ -30,6 +30,10 @@ TRIES = 3
 """Answers that are not understood before the question is given up, so that a pipe is not eaten up by one question."""
 
 
+ALIASES = {"ask": "question"}
+"""Words that are no answer's beginning: `a` alone is to stay a clear answer."""
+
+
 class PlainApprover:
     """Implements `core.approval.Approver` over a reader and a printer."""
 
@@ -99,16 +103,16 @@ class PlainApprover:
         if name == "edit":
             return Decision(answer="approve", by=self._by, via="plain", edits=parse_edits(words.split()))
         answers: dict[str | None, Literal["approve", "reject", "ask", "maintenance"]]
-        answers = {"approve": "approve", "reject": "reject", "ask": "ask", "maintenance": "maintenance"}
+        answers = {"approve": "approve", "reject": "reject", "question": "ask", "maintenance": "maintenance"}
         return Decision(answer=answers.get(name, "hold"), by=self._by, via="plain", reason=words)
 
     async def _answer(self, proposal: Proposal) -> tuple[str | None, str]:
         """An answer with what it needs, asked again where that is missing; None where no answer came."""
-        names = ("approve", "edit", "reject", "ask", "maintenance", "hold")
-        prompt = "  Run it? approve, edit seeds=0,1 NAME=VALUE, reject REASON, ask QUESTION, maintenance REASON, hold: "
+        names = ("approve", "edit", "reject", "question", "maintenance", "hold")
+        prompt = "  Run it? approve, edit seeds=0,1 NAME=VALUE, reject REASON, question WORDS, maintenance REASON, hold: "
         for _ in range(TRIES):
             name, words = await self._choice(prompt, names)
-            if name in ("ask", "maintenance") and not words:
+            if name in ("question", "maintenance") and not words:
                 self._printer.line(f"  {name} needs words behind it.")
                 continue
             if name == "edit":
@@ -175,7 +179,9 @@ class PlainApprover:
             if line is None:
                 return None, "no answer: the input ended"
             word, _, reason = line.strip().partition(" ")
-            chosen = [name for name in names if word and name.startswith(word.lower().rstrip(",:"))]
+            word = word.lower().rstrip(",:")
+            word = ALIASES.get(word, word)
+            chosen = [name for name in names if word and name.startswith(word)]
             if len(chosen) == 1:
                 return chosen[0], reason.strip()
             self._printer.line(f"  Answer with {', '.join(names)}, or the first letter.")

@@ -1,0 +1,3 @@
+"""The files of the corpus are looked at, not run."""
+
+collect_ignore_glob = ["*"]
