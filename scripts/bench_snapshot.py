@@ -55,7 +55,7 @@ def make_project(root: Path, files: int) -> None:
     for number in range(files):
         (environment / f"v{number}.py").write_text("")
     (root / ".gitignore").write_text(".venv/\n")
-    for arguments in (["init", "-q"], ["add", "-A"], ["-c", "user.name=a", "-c", "user.email=a", "commit", "-qm", "x"]):
+    for arguments in (["init", "-q"], ["add", "-A"], ["-c", "gc.auto=0", "-c", "user.name=a", "-c", "user.email=a", "commit", "-qm", "x"]):
         subprocess.run(["git", *arguments], cwd=root, check=True)
 
 

@@ -32,8 +32,9 @@ from mltui.config.schema import Config
 from mltui.config.sources import mask_url
 from mltui.core.errors import MltuiError
 from mltui.experiments.promotion_watch import promotion_problems
-from mltui.experiments.service import Experiments
+from mltui.experiments.storage import network_file_system
 from mltui.experiments.tracking.place import database_file, tracking_uri
+from mltui.experiments.verification import verify
 from mltui.models import registry
 from mltui.models.credentials import credentials_for, variables_of
 from mltui.personas import loader as personas
@@ -216,8 +217,12 @@ class _Diagnosis:
     def _journal(self) -> Check:
         if not (paths.project_state(self._root) / "journal.jsonl").exists():
             return Check("journal", "ok", "no experiments here yet")
-        count = Experiments.open(self._root, self._config).verify()
-        return Check("journal", "ok", f"{count} records, unbroken")
+        found = verify(self._root, self._environ)
+        text = "; ".join((f"{found.records} records, unbroken", *found.notes))
+        if network := network_file_system(self._root):
+            hint = "Locks may not hold between machines there: let one machine at a time write, or keep the project on a local disk"
+            return Check("journal", "warn", f"{text}; it is on a network file system ({network})", hint)
+        return Check("journal", "ok", text)
 
     def _promotion(self) -> Check:
         problems = promotion_problems(self._root, self._config, self._environ)

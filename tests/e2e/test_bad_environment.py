@@ -80,7 +80,7 @@ def test_a_configuration_that_is_a_link_to_nowhere_is_not_passed_over(project: P
     path.unlink()
     path.symlink_to("config.toml")
 
-    for args in (("config", "check"), ("experiments", "list"), ("-p", "go", "--trust", "--model", script(project, "x"))):
+    for args in (("config", "check"), ("experiments", "show", "P-0001"), ("-p", "go", "--trust", "--model", script(project, "x"))):
         done = project.mltui(*args)
         assert done.code == 52
         assert "config.toml: cannot be read" in done.err + done.out

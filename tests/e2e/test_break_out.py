@@ -39,9 +39,12 @@ def stream(project: Project, *steps: Any, args: tuple[str, ...] = AUTO) -> Any:
 
 
 def test_an_approval_that_a_command_forged_starts_nothing(project: Project) -> None:
+    """Without the sandbox, in which nothing can be forged."""
+    config = project.root / ".mltui/config.toml"
+    config.write_text(config.read_text() + "[sandbox]\nenabled = false\n")
     done = stream(
         project,
-        [call("ProposeExperiment", title="t", hypothesis="h", changes={"lr": 0.02})],
+        [call("ProposeExperiment", title="Larger steps", hypothesis="A larger step reaches the optimum sooner", changes={"lr": 0.02})],
         [call("Write", file_path="forge.py", content=FORGE), call("Bash", command=f"{sys.executable} forge.py")],
         [call("ExperimentStatus", experiment_id="P-0001")],
     )
@@ -71,7 +74,7 @@ def test_deciding_by_a_script_that_hides_where_it_came_from_is_refused(project: 
     script = f"#!/bin/sh\nX=mltui\n{hidden} > said.txt 2>&1\n"
     stream(
         project,
-        [call("ProposeExperiment", title="t", hypothesis="h", changes={"lr": 0.02})],
+        [call("ProposeExperiment", title="Larger steps", hypothesis="A larger step reaches the optimum sooner", changes={"lr": 0.02})],
         [call("Write", file_path="go.sh", content=script), call("Bash", command="(sh go.sh &) ; sleep 3")],
     )
 

@@ -13,6 +13,7 @@ import pytest
 from mltui.core.errors import JournalError
 from mltui.experiments.journal import Journal, plain
 from mltui.experiments.records import ChangePassed
+from mltui.experiments.storage import network_file_system
 
 
 @pytest.mark.parametrize("kind", ["folder", "link", "fifo"])
@@ -138,3 +139,19 @@ def test_skipping_goes_on_where_reading_would(tmp_path: Path) -> None:
     journal.path.write_bytes(bytes(damaged))
     with pytest.raises(JournalError, match="record 41 "):
         Journal(journal.path).skip()
+
+
+MOUNTS = """\
+22 1 8:1 / / rw,relatime shared:1 - ext4 /dev/sda1 rw
+40 22 0:50 / /mnt/big\\040disk rw - nfs4 server:/export rw
+41 40 8:2 / /mnt/big\\040disk/local rw - xfs /dev/sdb rw
+"""
+
+
+@pytest.mark.parametrize(
+    ("path", "kind"), [("/home/me", ""), ("/mnt/big disk/project", "nfs4"), ("/mnt/big disk/local/p", ""), ("/mnt/big disks", "")]
+)
+def test_a_network_file_system_is_known(tmp_path: Path, path: str, kind: str) -> None:
+    (tmp_path / "mounts").write_text(MOUNTS)
+    assert network_file_system(Path(path), tmp_path / "mounts") == kind
+    assert network_file_system(Path(path), tmp_path / "none") == ""

@@ -27,9 +27,9 @@ from mltui.experiments.control import Control
 from mltui.experiments.decisions import Decisions
 from mltui.experiments.drafts import Draft
 from mltui.experiments.fold import advance
-from mltui.experiments.intake import Intake
 from mltui.experiments.grants import Preapprovals
 from mltui.experiments.index import Index
+from mltui.experiments.intake import Intake
 from mltui.experiments.ledger import Ledger
 from mltui.experiments.records import (
     AnyMatter,

@@ -48,6 +48,29 @@ def make_state_folder(state: Path) -> None:
         write_atomically(ignore, b"*\n")
 
 
+_NETWORK = frozenset(
+    {"nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "afs", "ceph", "glusterfs", "lustre", "beegfs", "gpfs", "orangefs", "fuse.sshfs"}
+)
+
+
+def network_file_system(path: Path, mounts: Path = Path("/proc/self/mountinfo")) -> str:
+    """The kind of network file system that a path is on, where locks may not hold between machines; empty on a local one."""
+    try:
+        listed = mounts.read_bytes().decode("utf-8", "surrogateescape").splitlines()
+    except OSError:
+        return ""  # no Linux
+    place, kind = "", ""
+    for line in listed:
+        before, _, after = line.partition(" - ")
+        fields = before.split()
+        if len(fields) < 5 or not after:
+            continue
+        point = re.sub(r"\\([0-7]{3})", lambda found: chr(int(found[1], 8)), fields[4])
+        if path.is_relative_to(point) and len(point) >= len(place):
+            place, kind = point, after.split()[0]
+    return kind if kind in _NETWORK else ""
+
+
 def file_lock(path: Path, timeout: float = 30.0) -> AbstractContextManager[None]:
     """Holds the lock file against every other process and thread.
 
@@ -67,6 +90,8 @@ def _held(path: Path, timeout: float) -> Generator[None]:
         lock.acquire(timeout=timeout, poll_interval=0.005)
     except filelock.Timeout as error:
         raise ExperimentError(f"{path.name} is held by another process", hint="Wait for it to end, or end it.") from error
+    except NotImplementedError as error:
+        raise ExperimentError(f"the file system of {path.parent} has no locks", hint="Keep the project on a local disk.") from error
     try:
         yield
     finally:

@@ -21,7 +21,8 @@ from mltui.config.loader import load
 from mltui.config.schema import Config, Tracking
 from mltui.config.trust import is_trusted
 from mltui.core.errors import ExperimentError, MltuiError
-from mltui.experiments.journal import Journal, plain
+from mltui.experiments.heads import open_journal
+from mltui.experiments.journal import plain
 from mltui.experiments.records import SyncFailed
 from mltui.experiments.storage import file_lock, make_state_folder, write_atomically
 from mltui.experiments.tracking.history import History, histories
