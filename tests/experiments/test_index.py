@@ -200,3 +200,19 @@ def test_processes_index_at_once(state: Path) -> None:
     assert [worker.communicate()[0].strip() for worker in workers] == ["30"] * 4
     assert not Index(state).notice
     assert Journal(state / "journal.jsonl").verify() == 32
+
+
+def test_a_longer_journal_in_its_place_is_indexed_anew(state: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also when its lines are as long as those that were read: the hash tells them apart."""
+    monkeypatch.setattr("time.time", lambda: 1000.25)
+    filled(state, 2)
+    Index(state).close()
+    size = (state / "journal.jsonl").stat().st_size
+    (state / "journal.jsonl").unlink()
+    monkeypatch.setattr("time.time", lambda: 1000.75)
+    ledger = filled(state, 2)
+    assert (state / "journal.jsonl").stat().st_size == size
+    ledger.record(decided("reject", "P-0001"), "ann")
+    index = Index(state)
+    assert states(index) == {"P-0001": "rejected", "P-0002": "approved"}
+    assert all(row.changed == 1000.75 for row in index.rows()) and not index.notice
