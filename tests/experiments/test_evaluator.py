@@ -90,7 +90,7 @@ seen["state"] = os.path.exists({str(judged.root / ".mltui/journal.jsonl")!r})
 TRICKS = {
     "nothing": ("(run / 'predictions.csv').unlink()", "the run left no predictions.csv in its folder $MLTUI_RUN_DIR"),
     "link": (
-        "(run / 'predictions.csv').unlink(); (run / 'predictions.csv').symlink_to('/work/data/labels.csv')",
+        "(run / 'predictions.csv').unlink(); (run / 'predictions.csv').symlink_to('/srv/data/labels.csv')",
         "predictions.csv is a link, or cannot be opened",
     ),
     "pipe": ("(run / 'predictions.csv').unlink(); os.mkfifo(run / 'predictions.csv')", "neither a file nor a folder"),
