@@ -12,11 +12,11 @@ from mltui.core.events import Event, ModelRetrying, Notice, TextDelta, ToolCompl
 from mltui.core.experiment import BaselineSummary, Estimate, Exchange, Power, ProposalEdits, Review
 from mltui.core.messages import Usage
 from mltui.ui.plain.approver import TRIES, PlainApprover
-from mltui.ui.plain.commands import is_command, run_command
+from mltui.ui.plain.commands import PlainConsole, run_command
 from mltui.ui.plain.events import MAX_OUTPUT_LINES, EventPrinter
 from mltui.ui.plain.input import Interrupted
 from mltui.ui.plain.text import Printer, printable
-from tests.plain.fake_session import EXPERIMENT, FakeSession, experiment, keep, permission, question
+from tests.plain.fake_session import FakeSession, experiment, keep, permission, question
 
 
 class Lines:
@@ -284,10 +284,16 @@ def test_printable_text_cannot_drive_a_terminal(text: str) -> None:
     assert printable(safe) == safe
 
 
-async def command(text: str) -> tuple[bool, str, FakeSession]:
+async def command(text: str) -> tuple[bool | None, str, FakeSession]:
     out = io.StringIO()
     session, printer = FakeSession(PlainApprover(Lines(), Printer(out))), Printer(out)
-    leave = await run_command(text, session, printer, EventPrinter(printer, PurePath("/p")))
+    sent: list[str] = []
+
+    async def send(text: str) -> None:
+        sent.append(text)
+
+    console = PlainConsole(session, printer, EventPrinter(printer, PurePath("/p")), Lines(), send)
+    leave = await run_command(text, console, printer)
     return leave, out.getvalue(), session
 
 
@@ -295,11 +301,11 @@ async def command(text: str) -> tuple[bool, str, FakeSession]:
     ("text", "words"),
     [
         ("/help", "/experiments [ID]"),
-        ("/status", "context 0 of 8,000 tokens"),
-        ("/status", "staged edits: train.py"),
+        ("/status", "context   0 of 8k tokens"),
+        ("/status", "drafted   train.py"),
         ("/mode plan", "= mode plan"),
-        ("/mode acceptEdits", "= mode accept-edits"),
-        ("/mode yolo", "error: "),
+        ("/mode accept-edits", "= mode accept-edits"),
+        ("/mode yolo", "accept-edits"),
         ("/mode", "mode default; there are plan"),
         ("/model opus", "= model opus"),
         ("/model none", "error: There is no model 'none'"),
@@ -313,7 +319,7 @@ async def command(text: str) -> tuple[bool, str, FakeSession]:
 )
 async def test_commands(text: str, words: str) -> None:
     leave, out, _ = await command(text)
-    assert not leave
+    assert leave is False
     assert words in out
     assert "\x1b" not in out
 
@@ -323,10 +329,6 @@ async def test_quit_leaves() -> None:
     assert (await command("/exit"))[0]
 
 
-def test_a_path_is_no_command() -> None:
-    assert is_command("/help")
-    assert is_command("/zzz now")
-    assert not is_command("/etc/hosts is wrong")
-    assert not is_command("see /help")
-    assert not is_command("")
-    assert EXPERIMENT.id == "P-0001"
+@pytest.mark.parametrize("text", ["/etc/hosts is wrong", "see /help", ""])
+async def test_a_prompt_is_no_command(text: str) -> None:
+    assert (await command(text))[0] is None

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import pytest
+from textual import _wait
 
 from mltui.ui.tui import app
 from mltui.ui.tui.decision_pane import DecisionPane
@@ -10,6 +11,13 @@ from mltui.ui.tui.decision_pane import DecisionPane
 def open_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """The session opens with the first paint: no one types here before."""
     monkeypatch.setattr(app, "FIRST_KEY", 0.001)
+
+
+@pytest.fixture(autouse=True)
+def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Textual's pilot looks two or three times a key whether the app is idle, 20 ms each: most of what these tests take."""
+    monkeypatch.setattr(_wait, "SLEEP_GRANULARITY", 0.005)
+    monkeypatch.setattr(_wait, "SLEEP_IDLE", 0.005 / 20)
 
 
 @pytest.fixture

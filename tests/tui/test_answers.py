@@ -21,7 +21,7 @@ REVIEWED = ExperimentRequest(id="1", call=CALL, proposal=reviewed())
 def retype(text: str) -> list[str]:
     """Keys that replace what stands in a field."""
     names = {",": "comma", ".": "full_stop", "-": "minus", " ": "space"}
-    return ["end", *["backspace"] * 20, *[names.get(letter, letter) for letter in text]]
+    return ["end", "ctrl+u", *[names.get(letter, letter) for letter in text]]
 
 
 @pytest.mark.usefixtures("quick_panes")

@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mltui.ui.tui.text import clean, clip, dollars, duration, number, one_line, size, tokens
+from mltui.ui.figures import dollars, duration, size, tokens
+from mltui.ui.tui.text import clean, clip, number, one_line
 
 
 @settings(deadline=None)

@@ -63,7 +63,9 @@ class Desk:
         The plan of an earlier proposal is not asked about again: what was said to it holds.
         """
         self._need("propose")
-        proposal = await asyncio.to_thread(self.experiments.propose, request, session_id=self.session_id, author=self.author)
+        origin = await asyncio.to_thread(origin_of, self.experiments.root, "agent")
+        made = partial(self.experiments.propose, request, session_id=self.session_id, author=self.author, origin=origin)
+        proposal = await asyncio.to_thread(made)
         experiment = await asyncio.to_thread(self.experiments.get, proposal.id)
         if experiment.state != "proposed":
             return await self._known(experiment)
@@ -118,7 +120,8 @@ class Desk:
 
     async def _renewed(self, experiment: Experiment) -> Experiment:
         """The same change with the data and the environment of now."""
-        proposal = await asyncio.to_thread(self.experiments.refresh, experiment.id, by=self.author)
+        origin = await asyncio.to_thread(origin_of, self.experiments.root, "agent")
+        proposal = await asyncio.to_thread(self.experiments.refresh, experiment.id, by=self.author, origin=origin)
         await self.emit(ExperimentProposed(proposal=proposal))
         return await asyncio.to_thread(self.experiments.get, proposal.id)
 

@@ -7,12 +7,11 @@ never a tool; a tool gets a context minted for one call and limited to what was 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import difflib
 import os
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from uuid import uuid4
 
@@ -22,83 +21,21 @@ from mltui.agent.loop import TurnStopped
 from mltui.agent.policy import Policy, Verdict
 from mltui.agent.self_approval import decides
 from mltui.agent.staging import Staged, staged_writes
-from mltui.capabilities.confinement import ProjectConfining
+from mltui.agent.world import World
 from mltui.capabilities.context import mint
-from mltui.capabilities.controlled_guard import ControlledGuard
-from mltui.capabilities.files import SessionFiles
-from mltui.capabilities.guarded_shell import GuardedShell
-from mltui.capabilities.ignored_files import declared_patterns
-from mltui.capabilities.own_state import OwnState, settings_section
-from mltui.capabilities.search import RipgrepSearch
-from mltui.capabilities.shell import CommandShell
-from mltui.capabilities.training_watch import TrainingWatch
+from mltui.capabilities.own_state import settings_section
 from mltui.core.approval import ApprovalRequest, Approver, Decision, PermissionRequest, Question, QuestionRequest
 from mltui.core.effects import Effect, Grant
 from mltui.core.errors import DeniedError, MltuiError, ToolError
 from mltui.core.events import ApprovalRequested, ApprovalResolved, Emit, Notice, ToolCompleted, ToolOutput, ToolStarted
 from mltui.core.messages import ToolCall, ToolResult
-from mltui.experiments.orphans import Orphans
 from mltui.experiments.records import ChangePassed
 from mltui.experiments.service import Experiments
-from mltui.experiments.unplanned import UnplannedWatch
 from mltui.models.assembly import whole
-from mltui.sandbox import Sandbox, choose
-from mltui.tools.base import Args, Todo, Tool, ToolContext, Workspace
+from mltui.tools.base import Args, Todo, Tool, ToolContext
 from mltui.tools.preview import outcome, preview, target
 from mltui.tools.shell_syntax import simple_commands
 from mltui.tools.validation import validate
-
-
-@dataclass(slots=True)
-class TodoList:
-    """The session's todo list; implements `tools.base.Notes`."""
-
-    todos: tuple[Todo, ...] = ()
-
-    def set_todos(self, todos: Sequence[Todo]) -> None:
-        self.todos = tuple(todos)
-
-
-@dataclass(frozen=True, slots=True)
-class World:
-    """The capabilities of one session, made once and handed to calls by grants."""
-
-    files: SessionFiles
-    search: RipgrepSearch
-    shell: GuardedShell
-    guard: ControlledGuard
-    own: OwnState
-    sandbox: Sandbox
-    training: TrainingWatch
-    notes: TodoList = field(default_factory=TodoList)
-
-    @classmethod
-    def open(
-        cls, workspace: Workspace, experiments: Experiments, session_id: str, author: str, policy: Policy, environ: Mapping[str, str]
-    ) -> World:
-        draft = experiments.draft(session_id)
-        control = experiments.control
-        state = experiments.state / "tmp"
-
-        def passed(path: str, reason: str) -> None:
-            experiments.note(ChangePassed(path=path, reason=reason, by=author), author)
-
-        declared = declared_patterns(experiments.config.experiments)
-        guard = ControlledGuard(experiments.root, control, draft=draft, state=experiments.state, declared=declared, on_passed=passed)
-        settings = experiments.config.sandbox
-        sandbox = choose(settings, environ)
-        confining = ProjectConfining(workspace, experiments.root, control.files, network=settings.network == "allow")
-        orphans = Orphans(experiments.state)
-        watch = UnplannedWatch(orphans, session_id, experiments.config.experiments, experiments.root)
-        training = TrainingWatch(watch, control.launch)
-        shell = CommandShell(workspace.cwd, state / "output", environ=environ, sandbox=sandbox, confining=confining, training=training)
-        own = OwnState(experiments.root, experiments.state, policy.guarded, policy.obeyed, draft.folder)
-
-        def may_read(path: Path) -> bool:
-            return policy.judge("Read", (Effect(kind="read", target=str(path)),), frozenset()).answer != "deny"
-
-        search = RipgrepSearch(workspace, root=experiments.root, draft=draft, may_read=may_read)
-        return cls(SessionFiles(draft), search, GuardedShell(shell, guard, own), guard, own, sandbox, training)
 
 
 class _Refused(Exception):
@@ -342,10 +279,7 @@ class Gate:
         )
 
     async def close(self) -> None:
-        with contextlib.suppress(OSError):
-            await asyncio.to_thread(self._world.guard.close)
-            await asyncio.to_thread(self._world.own.close)
-            await asyncio.to_thread(self._world.training.close)
+        await self._world.close()
 
 
 @dataclass(frozen=True, slots=True)

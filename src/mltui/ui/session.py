@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from mltui.core.events import Emit, Event, ExperimentFinished, ExperimentProgressed, TurnCompleted
     from mltui.core.experiment import Answer, Experiment, Origin, Proposal, ProposalEdits
     from mltui.core.messages import Usage
+    from mltui.experiments.index import Row
+    from mltui.experiments.orphans import Orphan, Settled
     from mltui.models.base import ModelInfo
     from mltui.tools.base import Workspace
 
@@ -30,11 +32,25 @@ class ExperimentLog(Protocol):
 
     def discard(self, proposal_id: str, *, by: str, origin: Origin | None = None) -> Experiment: ...
 
-    def list(self) -> list[Experiment]: ...
+    def rows(self) -> list[Row]: ...
+
+    def newest(self, limit: int | None = None, states: Collection[str] = ()) -> list[Experiment]: ...
+
+    def peek(self, proposal_id: str) -> Experiment: ...
+
+    def orphans(self) -> OrphanLog: ...
 
     def get(self, proposal_id: str) -> Experiment: ...
 
     def follow(self, proposal_id: str) -> AsyncIterator[ExperimentProgressed | ExperimentFinished]: ...
+
+
+class OrphanLog(Protocol):
+    """Training outside a proposal. Its methods block."""
+
+    def list(self) -> list[Orphan]: ...
+
+    def settle(self, orphan_id: str, outcome: Settled, *, by: str, origin: Origin | None = None) -> Orphan: ...
 
 
 class Conversation(Protocol):

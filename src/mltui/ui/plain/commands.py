@@ -1,76 +1,90 @@
-"""The slash commands of the line-mode conversation."""
+"""The slash commands, as the line-mode conversation carries them out."""
 
 from __future__ import annotations
 
 import asyncio
-import difflib
+from collections.abc import Awaitable, Callable, Sequence
 
-from mltui.agent.policy import MODES, parse_mode
 from mltui.core.errors import MltuiError
+from mltui.core.events import Event
+from mltui.ui.commands.base import Level
+from mltui.ui.commands.table import offered, parse
 from mltui.ui.plain.events import EventPrinter
 from mltui.ui.plain.experiments import list_line, proposal_lines, result_lines
+from mltui.ui.plain.input import Reader
 from mltui.ui.plain.text import Printer
 from mltui.ui.session import AgentSession
 
-COMMANDS = {
-    "/help": "these lines",
-    "/status": "model, mode, tokens, cost, staged edits",
-    "/mode [MODE]": f"the permission mode: {', '.join(MODES)}",
-    "/model [NAME]": "the model: an alias, a LiteLLM id or a GGUF file",
-    "/experiments [ID]": "the experiment log, or one experiment in full",
-    "/quit": "leave (or Ctrl-D); the session is kept",
-}
-NAMES = tuple(usage.split()[0] for usage in COMMANDS)
+NAMES = tuple(f"/{command.name}" for command in offered("plain"))
 
 
-def is_command(text: str) -> bool:
-    """Whether a line is meant as a command; `/etc/hosts says …` is a prompt."""
-    word = text.split(maxsplit=1)[0] if text.split() else ""
-    return word.startswith("/") and "/" not in word[1:]
+class PlainConsole:
+    """Implements `ui.commands.base.Console`.
+
+    Args:
+        send: takes a text for the agent, to be sent when the command has ended.
+    """
+
+    def __init__(
+        self, session: AgentSession, printer: Printer, events: EventPrinter, reader: Reader, send: Callable[[str], Awaitable[None]]
+    ) -> None:
+        self.session = session
+        self._printer = printer
+        self._events = events
+        self._reader = reader
+        self._send = send
+
+    def tell(self, level: Level, text: str, hint: str = "") -> None:
+        self._printer.line(text if level == "info" else f"{level}: {text}")
+        if hint:
+            self._printer.line(f"  {hint}")
+
+    async def show(self, event: Event) -> None:
+        await self._events.show(event)
+
+    async def choose(self, title: str, options: Sequence[tuple[str, str]]) -> int | None:
+        self._printer.line(title)
+        for number, (label, description) in enumerate(options, 1):
+            self._printer.line(f"  {number}. {label}" + (f"  {description}" if description else ""))
+        answer = await self._reader.line("Number, or nothing to leave it: ")
+        if answer is None or not answer.strip():
+            return None
+        if answer.strip().isdecimal() and 1 <= int(answer) <= len(options):
+            return int(answer) - 1
+        self._printer.line(f"There is no {answer.strip()}.")
+        return None
+
+    async def prompt(self, text: str) -> None:
+        await self._send(text)
 
 
-async def run_command(text: str, session: AgentSession, printer: Printer, events: EventPrinter) -> bool:
-    """Carries out a command; says whether to leave. What goes wrong is printed."""
-    name, *arguments = text.split(maxsplit=1)
-    argument = arguments[0].strip() if arguments else ""
+async def run_command(text: str, console: PlainConsole, printer: Printer) -> bool | None:
+    """Carries out a command; what goes wrong is printed.
+
+    Returns: whether to leave; None if the line is no command but a prompt.
+    """
     try:
-        match name:
-            case "/quit" | "/exit":
+        parsed = parse(text, "plain")
+    except ValueError as error:
+        printer.line(str(error))
+        return False
+    if parsed is None:
+        return None
+    command, argument = parsed
+    try:
+        match command.name:
+            case "quit":
                 return True
-            case "/help":
-                printer.lines(f"  {usage:<18} {meaning}" for usage, meaning in COMMANDS.items())
+            case "help":
+                printer.lines(f"  {known.usage:<18} {known.help}" for known in offered("plain"))
                 printer.line("  Ctrl-C stops the agent; twice at the prompt leaves.")
-            case "/status":
-                await _status(session, printer)
-            case "/mode":
-                if argument:
-                    await session.set_mode(parse_mode(argument), events.show)
-                else:
-                    printer.line(f"mode {session.mode}; there are {', '.join(MODES)}")
-            case "/model":
-                if argument:
-                    await session.set_model(argument, events.show)
-                else:
-                    printer.line(f"model {session.model_info.id}")
-            case "/experiments":
-                await _experiments(argument, session, printer)
+            case "experiments":
+                await _experiments(argument, console.session, printer)
             case _:
-                near = difflib.get_close_matches(name, NAMES, n=1)
-                printer.line(f"There is no command {name}. " + (f"Did you mean {near[0]}?" if near else "/help lists them."))
+                await command.load()(console, argument)
     except MltuiError as error:
         printer.line(f"error: {error}")
     return False
-
-
-async def _status(session: AgentSession, printer: Printer) -> None:
-    info, transcript = session.model_info, session.transcript
-    window = f" of {info.context_window:,}" if info.context_window else ""
-    cost = transcript.usage.cost_usd
-    printer.line(f"model {info.id}" + (f" ({info.note})" if info.note else ""))
-    printer.line(f"persona {session.persona_name}, mode {session.mode}, session {session.id}")
-    printer.line(f"context {transcript.context_tokens:,}{window} tokens, cost {'unknown' if cost is None else f'${cost:.4f}'}")
-    drafts = await asyncio.to_thread(lambda: session.draft_paths)
-    printer.line(f"staged edits: {', '.join(drafts) or 'none'}")
 
 
 async def _experiments(argument: str, session: AgentSession, printer: Printer) -> None:

@@ -14,7 +14,7 @@ from mltui import __version__
 from mltui.core.errors import MltuiError
 from mltui.core.events import TurnCompleted
 from mltui.ui.plain.approver import PlainApprover
-from mltui.ui.plain.commands import NAMES, is_command, run_command
+from mltui.ui.plain.commands import NAMES, PlainConsole, run_command
 from mltui.ui.plain.events import EventPrinter
 from mltui.ui.plain.input import Interrupted, Reader, open_reader
 from mltui.ui.plain.text import Printer
@@ -64,6 +64,11 @@ class _PlainConversation:
         self._events = EventPrinter(printer, session.workspace.cwd)
         self._turn: asyncio.Task[TurnCompleted] | None = None
         self._interrupts = 0
+        self._queued: list[str] = []
+        self._console = PlainConsole(session, printer, self._events, reader, self._queue)
+
+    async def _queue(self, text: str) -> None:
+        self._queued.append(text)
 
     async def run(self, initial_prompt: str) -> int:
         self._greet()
@@ -73,11 +78,13 @@ class _PlainConversation:
             with self._sigint():
                 text: str | None = initial_prompt.strip()
                 while text is not None:
-                    if is_command(text):
-                        if await run_command(text, self._session, self._printer, self._events):
-                            break
-                    elif text:
-                        turn_code = await self._take_turn(text)
+                    leave = await run_command(text, self._console, self._printer)
+                    if leave:
+                        break
+                    if leave is None and text:
+                        self._queued.append(text)
+                    while self._queued:
+                        turn_code = await self._take_turn(self._queued.pop(0))
                         exit_code = exit_code or turn_code
                     text = await self._next()
         finally:

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from textual.app import App
 from textual.binding import Binding, BindingType
 
+from mltui.ui.commands.table import MODES, parse
 from mltui.ui.tui.approver import PaneApprover
-from mltui.ui.tui.commands import MODES, parse
 from mltui.ui.tui.composer import Composer, PromptArea
 from mltui.ui.tui.status import StatusLine
 from mltui.ui.tui.theme import DARK, LIGHT
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from textual.worker import Worker
 
     from mltui.core.events import Event
+    from mltui.ui.commands.base import Command
     from mltui.ui.session import AgentSession, OpenSession
     from mltui.ui.tui.deciding import Decider
     from mltui.ui.tui.presenter import Presenter
@@ -201,14 +202,18 @@ class MltuiApp(App[int]):
         self._quit_armed_at = float("-inf")
         self.status_line.put(hint="")
         try:
-            command = parse(event.text)
+            command = parse(event.text, "tui")
         except ValueError as error:
             self.tell("error", str(error))
             return
         if command is not None:
-            self.run_worker(partial(self._command, command[0].name, command[1]), name="command", exit_on_error=True)
+            self.run_worker(partial(self._command, *command), name="command", exit_on_error=True)
             return
-        self._waiting.append(event.text)
+        self.send(event.text)
+
+    def send(self, text: str) -> None:
+        """Puts a prompt to the agent, behind those that wait already."""
+        self._waiting.append(text)
         self._send_next()
 
     def on_prompt_area_leave(self) -> None:
@@ -247,10 +252,14 @@ class MltuiApp(App[int]):
             if self.is_running:
                 self._send_next()
 
-    async def _command(self, name: str, argument: str) -> None:
+    async def _command(self, command: Command, argument: str) -> None:
+        from mltui.core.errors import MltuiError
         from mltui.ui.tui.slash import run_command
 
-        await run_command(self, name, argument)
+        try:
+            await run_command(self, command, argument)
+        except MltuiError as error:
+            self.tell("error", str(error.args[0]), error.hint)
 
     # ── keys ─────────────────────────────────────────────────────────────────────
 

@@ -11,7 +11,7 @@ from textual.message import Message
 from textual.widgets._static import Static  # the public name is a lazy import of the same
 from textual.widgets._text_area import TextArea
 
-from mltui.ui.tui.commands import complete
+from mltui.ui.commands.table import complete
 from mltui.ui.tui.strip_view import RichView
 from mltui.ui.tui.text import clip, one_line
 
@@ -151,7 +151,7 @@ class Composer(Vertical):
     def on_text_area_changed(self, event: TextArea.Changed) -> None:
         event.stop()
         text = self.area.text
-        self._choices = [] if text == self._dismissed else complete(text)
+        self._choices = [] if text == self._dismissed else complete(text, "tui")
         if self._choices == [(text, self._choices[0][1])] if self._choices else False:
             self._choices = []
         self._chosen = 0

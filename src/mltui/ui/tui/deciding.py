@@ -11,6 +11,7 @@ from mltui.core.errors import MltuiError
 if TYPE_CHECKING:
     from mltui.core.approval import Decision
     from mltui.core.experiment import Origin
+    from mltui.experiments.orphans import Settled
     from mltui.ui.session import ExperimentLog
 
 WORDS = {
@@ -83,3 +84,10 @@ class Decider:
             return Done(id_, f"{id_} is kept: the change is in the working tree")
         self.experiments.discard(id_, by=decision.by, origin=self._origin())
         return Done(id_, f"{id_} is discarded")
+
+    def settle_orphan(self, id_: str, outcome: Settled) -> Done:
+        """Says of training outside a proposal that it is worth an experiment, or not. Raises: MltuiError: it was settled before."""
+        command = self.experiments.orphans().settle(id_, outcome, by=self.by, origin=self._origin()).training.command
+        if outcome == "adopt":
+            return Done(id_, f"{id_} is adopted. Now ask the agent to propose it, with this command as the entry point: {command}")
+        return Done(id_, f"{id_} is discarded: it stays in the log, and what it wrote stays on the disk")

@@ -11,7 +11,7 @@ from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
 from textual.screen import ModalScreen
 
-from mltui.ui.tui.commands import COMMANDS
+from mltui.ui.commands.table import offered
 from mltui.ui.tui.strip_view import RichView
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ class HelpScreen(ModalScreen[None]):
                 _rows(_KEYS),
                 Text(),
                 Text("Commands", style="primary.bold"),
-                _rows((command.usage, command.help) for command in COMMANDS),
+                _rows((command.usage, command.help) for command in offered("tui")),
                 Text(),
                 Text("Esc closes", style="faint"),
             ),

@@ -11,8 +11,9 @@ from rich.text import Text
 from textual.binding import Binding, BindingType
 from textual.strip import Strip
 
+from mltui.ui.figures import duration
 from mltui.ui.tui.strip_view import StripView
-from mltui.ui.tui.text import clean, duration, one_line
+from mltui.ui.tui.text import clean, one_line
 
 if TYPE_CHECKING:
     from rich.console import RenderableType

@@ -37,6 +37,17 @@ if TYPE_CHECKING:
     from mltui.core.experiment import Experiment
 
 
+_ACTS = (
+    ("y", "decide"),
+    ("enter", "decide"),
+    ("r", "run"),
+    ("s", "stop"),
+    ("k", "keep"),
+    ("a", "adopt"),
+    ("x", "discard"),
+)
+
+
 class LogScreen(Screen[None]):
     """A list on the left (above, where it is narrow), the report of the chosen experiment beside it.
 
@@ -51,10 +62,7 @@ class LogScreen(Screen[None]):
         Binding("pageup", "report(-1)", show=False, priority=True),
         Binding("pagedown,space", "report(1)", show=False, priority=True),
         Binding("d", "report_diff", show=False),
-        *[
-            Binding(key, f"act('{name}')", show=False)
-            for key, name in (("y", "decide"), ("enter", "decide"), ("r", "run"), ("s", "stop"), ("k", "keep"))
-        ],
+        *[Binding(key, f"act('{name}')", show=False) for key, name in _ACTS],
         Binding("p", "pending", show=False),
     ]
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-wide")]  # noqa: RUF012  (the base declares its type)
@@ -78,14 +86,16 @@ class LogScreen(Screen[None]):
         self._by = decider.by
         self._follow = follow
         self._ask = ask
-        self._all: dict[str, Experiment] = {}
+        self._all: dict[str, Row | Orphan] = {}
+        self._ids: list[str] = []
+        self._loaded = False
         self._progress: dict[str, tuple[int, int]] = {}
         self._headline = RichView(classes="headline")
-        self._list = ExperimentList(markup=False, compact=True)
+        self._list = LogList(self._row)
         self._report = RichView()
         self._diff_head = RichView()
         self._diff_view = DiffView(DiffLines(""))
-        self._reported: Experiment | None = None
+        self._reported: Row | Orphan | None = None
         self._keys = RichView(id="keys")
         self._note: Text | None = None
         self._noted: str | None = None
@@ -105,9 +115,6 @@ class LogScreen(Screen[None]):
         self._list.focus()
         self.refresh_all()
 
-    def on_experiment_list_resized(self) -> None:
-        self._fill()
-
     # ── what is shown ────────────────────────────────────────────────────────────
 
     def refresh_all(self) -> None:
@@ -116,66 +123,14 @@ class LogScreen(Screen[None]):
 
     async def _load(self) -> None:
         try:
-            found = await asyncio.to_thread(self._experiments.list)
+            self._put(await asyncio.to_thread(self._experiments.rows), [])
+            if orphans := await asyncio.to_thread(self._experiments.orphans().list):
+                self._put([each for each in self._all.values() if isinstance(each, Row)], orphans)
         except MltuiError as error:
             self._say(str(error), "error")
-            return
-        self._all = {experiment.id: experiment for experiment in reversed(found)}
-        self._fill()
-        for experiment in found:
-            if experiment.state == "running" and experiment.id not in self._progress:
-                self.run_worker(partial(self._watch, experiment.id), group=f"watch-{experiment.id}", exclusive=True, exit_on_error=False)
 
-    def _fill(self) -> None:
-        waiting = sum(experiment.state in ("proposed", "held") for experiment in self._all.values())
-        headline = Text.assemble(
-            ("Experiments", "primary.bold"), (f"  {len(self._all)} in all", "muted"), no_wrap=True, overflow="ellipsis"
-        )
-        if waiting:
-            headline.append(f" · {waiting} waiting for a decision", style="accent")
-        self._headline.update(headline)
-        width = max(20, (self._list.scrollable_content_region.width or self.size.width) - 3)
-        chosen = self.chosen
-        at = self._list.highlighted or 0
-        rows = [Option(row_of(experiment, width, self._progress.get(id_)), id=id_) for id_, experiment in self._all.items()]
-        self._list.clear_options()
-        self._list.add_options(rows)
-        if rows:
-            ids = [*self._all]
-            self._list.highlighted = ids.index(chosen.id) if chosen is not None and chosen.id in ids else min(at, len(rows) - 1)
-        else:
-            self._report.update(
-                Text("No experiments yet", style="strong"),
-                Text(
-                    "They appear here when the agent proposes a change to training code, hyperparameters, prompts, data or evaluation.",
-                    style="muted",
-                ),
-            )
-        self._draw_keys()
-
-    @property
-    def chosen(self) -> Experiment | None:
-        at = self._list.highlighted
-        option = self._list.get_option_at_index(at) if at is not None and at < self._list.option_count else None
-        return self._all.get(option.id) if option is not None and option.id else None
-
-    def on_option_list_option_highlighted(self, event: OptionList.OptionHighlighted) -> None:
-        event.stop()
-        self._draw_report()
-        if event.option_id != self._noted:
-            self._note, self._noted = None, event.option_id
-        self._draw_keys()
-
-    def _draw_report(self) -> None:
-        experiment = self.chosen
-        if experiment is None or experiment is self._reported:
-            return
-        self._reported = experiment
-        sections = [*result_sections(experiment), *proposal_sections(experiment.proposal, experiment.exchanges)]
-        self._report.update(title_line(experiment.proposal), state_line(experiment), Text(), Group(*sections))
-        lines = DiffLines(experiment.proposal.patch)
-        self._diff_head.update(Text.assemble(("Changed code  ", "primary.bold"), counts(lines)) if lines else Text())
-        self._diff_view.put(lines)
+    def _put(self, found: Sequence[Row], orphans: Sequence[Orphan]) -> None:
+        ...
 
     def _draw_keys(self) -> None:
         line = Text()

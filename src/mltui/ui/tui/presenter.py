@@ -31,10 +31,11 @@ from mltui.core.events import (
     TurnStarted,
 )
 from mltui.core.messages import Text, Thinking, ToolCall
+from mltui.ui.figures import duration, tokens
 from mltui.ui.tui.experiment_card import ExperimentCard, ExperimentCardState
 from mltui.ui.tui.items import Answer, AnswerItem, Item, NoticeItem, Said, ThinkingItem, Thought, Told, UserItem
 from mltui.ui.tui.markdown import MarkdownLines
-from mltui.ui.tui.text import duration, one_line, tokens
+from mltui.ui.tui.text import one_line
 from mltui.ui.tui.tool_card import ToolCard, ToolState
 from mltui.ui.tui.tool_summary import target_of
 from mltui.ui.tui.transcript import TranscriptView

@@ -11,9 +11,10 @@ from rich.table import Table
 from rich.text import Text
 
 from mltui.experiments.render import render_comparison
+from mltui.ui.figures import duration, size
 from mltui.ui.tui.evidence_view import LABEL, EvidencePicture, baseline_text, estimate_text, limit_text, metric_text, power_text
 from mltui.ui.tui.experiment_card import STATE_STYLES, VERDICT_STYLES
-from mltui.ui.tui.text import clean, duration, number, one_line, size
+from mltui.ui.tui.text import clean, number, one_line
 
 if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderableType, RenderResult

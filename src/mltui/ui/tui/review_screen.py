@@ -126,7 +126,7 @@ class ReviewScreen(Screen[None]):
     async def _load(self) -> None:
         self._loading = True
         try:
-            found = await asyncio.to_thread(self._decider.experiments.list)
+            found, gone = await asyncio.to_thread(self._read, [*self._open])
         except MltuiError as error:
             self._say(str(error), "error")
             return
@@ -134,15 +134,20 @@ class ReviewScreen(Screen[None]):
             self._loading = False
         self._loaded = True
         before, self._open = self._open, {experiment.id: experiment for experiment in pending(found)}
-        everything = {experiment.id: experiment for experiment in found}
-        gone = [everything[id_] for id_ in before if id_ not in self._open and id_ not in self._mine and id_ in everything]
-        if gone:
+        if gone := [experiment for experiment in gone if experiment.id not in self._mine]:
             self._say(" · ".join(f"{experiment.id} was decided elsewhere: {state_line(experiment).plain}" for experiment in gone), "accent")
         self._marked &= self._open.keys()
         drawn = tuple((experiment.id, experiment.state, experiment.exchanges) for experiment in self._open.values())
         if drawn != self._drawn or not before:
             self._drawn = drawn
             self._fill()
+
+    def _read(self, known: list[str]) -> tuple[list[Experiment], list[Experiment]]:
+        """What is open now, and what became of those that were. Blocks."""
+        log = self._decider.experiments
+        found = log.newest(states=("proposed", "held"))
+        now = {experiment.id for experiment in found}
+        return found, [log.peek(id_) for id_ in known if id_ not in now]
 
     def _fill(self) -> None:
         chosen, at = self._chosen_id, self._list.highlighted or 0

@@ -8,8 +8,9 @@ from typing import Any
 from rich.text import Text
 from textual.strip import Strip
 
+from mltui.ui.figures import dollars, duration, tokens
 from mltui.ui.tui.strip_view import StripView
-from mltui.ui.tui.text import clip, dollars, duration, one_line, tokens
+from mltui.ui.tui.text import clip, one_line
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Untrusted text made fit for a terminal cell, and numbers as people read them."""
+"""Untrusted text made fit for a terminal cell."""
 
 from __future__ import annotations
 
@@ -33,31 +33,6 @@ def clip(text: str, limit: int) -> str:
     return text if len(text) <= limit else text[: max(0, limit - 1)] + "…"
 
 
-def tokens(count: int) -> str:
-    """Returns: `950`, `12.3k`, `1.2M`."""
-    if count < 1000:
-        return str(count)
-    scaled, unit = (count / 1000, "k") if count < 999_500 else (count / 1_000_000, "M")
-    return f"{scaled:.0f}{unit}" if scaled >= 100 else f"{scaled:.1f}".rstrip("0").rstrip(".") + unit
-
-
-def dollars(amount: float) -> str:
-    """Returns: `$0.0042` under a cent, else `$1.23`."""
-    return f"${amount:.4f}" if 0 < amount < 0.01 else f"${amount:.2f}"
-
-
-def duration(seconds: float) -> str:
-    """Returns: `0.4s`, `12s`, `3m05s`, `2h10m`, `4d`."""
-    if seconds < 10:
-        return f"{max(0.0, seconds):.1f}s"
-    whole = int(seconds)
-    if whole < 60:
-        return f"{whole}s"
-    if whole < 3600:
-        return f"{whole // 60}m{whole % 60:02d}s"
-    return f"{whole // 3600}h{whole % 3600 // 60:02d}m" if whole < 86_400 else f"{whole // 86_400}d"
-
-
 def number(value: object) -> str:
     """Returns: a parameter's value, short: floats with six digits, text as it is, everything else as Python writes it."""
     if isinstance(value, float):
@@ -65,13 +40,3 @@ def number(value: object) -> str:
     if value is None:
         return "—"
     return one_line(value if isinstance(value, str) else repr(value))
-
-
-def size(count: int) -> str:
-    """Returns: bytes as `512 B`, `1.5 kB`, `20 MB`."""
-    value = float(count)
-    for unit in ("B", "kB", "MB", "GB"):
-        if value < 1000 or unit == "GB":
-            return f"{value:.0f} {unit}" if unit == "B" or value >= 10 else f"{value:.1f} {unit}"
-        value /= 1000
-    raise AssertionError("unreachable")

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Literal
 from rich.padding import Padding
 from rich.text import Text
 
+from mltui.ui.figures import duration
 from mltui.ui.tui.diff import DiffText
 from mltui.ui.tui.items import Fold
-from mltui.ui.tui.text import clean, clip, duration, one_line
+from mltui.ui.tui.text import clean, clip, one_line
 from mltui.ui.tui.tool_summary import EDITS, outcome_of, target_of
 
 if TYPE_CHECKING:

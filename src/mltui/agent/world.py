@@ -1,0 +1,84 @@
+"""The capabilities of one session, made once; the gate hands them to calls, each limited to what was granted."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from mltui.agent.policy import Policy
+from mltui.capabilities.confinement import ProjectConfining
+from mltui.capabilities.controlled_guard import ControlledGuard
+from mltui.capabilities.files import SessionFiles
+from mltui.capabilities.guarded_shell import GuardedShell
+from mltui.capabilities.ignored_files import declared_patterns
+from mltui.capabilities.own_state import OwnState
+from mltui.capabilities.search import RipgrepSearch
+from mltui.capabilities.shell import CommandShell
+from mltui.capabilities.training_watch import TrainingWatch
+from mltui.core.effects import Effect
+from mltui.experiments.orphans import Orphans
+from mltui.experiments.records import ChangePassed
+from mltui.experiments.service import Experiments
+from mltui.experiments.unplanned import UnplannedWatch
+from mltui.sandbox import Sandbox, choose
+from mltui.tools.base import Todo, Workspace
+
+
+@dataclass(slots=True)
+class TodoList:
+    """The session's todo list; implements `tools.base.Notes`."""
+
+    todos: tuple[Todo, ...] = ()
+
+    def set_todos(self, todos: Sequence[Todo]) -> None:
+        self.todos = tuple(todos)
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    files: SessionFiles
+    search: RipgrepSearch
+    shell: GuardedShell
+    guard: ControlledGuard
+    own: OwnState
+    sandbox: Sandbox
+    training: TrainingWatch
+    notes: TodoList = field(default_factory=TodoList)
+
+    @classmethod
+    def open(
+        cls, workspace: Workspace, experiments: Experiments, session_id: str, author: str, policy: Policy, environ: Mapping[str, str]
+    ) -> World:
+        draft = experiments.draft(session_id)
+        control = experiments.control
+        state = experiments.state / "tmp"
+
+        def passed(path: str, reason: str) -> None:
+            experiments.note(ChangePassed(path=path, reason=reason, by=author), author)
+
+        declared = declared_patterns(experiments.config.experiments)
+        guard = ControlledGuard(experiments.root, control, draft=draft, state=experiments.state, declared=declared, on_passed=passed)
+        settings = experiments.config.sandbox
+        sandbox = choose(settings, environ)
+        confining = ProjectConfining(workspace, experiments.root, control.files, network=settings.network == "allow")
+        orphans = Orphans(experiments.state)
+        watch = UnplannedWatch(orphans, session_id, experiments.config.experiments, experiments.root)
+        training = TrainingWatch(watch, control.launch)
+        shell = CommandShell(workspace.cwd, state / "output", environ=environ, sandbox=sandbox, confining=confining, training=training)
+        own = OwnState(experiments.root, experiments.state, policy.guarded, policy.obeyed, draft.folder)
+
+        def may_read(path: Path) -> bool:
+            return policy.judge("Read", (Effect(kind="read", target=str(path)),), frozenset()).answer != "deny"
+
+        search = RipgrepSearch(workspace, root=experiments.root, draft=draft, may_read=may_read)
+        return cls(SessionFiles(draft), search, GuardedShell(shell, guard, own), guard, own, sandbox, training)
+
+    async def close(self) -> None:
+        """Ends what the capabilities hold. Safe to call twice."""
+        with contextlib.suppress(OSError):
+            await asyncio.to_thread(self.guard.close)
+            await asyncio.to_thread(self.own.close)
+            await asyncio.to_thread(self.training.close)

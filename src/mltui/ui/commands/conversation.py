@@ -1,0 +1,70 @@
+"""Commands about the conversation itself: mode, model, persona, what it used."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mltui.config import paths, trust
+from mltui.personas import loader
+from mltui.personas.loader import Personas
+from mltui.ui.commands.base import Console
+from mltui.ui.figures import dollars, tokens
+
+if TYPE_CHECKING:
+    from mltui.config.schema import PermissionMode
+
+
+async def set_mode(console: Console, argument: str) -> None:
+    if argument:
+        mode: PermissionMode = argument  # pyright: ignore[reportAssignmentType]  (`parse` took no other)
+        await console.session.set_mode(mode, console.show)
+    else:
+        console.tell("info", f"mode {console.session.mode}; there are plan, default, accept-edits and auto")
+
+
+async def model(console: Console, argument: str) -> None:
+    if not argument:
+        console.tell("info", f"model {console.session.model_info.id}", "/model NAME goes on with another")
+        return
+    await console.session.set_model(argument, console.show)
+
+
+async def personas(console: Console, _argument: str) -> None:
+    session = console.session
+    found = await asyncio.to_thread(_load_personas, session.workspace.cwd)
+    ordered = sorted(found.personas.values(), key=lambda persona: persona.name)
+    lines = [
+        f"{'*' if persona.name == session.persona_name else ' '} {persona.name}  {' '.join(persona.description.split())}"
+        for persona in ordered
+    ]
+    console.tell("info", "\n".join(lines), "Start with another: mltui --persona NAME")
+    for problem in found.problems:
+        if problem.level == "error":
+            console.tell("error", str(problem))
+
+
+def _load_personas(cwd: Path) -> Personas:
+    root = paths.project_root(cwd)
+    return loader.load_all(loader.folders(root, paths.config_dir(os.environ), trust.is_trusted(cwd, os.environ)), os.environ)
+
+
+async def status(console: Console, _argument: str) -> None:
+    session = console.session
+    info, usage = session.model_info, session.transcript.usage
+    drafts = await asyncio.to_thread(lambda: session.draft_paths)
+    window = f" of {tokens(info.context_window)}" if info.context_window else ""
+    lines = [
+        f"session   {session.id}",
+        f"model     {info.id}" + (f" ({info.note})" if info.note else ""),
+        f"persona   {session.persona_name}",
+        f"mode      {session.mode}",
+        f"context   {tokens(session.transcript.context_tokens)}{window} tokens",
+        f"used      {tokens(usage.prompt_tokens)} in, {tokens(usage.output_tokens)} out, {tokens(usage.cache_read_tokens)} from the cache",
+        f"cost      {dollars(usage.cost_usd) if usage.cost_usd is not None else 'no price is known for this model'}",
+        f"folder    {session.workspace.cwd}",
+        f"drafted   {', '.join(drafts) or 'nothing'}",
+    ]
+    console.tell("info", "\n".join(lines))
