@@ -1,4 +1,4 @@
-"""What the journal costs when it is long: appending, listing, showing, verifying, making the index.
+"""What the journal costs when it is long: appending, listing, showing, verifying, making the index, opening the log's screen.
 
     .venv/bin/python scripts/bench_journal.py [--experiments 10000] [--keep FOLDER]
 
@@ -8,6 +8,7 @@ Each experiment has about 15 records and a patch of 2 to 5 KB. Times are medians
 from __future__ import annotations
 
 import argparse
+import asyncio
 import os
 import random
 import statistics
@@ -15,7 +16,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 from mltui.core.data import JsonObject
@@ -146,6 +147,39 @@ def listing(root: Path, *arguments: str) -> Callable[[], object]:
     return lambda: subprocess.run([program, "experiments", *arguments, "-C", str(root)], check=True, capture_output=True)
 
 
+async def log_screen(root: Path) -> list[float]:
+    """Seconds and CPU seconds from opening to rows and report, and from End to the report of the oldest, in a headless app."""
+    from textual.app import App
+
+    from mltui.config.schema import Config
+    from mltui.experiments.service import Experiments
+    from mltui.ui.tui.deciding import Decider
+    from mltui.ui.tui.log_screen import LogScreen
+    from mltui.ui.tui.theme import DARK
+
+    app: App[None] = App()
+    app.register_theme(DARK)
+    app.theme = DARK.name
+    experiments = Experiments.open(root, Config())
+
+    def shown(text: str) -> bool:
+        lines = app.screen._compositor.render_strips(app.size)  # pyright: ignore[reportPrivateUsage]
+        return any(text in strip.text for strip in lines)
+
+    async def took(deed: Awaitable[object], text: str) -> tuple[float, float]:
+        wall, cpu = time.perf_counter(), time.process_time()
+        await deed
+        while not shown(text):
+            await pilot.pause(0.001)
+        return time.perf_counter() - wall, time.process_time() - cpu
+
+    newest = experiments.newest(1)[-1].id
+    async with app.run_test(size=(120, 40)) as pilot:
+        decider = Decider(experiments, "bench", lambda: None)
+        opening = app.push_screen(LogScreen(decider, lambda _: None, lambda _, __: None))
+        return [*await took(opening, f"{newest} hyperparameters"), *await took(pilot.press("end"), "P-0001 hyperparameters")]
+
+
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--experiments", type=int, default=10_000)
@@ -169,6 +203,10 @@ def main() -> None:
         print("verify            ", seconds(lambda: verify(root)))
         print("experiments list  ", seconds(listing(root, "list"), 9), "(whole process)")
         print("list --limit 20   ", seconds(listing(root, "list", "--limit", "20"), 9), "(whole process)")
+        opened = [asyncio.run(log_screen(root)) for _ in range(5)]
+        first, middles = opened[0], [statistics.median(times) for times in zip(*opened, strict=True)]
+        print("open the log      ", f"{middles[0]:.3f} s, CPU {middles[1]:.3f} s (the first time {first[0]:.3f} s, {first[1]:.3f} s)")
+        print("End, to its report", f"{middles[2]:.3f} s, CPU {middles[3]:.3f} s")
         print(
             "mltui --version   ",
             seconds(lambda: subprocess.run([Path(sys.executable).with_name("mltui"), "--version"], check=True, capture_output=True), 9),

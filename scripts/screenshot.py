@@ -71,7 +71,7 @@ async def main() -> None:
         script.write_text(json.dumps(SCRIPT))
         environ = {**os.environ, "MLTUI_HOME": str(folder / "home"), "MLTUI_TRACKING__ENABLED": "false"}
 
-        async def opened(approver: Any) -> Any:
+        async def opened(approver: Any, _resume: str | None = None) -> Any:
             return await open_session(Options(cwd=root, model=f"scripted:{script}", trusted=True), approver, environ)
 
         app = MltuiApp(opened, PROMPT)

@@ -1,11 +1,12 @@
 """What is installed, what works, and what to do about the rest.
 
-Nothing heavy is imported and nothing is changed: versions come from package metadata, the MLflow
-store is looked at through SQLite, credentials are named and never read out.
+Nothing heavy is imported unless there is a server to start, and nothing is changed: versions come from package
+metadata, the MLflow store is looked at through SQLite, credentials are named and never read out.
 """
 
 from __future__ import annotations
 
+import asyncio
 import importlib.util
 import os
 import re
@@ -35,10 +36,13 @@ from mltui.experiments.promotion_watch import promotion_problems
 from mltui.experiments.storage import network_file_system
 from mltui.experiments.tracking.place import database_file, tracking_uri
 from mltui.experiments.verification import verify
+from mltui.extensions.loading import Extensions, load_extensions
 from mltui.models import registry
 from mltui.models.credentials import credentials_for, variables_of
+from mltui.models.key_store import Credentials
 from mltui.personas import loader as personas
 from mltui.sandbox import choose
+from mltui.ui.commands.table import COMMANDS
 
 Status = Literal["ok", "warn", "fail"]
 
@@ -92,6 +96,7 @@ class _Diagnosis:
         self._root = paths.project_root(self._cwd)
         self._config = Config()
         self._trusted = False
+        self._extensions: Extensions | None = None
 
     def checks(self) -> Iterator[Check]:
         # Trust and configuration come early: what follows depends on them.
@@ -102,6 +107,10 @@ class _Diagnosis:
             "trust": self._trust,
             "configuration": self._configuration,
             "personas": self._personas,
+            "skills": self._skills,
+            "commands": self._commands,
+            "hooks": self._hooks,
+            "mcp servers": self._servers,
             "litellm": lambda: _package("litellm", "litellm", "fail", "pip install mltui brings it: install mltui again"),
             "model": self._model,
             "llama.cpp": lambda: _package("llama.cpp", "llama-cpp-python", "warn", "For local models: pip install 'mltui[local]'"),
@@ -175,19 +184,61 @@ class _Diagnosis:
             return Check("personas", "warn", "; ".join(broken), "mltui personas check")
         return Check("personas", "ok", f"{len(loaded.personas)} load; {chosen.name} is chosen ({chosen.path})")
 
+    def _added(self) -> Extensions:
+        if self._extensions is None:
+            own = [name for command in COMMANDS for name in (command.name, *command.aliases)]
+            self._extensions = load_extensions(self._cwd, self._environ, self._config, trusted=self._trusted, own_commands=own)
+        return self._extensions
+
+    def _problems(self, *words: str) -> str:
+        """What is wrong with the files whose paths hold one of the words."""
+        return "; ".join(str(problem) for problem in self._added().problems if any(word in str(problem.path) for word in words))
+
+    def _skills(self) -> Check:
+        names = sorted(self._added().skills.skills)
+        found = f"{len(names)} load" + (f": {', '.join(names)}" if names else "")
+        problems = self._problems("SKILL.md")
+        return Check("skills", "warn" if problems else "ok", "; ".join(filter(None, (found, problems))))
+
+    def _commands(self) -> Check:
+        names = [f"/{name}" for name in sorted(self._added().commands)]
+        found = f"{len(names)} load" + (f": {', '.join(names)}" if names else "")
+        problems = self._problems("/commands/")
+        return Check("commands", "warn" if problems else "ok", "; ".join(filter(None, (found, problems))))
+
+    def _hooks(self) -> Check:
+        hooks = self._added().hooks.hooks
+        waiting = [one.text for one in self._added().unanswered if one.what.startswith("hooks:")]
+        problems = "; ".join(str(problem) for problem in self._added().hooks.problems)
+        found = f"{len(hooks)} run" + (f": {', '.join(dict.fromkeys(hook.event for hook in hooks))}" if hooks else "")
+        text = "; ".join(filter(None, (found, *(f"not agreed to: {one}" for one in waiting), problems)))
+        return Check("hooks", "warn" if problems or waiting else "ok", text, "Start mltui here: it asks once" if waiting else "")
+
+    def _servers(self) -> Check:
+        from mltui.agent.probing import probe
+
+        waiting = [one.text for one in self._added().unanswered if one.what.startswith("mcp:")]
+        probed = asyncio.run(probe(self._cwd, self._environ, self._config, self._added()))
+        lines = [f"{one.name}: {one.error or f'{len(one.tools)} tools'}" for one in probed]
+        problems = self._problems("mcp.json")
+        text = "; ".join(filter(None, (*lines, *(f"not agreed to: {one}" for one in waiting), problems)))
+        bad = problems or waiting or any(one.error for one in probed)
+        hint = "Start mltui here: it asks once" if waiting else "mltui mcp list --check" if bad else ""
+        return Check("mcp servers", "warn" if bad else "ok", text or "there are none", hint)
+
     def _model(self) -> Check:
         wanted = self._environ.get("CODING_AGENT_MODEL") or self._config.model.default
-        choice = registry.resolve_role("default", self._config, self._environ)
+        credentials = Credentials(self._environ)
+        choice = registry.resolve_role("default", self._config, credentials)
         if choice.kind != "litellm":
             return Check("model", "warn" if choice.note else "ok", f"{wanted}: {choice.id}" + (f"; {choice.note}" if choice.note else ""))
         named = choice.settings.api_key_env
         variables = (named,) if named else variables_of(registry.provider_of(choice.id))
-        if registry.has_credentials(choice, self._environ):
-            held = named or credentials_for(registry.provider_of(choice.id), self._environ)
-            return Check(
-                "model", "ok", f"{wanted}: {choice.id}, credentials in {held}" if held else f"{wanted}: {choice.id}, needs no credentials"
-            )
-        hint = f"Set {' or '.join(variables)}, or choose another model: `model.default`, --model, or a GGUF file in `local.path`"
+        if registry.has_credentials(choice, credentials):
+            held = named or credentials_for(registry.provider_of(choice.id), credentials)
+            kept = "a key kept by `mltui auth`" if held and not self._environ.get(held) else f"credentials in {held}"
+            return Check("model", "ok", f"{wanted}: {choice.id}, {kept if held else 'needs no credentials'}")
+        hint = f"Set {' or '.join(variables)}, run `mltui auth login`, or choose another model: `model.default`, --model, or a GGUF file in `local.path`"
         return Check("model", "fail", f"{wanted}: {choice.id} has no credentials", hint)
 
     def _embedded_model(self) -> Check:

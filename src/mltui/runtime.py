@@ -4,20 +4,25 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from functools import partial
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 from mltui import __version__
-from mltui.agent import prompt, store
+from mltui.agent import colleagues, library, prompt, store
+from mltui.agent.colleagues import Colleagues
+from mltui.agent.extending import agreed_extensions
 from mltui.agent.gate import Gate
+from mltui.agent.person_commands import PersonCommands
 from mltui.agent.policy import Policy, parse_mode
 from mltui.agent.preapproval import PolicyFile, PreApprover
 from mltui.agent.session import Parts, Session
 from mltui.agent.transcript import Transcript
+from mltui.agent.turn_border import TurnBorder
 from mltui.config import loader, paths, trust
 from mltui.config.instructions import load_instructions
 from mltui.config.loader import LoadedConfig
@@ -27,14 +32,17 @@ from mltui.core.errors import TrustError, UsageError
 from mltui.core.events import SessionStarted
 from mltui.experiments.promotion_watch import promotion_problems
 from mltui.experiments.service import Experiments
-from mltui.models import catalogue, registry
+from mltui.extensions.loading import Extensions
+from mltui.models import registry
 from mltui.models.base import Model
-from mltui.models.deferred import DeferredModel
-from mltui.models.registry import ModelChoice
+from mltui.models.key_store import Credentials
+from mltui.models.registry import ModelChoice, Role
+from mltui.models.roles import RoleModels
 from mltui.personas import loader as personas
-from mltui.personas.loader import Persona
+from mltui.personas.loader import Persona, Personas
 from mltui.tools.base import Tool, Workspace, spec
 from mltui.tools.catalog import catalog
+from mltui.tools.web_search import WebSearch, search_host
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +56,7 @@ class Options:
         in_advance: let that policy and standing grants approve; else every proposal goes to the approver.
         trust: trust the folder from now on; trusted: for this session only.
         system: the system prompt, as it is.
+        mcp_config: a further file of MCP servers.
     """
 
     cwd: Path
@@ -65,6 +74,7 @@ class Options:
     in_advance: bool = True
     trust: bool = False
     trusted: bool = False
+    mcp_config: Path | None = None
     persist: bool = True
     overrides: Mapping[str, Any] | None = None
     restrict_tools: frozenset[str] | None = None
@@ -83,7 +93,28 @@ async def open_session(options: Options, approver: Approver, environ: Mapping[st
         raise UsageError(f"{options.cwd} is not a folder")
     trusted = await _trusted(cwd, options, approver, env)
     loaded = await asyncio.to_thread(loader.load, cwd, env, options.overrides or {}, trusted)
-    return await _Assembly(options, approver, env, cwd, trusted, loaded).open()
+    credentials = Credentials(env)
+    roles = RoleModels(loaded.config, credentials, _named_roles(loaded), picked=options.model is not None)
+    extensions, notices = await agreed_extensions(
+        cwd,
+        env,
+        loaded.config,
+        approver,
+        trusted=trusted,
+        all_agreed=options.trusted or options.trust,
+        keep=options.trust,
+        mcp_config=options.mcp_config,
+    )
+    session = await _Assembly(options, approver, env, cwd, trusted, loaded, credentials, roles, extensions, notices).open()
+    if (days := loaded.config.sessions.keep_days) and session.path is not None:
+        await asyncio.to_thread(library.prune, session.path.parent, days)
+    return session
+
+
+def _named_roles(loaded: LoadedConfig) -> set[Role]:
+    """The roles whose model a person named."""
+    roles: tuple[Role, ...] = ("architect", "small")
+    return {role for role in roles if loaded.origins.get(f"model.{role}", "default") != "default"}
 
 
 async def _trusted(cwd: Path, options: Options, approver: Approver, environ: Mapping[str, str]) -> bool:
@@ -113,6 +144,10 @@ class _Assembly:
     cwd: Path
     trusted: bool
     loaded: LoadedConfig
+    credentials: Credentials
+    roles: RoleModels
+    extensions: Extensions
+    extension_notices: tuple[str, ...] = ()
 
     @property
     def config(self) -> Config:
@@ -125,7 +160,8 @@ class _Assembly:
             return await self._resume(folder, previous)
         persona = self._persona(self.options.persona or self.config.persona)
         choice = self._choice(persona)
-        model = await asyncio.to_thread(self._load, choice)
+        self.roles.propose_architect(persona.architect_model)
+        model = await asyncio.to_thread(self.roles.load, choice)
         session_id = self._new_id(folder)
         tools = self._tools(persona)
         head, notices = self._head(session_id, persona, model, tools)
@@ -156,19 +192,17 @@ class _Assembly:
         loaded = await asyncio.to_thread(store.load, path)
         head = loaded.events[0]
         assert isinstance(head, SessionStarted)
-        transcript = Transcript.fold(loaded.events)
+        with store.many_objects():
+            transcript = Transcript.fold(loaded.events)
         persona = self._persona(self.options.persona or head.persona)
-        model = await self._named_model(self.options.model or transcript.model or head.model)
+        model = await self.roles.named(self.options.model or transcript.model or head.model)
+        self.roles.picked = self.roles.picked or model.info.id != self._choice(persona).id
         tools = [tool for tool in self._tools(persona) if tool.name in {known.name for known in head.tools}]
         if self.options.fork:
             fork_id = self._new_id(folder)
-            file = store.SessionFile(folder / f"{fork_id}.jsonl") if self.options.persist else None
             forked = head.model_copy(update={"session_id": fork_id, "forked_from": head.session_id})
-            events = [forked, *loaded.events[1:]]
-            if file is not None:
-                for event in events:
-                    file.append(event)
-            head, transcript = forked, Transcript.fold(events)
+            file = store.copy(path, folder / f"{fork_id}.jsonl", forked) if self.options.persist else None
+            head, transcript = forked, Transcript.fold([forked, *loaded.events[1:]])
         else:
             file = store.SessionFile(path) if self.options.persist else None
         parts = self._parts(head.session_id, persona, model, tools, loaded.problems)
@@ -181,9 +215,12 @@ class _Assembly:
 
     def _persona_problems(self, chosen: Persona) -> Iterator[str]:
         """What is wrong with persona files: all that cannot be read, and the details of the chosen one."""
-        for problem in personas.load_all(self._persona_folders(), self.environ).problems:
+        for problem in self._personas().problems:
             if problem.level == "error" or (problem.level == "warning" and problem.path == chosen.path):
                 yield str(problem)
+
+    def _personas(self) -> Personas:
+        return personas.load_all(self._persona_folders(), self.environ)
 
     def _persona_folders(self) -> list[Path]:
         return personas.folders(self.loaded.project_root, paths.config_dir(self.environ), self.trusted)
@@ -191,36 +228,32 @@ class _Assembly:
     def _choice(self, persona: Persona) -> ModelChoice:
         """The flag, else the configuration or the environment, else the persona, else the default role."""
         if self.options.model:
-            return registry.resolve(self.options.model, self.config, self.environ)
+            return registry.resolve(self.options.model, self.config, self.credentials)
         config = self.config
         named = self.loaded.origins.get("model.default", "default") != "default"
         if persona.model not in (None, "inherit") and not named:
             config = config.model_copy(update={"model": config.model.model_copy(update={"default": persona.model})})
-        return registry.resolve_role("default", config, self.environ)
+        return registry.resolve_role("default", config, self.credentials)
 
     def _tools(self, persona: Persona) -> list[Tool]:
         """The tools that are offered: a persona, a flag or a caller can only take away."""
-        chosen: list[Tool] = []
-        for tool in catalog():
-            if persona.tools is not None and tool.name not in persona.tools and not _implied(tool.name, persona.tools):
-                continue
-            if tool.name in persona.disallowed_tools or tool.name in self.options.disallowed_tools:
-                continue
-            if self.options.restrict_tools is not None and tool.name not in self.options.restrict_tools:
-                continue
-            chosen.append(tool)
-        return chosen
+        chosen = [tool for tool in catalog() if self._offers(persona, tool.name)]
+        if not (self.config.skills.offer and self.extensions.skills.listing()):
+            chosen = [tool for tool in chosen if tool.name != "Skill"]
+        return [WebSearch(search_host(self.config.web)) if tool.name == "WebSearch" else tool for tool in chosen]
+
+    def _offers(self, persona: Persona, name: str) -> bool:
+        if persona.tools is not None and not _granted(name, persona.tools):
+            return False
+        if _named(name, persona.disallowed_tools) or _named(name, self.options.disallowed_tools):
+            return False
+        return self.options.restrict_tools is None or name in self.options.restrict_tools
 
     def _head(self, session_id: str, persona: Persona, model: Model, tools: list[Tool]) -> tuple[SessionStarted, tuple[str, ...]]:
         instructions = load_instructions(self.cwd, self.environ, self.trusted)
-        system = self.options.system or prompt.build(
-            persona=persona.body,
-            cwd=self.cwd,
-            today=date.today(),
-            is_git=(self.loaded.project_root / ".git").exists(),
-            instructions=instructions.text,
-            experiments=self.config.experiments,
-        )
+        others = colleagues.section(self._personas().personas, persona.name) if any(tool.name == "Task" for tool in tools) else ""
+        skills = self.extensions.skills.listing() if any(tool.name == "Skill" for tool in tools) else ""
+        system = self.options.system or self._system(persona, instructions.text, (others, skills))
         head = SessionStarted(
             session_id=session_id,
             cwd=str(self.cwd),
@@ -232,6 +265,27 @@ class _Assembly:
             tools=tuple(spec(tool) for tool in tools),
         )
         return head, instructions.warnings
+
+    def _system(self, persona: Persona, instructions: str, extra: Sequence[str]) -> str:
+        return prompt.build(
+            persona=persona.body,
+            cwd=self.cwd,
+            today=date.today(),
+            is_git=(self.loaded.project_root / ".git").exists(),
+            instructions=instructions,
+            experiments=self.config.experiments,
+            extra=extra,
+        )
+
+    def _colleagues(self, gate: Gate) -> Colleagues:
+        def system(persona: Persona, extra: Sequence[str]) -> str:
+            skills = self.extensions.skills.listing() if self.config.skills.offer and self._offers(persona, "Skill") else ""
+            return self._system(persona, load_instructions(self.cwd, self.environ, self.trusted).text, (*extra, skills))
+
+        def tools(persona: Persona) -> list[Tool]:
+            return [*self._tools(persona), *(tool for tool in gate.outside.servers.tools if self._offers(persona, tool.name))]
+
+        return Colleagues(lambda: self._personas().personas, tools, system, gate.narrowed, self.roles.named)
 
     def _parts(self, session_id: str, persona: Persona, model: Model, tools: list[Tool], notices: tuple[str, ...]) -> Parts:
         root = self.loaded.project_root
@@ -247,34 +301,39 @@ class _Assembly:
             approver=approver,
             experiments=experiments,
             session_id=session_id,
-            author=f"model:{Path(model.info.id).name if model.info.id.endswith('.gguf') else model.info.id}",
+            author=model.info.author,
             environ=self.environ,
+            extensions=self.extensions,
         )
         approver.doubted = gate.doubted
+        gate.small_model = partial(self.roles.make, "small")
         limits = self.config.limits
         if persona.max_turns is not None and limits.max_turns is None:
             limits = limits.model_copy(update={"max_turns": persona.max_turns})
         return Parts(
             model=model,
-            make_model=self._named_model,
+            make_model=self.roles.named,
+            roles=self.roles,
             gate=gate,
+            colleagues=self._colleagues(gate),
             policy=policy,
             experiments=experiments,
             workspace=workspace,
             limits=limits,
+            compact_at=self.config.context.compact_at,
+            titles=self.config.sessions.titles,
+            border=TurnBorder(gate, partial(self._offers, persona), policy),
+            commands=PersonCommands(gate, self.extensions),
             persona_name=persona.name,
             theme=self.config.ui.theme,
-            notices=(*self.loaded.warnings, *self._persona_problems(persona), *promotion_problems(experiments.root, self.config), *notices),
+            notices=(
+                *self.loaded.warnings,
+                *self.extension_notices,
+                *self._persona_problems(persona),
+                *promotion_problems(experiments.root, self.config),
+                *notices,
+            ),
         )
-
-    async def _named_model(self, name: str) -> Model:
-        return await asyncio.to_thread(self._load, registry.resolve(name, self.config, self.environ))
-
-    def _load(self, choice: ModelChoice) -> Model:
-        if choice.kind != "litellm":
-            return registry.create(choice, self.config, self.environ)
-        info = catalogue.info_of(choice.settings)
-        return DeferredModel(info, lambda: registry.create(choice, self.config, self.environ))
 
     def _policy_file(self, root: Path) -> PolicyFile | None:
         """The approval policy of the command line, else the project's, which is the person's once they trust the folder."""
@@ -300,8 +359,20 @@ class _Assembly:
             deny=tuple(rule for rule in self.options.disallowed_tools if "(" in rule),
             guarded=home,
             obeyed=(file.path,) if file else (),
+            readable=self.extensions.skills.folders,
             secret=(paths.config_dir(self.environ) / "auth.json",),
         )
+
+
+def _granted(name: str, tools: tuple[str, ...]) -> bool:
+    return _named(name, tools) or _implied(name, tools)
+
+
+def _named(name: str, names: Sequence[str]) -> bool:
+    """Whether a tool is among the names; `mcp__SERVER` and `mcp__SERVER__*` name all of a server's."""
+    if not name.startswith("mcp__"):
+        return name in names
+    return any(name == one or name.startswith(f"{one.removesuffix('*').removesuffix('__')}__") for one in names if one.startswith("mcp__"))
 
 
 def _implied(name: str, granted: tuple[str, ...]) -> bool:

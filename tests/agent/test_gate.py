@@ -140,7 +140,7 @@ class Bench:
         """Everything but git's objects and what mltui keeps for itself."""
         found: dict[str, bytes] = {}
         for folder, names, files in os.walk(self.top):
-            names[:] = [name for name in names if name not in ("objects", "drafts", "tmp", "mltui")]
+            names[:] = [name for name in names if name not in ("objects", "drafts", "tmp", "mltui", "snapshots.git")]
             for name in files:
                 path = Path(folder, name)
                 if path.name in ("index", "proposals.lock", "journal.lock", "journal.jsonl", "digests.json"):

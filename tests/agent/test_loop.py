@@ -23,6 +23,13 @@ class RecordingGate:
 
     def __init__(self) -> None:
         self.calls: list[ToolCall] = []
+        self.may = False
+
+    async def may_repeat(self, call: ToolCall, count: int, emit: Emit) -> bool:
+        return self.may
+
+    def side_by_side(self, call: ToolCall) -> bool:
+        return False
 
     async def execute(self, call: ToolCall, emit: Emit) -> None:
         self.calls.append(call)
@@ -127,7 +134,41 @@ async def test_the_same_call_again_and_again_is_refused_and_then_ends_the_turn()
 
     assert result.outcome == "model_error"
     assert "repeats the same Read call" in result.error
-    assert len(bench.gate.calls) == 2
+    assert len(bench.gate.calls) == 3
+    told = [event.content for event in bench.events if isinstance(event, ToolCompleted)]
+    assert "came back 3 times" in told[3]
+
+
+async def test_a_person_may_let_it_go_on() -> None:
+    bench = Bench(ScriptedModel([{"calls": [call(x="1")]}] * 6), Limits(tool_repeats=3))
+    bench.gate.may = True
+    assert (await bench.run()).outcome == "completed"
+    assert len(bench.gate.calls) == 6
+
+
+async def test_other_calls_and_other_results_do_not_repeat() -> None:
+    bench = Bench(ScriptedModel([{"calls": [call(x=str(n % 2))]} for n in range(8)]), Limits(tool_repeats=3))
+    assert (await bench.run()).outcome == "completed"
+    assert len(bench.gate.calls) == 8
+
+    guard = RepeatGuard(2)
+    same = ToolCall(id="1", name="Poll", arguments={})
+    for result in ("1 %", "2 %", "3 %", "3 %"):
+        assert guard.repeated(same) == 0
+        guard.came_back(same, result)
+    assert guard.repeated(same) == 2
+
+
+def test_a_person_is_warned_once_when_a_limit_is_near() -> None:
+    spent = [0.0]
+    warned: set[str] = set()
+    said = []
+    for dollars in (0.5, 0.79, 0.81, 0.9):
+        spent[0] = dollars
+        limits = TurnLimits(Limits(max_budget_usd=1.0), lambda: Usage(cost_usd=spent[0]), warned=warned)
+        said.append(limits.before_request())
+    assert said[:2] == ["", ""] and said[3] == ""
+    assert said[2] == "81% of the budget limit is used ($0.81 of $1)"
 
 
 @pytest.mark.parametrize(

@@ -56,7 +56,15 @@ def judge(p: Policy, *effects: Effect, tool: str = "Bash", staged: frozenset[str
     ],
 )
 def test_rules(rule: str, effect: Effect, admits: bool) -> None:
-    assert Rule.parse(rule).admits("X", effect, CWD) is admits
+    made = Rule.parse(rule)
+    assert made.admits(made.tool, effect, CWD) is admits
+
+
+def test_who_may_search_the_web_may_not_fetch_any_page() -> None:
+    net = Effect(kind="net", target="docs.python.org")
+    assert Rule.parse("WebSearch").admits("WebSearch", net, CWD)
+    assert not Rule.parse("WebSearch").admits("WebFetch", net, CWD)
+    assert not Rule.parse("WebFetch(domain:docs.python.org)").admits("WebSearch", net, CWD)
 
 
 @pytest.mark.parametrize("text", ["", "bash(x)", "Bash(x", "Nope(x)", "(x)"])

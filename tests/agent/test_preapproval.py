@@ -57,6 +57,7 @@ async def test_a_covered_proposal_is_approved_without_asking(experiments: Experi
     person = Person()
     decision = await PreApprover(person, experiments, policy).decide(request())
     assert (decision.answer, decision.by, decision.reason) == ("approve", "policy:policy.toml", "rule 1")
+    assert decision.rule["parameters"] == ["lr"]  # its totals are counted again where it is recorded
     assert person.asked == []
 
 

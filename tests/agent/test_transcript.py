@@ -5,8 +5,19 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mltui.agent.transcript import INTERRUPTED, Transcript, last_answer
-from mltui.core.events import Event, MessageCompleted, SessionStarted, TextDelta, ToolCompleted, ToolStarted, TurnCompleted, TurnStarted
+from mltui.agent.transcript import INTERRUPTED, PUT_BACK, Transcript, last_answer
+from mltui.core.events import (
+    ContextCompacted,
+    Event,
+    MessageCompleted,
+    SessionRewound,
+    SessionStarted,
+    TextDelta,
+    ToolCompleted,
+    ToolStarted,
+    TurnCompleted,
+    TurnStarted,
+)
 from mltui.core.messages import AssistantMessage, Message, Text, ToolCall, ToolMessage, Usage, UserMessage
 
 
@@ -73,6 +84,43 @@ events: st.SearchStrategy[Event] = st.one_of(
 )
 
 
+def test_going_back_drops_what_came_after_and_a_redo_brings_it_again() -> None:
+    def compacted(kept: int) -> ContextCompacted:
+        return ContextCompacted(summary="sum", tokens_before=9, tokens_after=1, kept=kept)
+
+    def said(transcript: Transcript) -> list[str]:
+        return [entry.text for entry in transcript.messages if isinstance(entry, UserMessage)]
+
+    def back(turn: int, *, code: bool = False, conversation: bool = True, redo: bool = False) -> SessionRewound:
+        return SessionRewound(to_turn=turn, code=code, conversation=conversation, redo=redo)
+
+    transcript = Transcript.fold(
+        [start(), TurnStarted(turn=1, text="one"), message("a"), TurnStarted(turn=2, text="two"), message("b"), compacted(1)]
+    )
+    transcript.apply(TurnStarted(turn=3, text="three"))
+    transcript.apply(message("c", "call"))
+    assert said(transcript) == ["sum", "three"]
+    transcript.apply(back(3))
+    assert said(transcript) == ["sum"]
+    # To before the summary: what it replaced is there again.
+    transcript.apply(back(2))
+    assert said(transcript) == ["one"]
+    transcript.apply(back(2, redo=True))
+    transcript.apply(back(3, redo=True))
+    assert said(transcript) == ["sum", "three"]
+    transcript.apply(back(3, redo=True))
+    assert said(transcript) == ["sum", "three"]
+    transcript.apply(back(2, code=True))
+    transcript.apply(TurnStarted(turn=4, text="four"))
+    assert said(transcript) == ["one", "four"]
+    transcript.apply(back(4, redo=True))
+    assert said(transcript) == ["one", "four"]
+    transcript.apply(back(4, code=True, conversation=False))
+    transcript.apply(TurnStarted(turn=5, text="five"))
+    assert said(transcript) == ["one", "four", f"{PUT_BACK}five"]
+    assert len([event for event in transcript.events if isinstance(event, SessionRewound)]) == 8
+
+
 def assert_valid(messages: list[Message]) -> None:
     """Every call is answered, once, directly after the message that makes it, before anything else is said."""
     waiting: list[str] = []
@@ -87,7 +135,20 @@ def assert_valid(messages: list[Message]) -> None:
     assert not waiting
 
 
-@given(st.lists(events, max_size=40))
+going: st.SearchStrategy[Event] = st.one_of(
+    events,
+    st.builds(
+        lambda turn, code, conversation, redo: SessionRewound(to_turn=turn, code=code, conversation=conversation, redo=redo),
+        st.integers(0, 9),
+        st.booleans(),
+        st.booleans(),
+        st.booleans(),
+    ),
+    st.builds(lambda kept: ContextCompacted(summary="s", tokens_before=2, tokens_after=1, kept=kept), st.integers(0, 5)),
+)
+
+
+@given(st.lists(going, max_size=40))
 @settings(max_examples=200)
 def test_any_history_folds_to_a_valid_conversation(history: list[Event]) -> None:
     transcript = Transcript.fold([start(), *history])
@@ -106,7 +167,7 @@ def test_the_conversation_only_grows(history: list[Event]) -> None:
         before = list(transcript.messages)
 
 
-@given(st.lists(events, max_size=30), st.integers(0, 30))
+@given(st.lists(going, max_size=30), st.integers(0, 30))
 def test_folding_in_two_parts_is_folding_at_once(history: list[Event], cut: int) -> None:
     at_once = Transcript.fold(history)
     in_parts = Transcript.fold(history[:cut])

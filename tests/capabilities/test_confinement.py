@@ -149,7 +149,12 @@ def test_what_is_folded_covers_the_files_and_never_the_workspace(chosen: set[str
         ("echo x > train.py", "bash: line 1: train.py: Read-only file system", 1, "train.py is under experiment"),
         ("sed -i s/a/b/ conf/a.yaml", "sed: cannot rename conf/sedx: Device or resource busy", 4, "conf/a.yaml is under experiment"),
         ("sed -i s/a/b/ train.py; true", "sed: couldn't open temporary file ./sedx: Permission denied", 0, "train.py is under experiment"),
-        ("git config a.b c", "error: could not lock config file .git/config: Read-only file system", 255, "commands cannot change .git"),
+        (
+            "git config a.b c",
+            "error: could not lock config file .git/config: Read-only file system",
+            255,
+            "git could not write .git/config, which commands cannot change",
+        ),
         ("touch /usr/x", "touch: cannot touch '/usr/x': Read-only file system", 1, "sandbox.write"),
         ("cat log", "Permission denied", 0, ""),
         ("cat train.py", "all is well", 1, ""),

@@ -112,7 +112,7 @@ async def test_the_persons_own_changes_are_theirs_and_they_are_told(shell: Guard
     assert await notes(shell, "true") == ()
     assert shell.alarms == ("train.py was modified since the last command, not by one: taken as your own work",)
     (root / "train.py").write_text("kept\n")
-    guard.expect(["train.py"])
+    guard._own = lambda path, content: True
     await notes(shell, "true")
     assert shell.alarms == ()
 

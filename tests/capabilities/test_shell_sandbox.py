@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -141,6 +142,30 @@ async def test_ordinary_git_work_is_done_and_what_git_obeys_is_kept(world: World
     assert (await run(shell, "git commit --allow-empty -qm x; touch .git/x")).exit_code == 1
     assert (world.root / ".git" / "config").read_bytes() == before
     assert not (world.root / ".git" / "x").exists()
+
+
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "landlock"])
+@pytest.mark.parametrize(
+    "command", ["git push -q -u origin HEAD", "git branch --set-upstream-to=origin/main", "git remote add other ../x", "git config a.b c"]
+)
+async def test_that_git_cannot_write_its_settings_is_said_with_what_to_do(world: World, kind: str, command: str) -> None:
+    """Nor is anything lost: what git did before is done."""
+    confining = ProjectConfining(Workspace(world.root, (world.root,)), world.root, lambda: [world.root / "train.py"])
+    shell = CommandShell(world.root, world.root / ".mltui", environ=world.environ, sandbox=world.sandbox(kind), confining=confining)
+    remote = world.root / "lib" / "remote.git"
+    for words in (
+        ("init", "-q", "--bare", str(remote)),
+        ("remote", "add", "origin", str(remote)),
+        ("checkout", "-q", "-B", "main"),
+        ("-c", "user.name=t", "-c", "user.email=t@t", "commit", "-q", "--allow-empty", "-m", "x"),
+        ("push", "-q", "origin", "main"),
+    ):
+        subprocess.run(["git", *words], cwd=world.root, check=True, env=world.environ, capture_output=True)
+    before = (world.root / ".git" / "config").read_bytes()
+    result = await run(shell, command)
+    assert any("git could not write .git/config" in note and "git push origin BRANCH" in note for note in result.notes), result
+    assert (world.root / ".git" / "config").read_bytes() == before
+    assert not (world.root / ".git" / "config.lock").exists()
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import getpass
 import json
+import platform
 from pathlib import Path
 
 import pytest
@@ -11,6 +13,8 @@ from mltui.config.schema import Config
 from mltui.core.edits import parse_edits
 from mltui.core.errors import UsageError
 from mltui.core.experiment import ProposalEdits, ProposalRequest
+from mltui.experiments.orphans import Orphans
+from mltui.experiments.records import UnplannedSettled, UnplannedTraining
 from mltui.experiments.service import Experiments
 from tests.agent.test_desk import CONFIG
 from tests.e2e.project import Project
@@ -87,6 +91,44 @@ def test_the_agents_shell_decides_nothing(project: Project, args: tuple[str, ...
     done = project.mltui("experiments", *args, MLTUI_SHELL_CALL="1")
     assert done.code == 1 and "decides nothing" in done.err
     assert Experiments.open(project.root, CONFIG).get("P-0001").state == "proposed"
+
+
+def test_a_report_says_who_proposed_and_decided_and_from_where(project: Project) -> None:
+    first = _propose(project, 0.1)
+    assert project.mltui("experiments", "refresh", first).code == 0
+    assert project.mltui("experiments", "maintenance", "P-0002", "--reason", "the documented default").code == 0
+    shown = project.mltui("experiments", "show", "P-0002")
+    assert shown.code == 0, shown.err
+    host, user = platform.node(), getpass.getuser()
+    lines = shown.out.splitlines()
+    proposed, decided = (next(line for line in lines if line.startswith(start)) for start in ("- Proposed", "- Let through"))
+    assert f"by {user} (login {user}" in proposed and f"on {host}, by cli)" in proposed
+    assert f"by {user} (login {user}" in decided and f"on {host}, by cli)" in decided and "the documented default" in decided
+    assert "- Evaluator: none, the metrics are self-reported" in shown.out
+
+
+@pytest.mark.parametrize("outcome", ["adopt", "discard"])
+def test_what_is_said_of_training_outside_a_proposal_has_an_origin(project: Project, outcome: str) -> None:
+    orphans = Orphans(project.root / ".mltui")
+    orphans.record(UnplannedTraining(id="", session_id="s", command="python x.py"))
+    done = project.mltui("experiments", "orphans", outcome, "U-0001")
+    assert done.code == 0, done.err
+    (row,) = [row for row in json.loads(project.mltui("experiments", "export").out) if row["type"] == UnplannedSettled.type]
+    assert (row["os_user"], row["via"], row["what"]) == (getpass.getuser(), "cli", outcome)
+
+
+def test_what_must_be_confined_does_not_start_without_a_sandbox(project: Project) -> None:
+    first = _propose(project, 0.1)
+    assert project.mltui("experiments", "approve", first).code == 0
+    project.home.mkdir(exist_ok=True)
+    (project.home / "config.toml").write_text("[sandbox]\nenabled = false\nrequire = true\n")
+    journal = project.root / ".mltui" / "journal.jsonl"
+    before = journal.read_bytes()
+    for command in (("run", first), ("baseline",)):
+        done = project.mltui("experiments", *command)
+        assert done.code == 44 and "sandbox is required" in done.err and "Traceback" not in done.err
+    assert journal.read_bytes() == before
+    assert not (project.root / ".mltui" / "jobs").exists()
 
 
 def test_what_a_person_types_as_edits() -> None:

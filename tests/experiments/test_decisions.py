@@ -280,7 +280,7 @@ def test_whoever_decides_on_what_was_decided_meanwhile_is_told_by_whom(project: 
     seen = project.experiments.get(first)
     project.reopen().decide(first, answer="reject", by="bob", reason="no")
     with pytest.raises(ProposalError, match="P-0001 was decided meanwhile by bob: it is rejected"):
-        project.experiments._decisions._record(seen, "approve", "ann", "", None)  # pyright: ignore[reportPrivateUsage]
+        project.experiments._decisions._record(seen, "approve", "ann", "", None, {})  # pyright: ignore[reportPrivateUsage]
 
 
 def _accept(root: Path, project: Project) -> None:

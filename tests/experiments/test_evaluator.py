@@ -12,6 +12,7 @@ from mltui.config.schema import Promotion
 from mltui.core.experiment import Experiment, Run
 from mltui.experiments.handing_over import CopyRefused, copy_plain
 from mltui.experiments.kept_models import ModelMissing, keep_model, model_digest
+from mltui.experiments.report import experiment_report
 
 LABELS = "1\n0\n1\n1\n0\n"
 EVALUATE = """\
@@ -57,6 +58,8 @@ async def test_the_evaluator_measures_and_the_candidate_only_says(judged: Projec
     record = json.loads((judged.root / run.folder / "run.json").read_text())
     assert record["command"] == "python train.py" and record["tree"] == experiment.proposal.tree
     assert len(record["evaluation"]["per_example_sha256"]) == 64 and record["sandbox"] == run.sandbox
+    assert {one.evaluator for one in experiment.runs} == {record["evaluation"]["sha256"]} and len(run.evaluator) == 64
+    assert f"SHA-256 `{run.evaluator[:16]}…`\n- Sandbox: {run.sandbox}" in experiment_report(experiment)
     kept = judged.root / ".mltui" / "jobs" / Path(run.folder).parts[2] / "evaluations" / "candidate-0"
     assert sorted(path.name for path in kept.iterdir()) == ["out", "per_example.json", "stderr.log", "stdout.log"]
     assert judged.git("worktree", "list").count("\n") == 1

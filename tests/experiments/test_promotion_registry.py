@@ -5,21 +5,24 @@ from __future__ import annotations
 import os
 import shutil
 import signal
-import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from tests.experiments.promotable import ANN, PROMPT, Promotable
+from tests.servers.leashed import leashed
 
-from mltui.config.schema import Promotion, Tracking
+from mltui.config.schema import Config, Promotion, Tracking
 from mltui.core.errors import ExperimentError, ProposalError
 from mltui.experiments.records import PromotionDecided, PromotionIntended
+from mltui.experiments.storage import file_lock
+from mltui.experiments.tracking.registry import Registry
 from mltui.experiments.tracking.registry_look import quick_aliases
-from mltui.experiments.tracking.registry_orders import ModelOrder
-from mltui.experiments.tracking.registry_work import promote, settle
+from mltui.experiments.tracking.registry_orders import Answer, ModelOrder, Order
+from mltui.experiments.tracking.registry_work import carry_out, promote, settle
 from mltui.experiments.tracking.sync import sync_project
 from mltui.experiments.tracking.ui import free_port, ui_environment
 
@@ -28,11 +31,36 @@ pytestmark = pytest.mark.slow
 STEPS = ("create_model_version", "set challenger", "set champion", "set previous", "delete challenger")
 
 
+IN_A_PROCESS = Registry.carry_out
+
+
+def carry_out_here(self: Registry, order: Order) -> Answer:
+    """As the registry's process does it, without two to three seconds of imports for each order. What crosses is JSON here too."""
+    root, tracking = self._root, Tracking.model_validate_json(self._tracking.model_dump_json())
+    with file_lock(root / ".mltui" / "registry.lock"):
+        answer = carry_out(root, Config(tracking=tracking), type(order).model_validate_json(order.model_dump_json()))
+    return Answer.model_validate_json(answer.model_dump_json())
+
+
+@pytest.fixture(scope="module", autouse=True)
+def orders_here() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Registry, "carry_out", carry_out_here)
+        yield
+
+
+@pytest.fixture
+def own_processes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Orders go to processes of their own, as they do outside of tests."""
+    monkeypatch.setattr(Registry, "carry_out", IN_A_PROCESS)
+
+
 @pytest.fixture(scope="module")
-def promoted(tmp_path_factory: pytest.TempPathFactory) -> Promotable:
+def promoted(tmp_path_factory: pytest.TempPathFactory, mlflow_schema: Path) -> Promotable:
     """P-0001 is the champion, P-0002 waits."""
     root = tmp_path_factory.mktemp("registry") / "digits"
-    root.mkdir()
+    (root / ".mltui").mkdir(parents=True)
+    shutil.copy(mlflow_schema, root / ".mltui" / "mlflow.db")
     project = Promotable.make(root)
     id_ = project.accepted(1)
     promotions = project.experiments.promotions()
@@ -58,6 +86,7 @@ def versions(project: Promotable) -> dict[str, str]:
     return {str(one.version): one.tags["mltui.proposal_id"] for one in project.client().search_model_versions("name = 'digits'")}
 
 
+@pytest.mark.usefixtures("own_processes")
 def test_the_next_champion_leaves_the_former_as_previous(project: Promotable):
     promotions = project.experiments.promotions()
     plan = promotions.check("P-0002", promotions.target())
@@ -111,6 +140,7 @@ def test_a_model_that_was_changed_in_the_store_is_found(project: Promotable):
     assert "were changed after it was promoted" in standing.drift[0]
 
 
+@pytest.mark.usefixtures("own_processes")
 def test_a_registry_that_is_down_leaves_nothing_half_done(project: Promotable):
     project.set(tracking={"uri": "http://127.0.0.1:9"})
     promotions = project.experiments.promotions()
@@ -207,15 +237,14 @@ def test_the_prompt_is_registered_once_with_its_alias(project: Promotable):
     assert (project.root / PROMPT).read_text() == "Answer in one line.\n"
 
 
-def test_a_server_on_loopback(tmp_path: Path):
+def test_a_server_on_loopback(tmp_path: Path, mlflow_schema: Path):
     root = tmp_path / "digits"
     root.mkdir()
+    shutil.copy(mlflow_schema, tmp_path / "server.db")
     port = free_port(0)
     store = ["--backend-store-uri", f"sqlite:///{tmp_path}/server.db", "--default-artifact-root", (tmp_path / "artifacts").as_uri()]
     command = [sys.executable, "-m", "mlflow", "server", *store, "--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
-    with (tmp_path / "server.log").open("wb") as log:
-        server = subprocess.Popen(command, env=ui_environment(), stdout=log, stderr=log, start_new_session=True)
-    try:
+    with leashed(command, tmp_path / "server.log", ui_environment()):
         project = Promotable.make(root, tracking=Tracking(uri=f"http://127.0.0.1:{port}"))
         id_ = project.accepted(1)
         promotions = project.experiments.promotions()
@@ -230,6 +259,3 @@ def test_a_server_on_loopback(tmp_path: Path):
         assert promotions.status()[0].drift == ("champion was taken from version 1 outside mltui",)
         promotions.rollback(promotions.target(), ANN)
         assert quick_aliases(project.config.tracking.uri, "digits") == {"champion": "1"}
-    finally:
-        os.killpg(server.pid, signal.SIGKILL)
-        server.wait()

@@ -45,6 +45,25 @@ def test_without_entry_point(project: Project) -> None:
     assert project.experiments.get(project.propose(entrypoint="python train.py --fast")).proposal.command == "python train.py --fast"
 
 
+def test_a_file_is_what_it_is_in_the_proposal_not_on_disk(project: Project) -> None:
+    project.write("notes/tidy.py", "from sklearn.svm import SVC\n\nSVC().fit([[0], [1]], [0, 1])\n")
+    project.git("add", "-A")
+    project.git("commit", "-qm", "Another that trains")
+    draft = project.experiments.draft("s")
+    draft.write(
+        Path("lib/fresh.py"), b"import torch\n\n\ndef go(net, loss):\n    torch.optim.SGD(net.parameters()).step()\n    loss.backward()\n"
+    )
+    draft.delete(Path("notes/tidy.py"))
+    draft.write(Path("lib/words.py"), b"ASK = 1\n")
+    files = project.experiments.get(project.propose_script("print(1)\n")).proposal.files
+    assert [(file.path, file.kind, file.change) for file in files] == [
+        ("lib/fresh.py", "train", "added"),
+        ("lib/words.py", "infra", "added"),
+        ("notes/tidy.py", "train", "deleted"),
+        ("train.py", "train", "modified"),
+    ]
+
+
 def test_the_draft_and_the_parameters_make_one_proposal(project: Project) -> None:
     draft = project.experiments.draft("s")
     draft.write(Path("conf/optim.yaml"), (project.root / "conf/optim.yaml").read_bytes().replace(b"32", b"64"))

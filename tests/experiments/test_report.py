@@ -6,13 +6,14 @@ import posixpath
 import re
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
+from typing import get_args
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from tests.experiments.tracked_project import BEGUN, proposal
 
-from mltui.core.experiment import Approval, Arm, Comparison, Conclusion, Experiment, ParameterChange, Proposal, Run
+from mltui.core.experiment import Answer, Approval, Arm, Comparison, Conclusion, Experiment, Origin, ParameterChange, Proposal, Run
 from mltui.experiments.comparison import compare
 from mltui.experiments.plot import Scale, comparison_svg
 from mltui.experiments.report import experiment_report, proposal_text
@@ -53,6 +54,42 @@ def test_the_report_goes_from_hypothesis_to_decision():
     assert text.endswith("- Change accepted by ada\n")
 
 
+def test_the_report_names_what_measured_and_what_confined_the_runs():
+    plan = proposal()
+    told = experiment_report(finished(plan))
+    assert "- Evaluator: none, the metrics are self-reported" in told
+    assert "- Measured by: the runs themselves: self-reported" in told and "- Sandbox: not recorded" in told
+    judged = plan.model_copy(update={"evaluate": "python evaluate.py --out {out}"})
+    measured = finished(judged)
+    runs = [run.model_copy(update={"evaluator": "a1" * 32, "sandbox": "bubblewrap"}) for run in measured.runs]
+    text = experiment_report(measured.model_copy(update={"runs": tuple(runs)}))
+    assert "- Evaluator: `python evaluate.py --out {out}`, from the baseline's tree `111111111111`" in text
+    assert "- Measured by: the evaluator, SHA-256 `a1a1a1a1a1a1a1a1…`\n- Sandbox: bubblewrap\n" in text
+    runs[0] = runs[0].model_copy(update={"sandbox": "none"})
+    mixed = experiment_report(measured.model_copy(update={"runs": tuple(runs)}))
+    assert "- Sandbox: bubblewrap (11 of 12 runs), none (1 of 12 runs)" in mixed
+    changed = experiment_report(Experiment(proposal=judged.model_copy(update={"kind": "eval"}), state="proposed"))
+    assert "from the changed tree `222222222222`" in changed and "Measured by" not in changed
+
+
+def test_the_report_says_who_proposed_and_decided_from_where():
+    origin = Origin(os_user="ada", identity="Ada <ada@example.org>\n# x", host="desk", via="agent")
+    plan = proposal().model_copy(update={"origin": origin, "session_id": "s-1"})
+    experiment = finished(plan)
+    assert experiment.approval is not None
+    text = experiment_report(experiment.model_copy(update={"approval": experiment.approval.model_copy(update={"origin": origin})}))
+    who = "(login ada, `Ada <ada@example.org> # x`, on desk, by agent)"
+    assert f"by claude in session `s-1` {who}" in text
+    assert f"- Approved by ada {who}, 2025-06-15 15:06 UTC: try it" in text
+
+
+@pytest.mark.parametrize("answer", get_args(Answer))
+def test_every_answer_has_a_word(answer: Answer):
+    plan = proposal()
+    approval = Approval(proposal_id=plan.id, proposal_hash=plan.hash, answer=answer, by="ada", at=BEGUN, reason="why")
+    assert "by ada, 2025-06-15 15:06 UTC: why" in experiment_report(Experiment(proposal=plan, state="held", approval=approval))
+
+
 def test_a_proposal_that_nobody_decided_on_has_a_report_too():
     text = experiment_report(Experiment(proposal=proposal(), state="proposed"))
     assert "## Runs\n\nNone yet." in text
@@ -88,6 +125,7 @@ def test_the_plot_has_a_line_for_each_pair_and_the_interval():
 
 
 @given(st.text(max_size=20), st.floats(-1e9, 1e9), st.floats(0, 1e9), st.integers(0, 8))
+@example("", 2.220446049250313e-16, 0.0, 2)
 def test_the_plot_is_well_formed_whatever_the_numbers(name: str, diff: float, half: float, n: int):
     base = finished().comparison
     assert base is not None
@@ -106,7 +144,7 @@ def test_the_plot_is_well_formed_whatever_the_numbers(name: str, diff: float, ha
         assert 79 <= float(circle.get("cy", "0")) <= 351
 
 
-@pytest.mark.parametrize("values", [[0.0], [5.0, 5.0], [0.001, 0.0012], [-3e8, 4e8], [1e-12, 2e-12]])
+@pytest.mark.parametrize("values", [[0.0], [5.0, 5.0], [0.001, 0.0012], [-3e8, 4e8], [1e-12, 2e-12], [0.5, 0.5 + 2**-52]])
 def test_axes_have_a_few_round_ticks_inside(values: list[float]):
     scale = Scale(values)
     assert 1 <= len(scale.ticks()) <= 11

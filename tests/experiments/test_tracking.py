@@ -23,31 +23,20 @@ from mltui.experiments.tracking.history import histories
 from mltui.experiments.tracking.sync import run_sync, start_sync
 
 
-@pytest.fixture(scope="module")
-def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A database with MLflow's schema, made once: making it takes seconds."""
-    root = tmp_path_factory.mktemp("store") / "template"
-    (root / ".mltui").mkdir(parents=True)
-    project = Tracked(root, Config())
-    project.write(ProposalCreated(proposal=proposal(1)))
-    project.sync()
-    return root / ".mltui" / "mlflow.db"
-
-
 @pytest.fixture
-def tracked(tmp_path: Path, empty_store: Path) -> Tracked:
+def tracked(tmp_path: Path, mlflow_schema: Path) -> Tracked:
     root = tmp_path / "digits"
     (root / ".mltui").mkdir(parents=True)
-    shutil.copy(empty_store, root / ".mltui" / "mlflow.db")
+    shutil.copy(mlflow_schema, root / ".mltui" / "mlflow.db")
     return Tracked(root, Config())
 
 
 @pytest.fixture(scope="module")
-def finished(tmp_path_factory: pytest.TempPathFactory, empty_store: Path) -> Tracked:
+def finished(tmp_path_factory: pytest.TempPathFactory, mlflow_schema: Path) -> Tracked:
     """Two experiments, the second with the first one's baseline, synchronised once."""
     root = tmp_path_factory.mktemp("finished") / "digits"
     (root / ".mltui").mkdir(parents=True)
-    shutil.copy(empty_store, root / ".mltui" / "mlflow.db")
+    shutil.copy(mlflow_schema, root / ".mltui" / "mlflow.db")
     project = Tracked(root, Config())
     project.run_experiment(proposal(7))
     project.run_experiment(proposal(8), reused=True)

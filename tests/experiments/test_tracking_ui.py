@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
-import signal
+import shutil
 import socket
-import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,6 +12,7 @@ from typing import Any
 import httpx
 import pytest
 from tests.experiments.tracked_project import Tracked, proposal
+from tests.servers.leashed import leashed
 
 from mltui.config.schema import Config, Tracking
 from mltui.core.errors import UsageError
@@ -56,28 +55,23 @@ def test_tracking_uris(tmp_path: Path, uri: str, resolved: str):
 
 
 @pytest.fixture
-def address(tmp_path: Path) -> Iterator[str]:
+def address(tmp_path: Path, mlflow_schema: Path) -> Iterator[str]:
     config = Config()
     (tmp_path / ".mltui").mkdir()
+    shutil.copy(mlflow_schema, tmp_path / ".mltui" / "mlflow.db")
     port = free_port(0)
-    with (tmp_path / "server.log").open("wb") as log:
-        server = subprocess.Popen(
-            ui_command(tmp_path, config, port), env=ui_environment(), cwd=tmp_path, stdout=log, stderr=log, start_new_session=True
-        )
-    try:
+    log = tmp_path / "server.log"
+    with leashed(ui_command(tmp_path, config, port), log, ui_environment()) as server:
         address = f"http://127.0.0.1:{port}"
         for _ in range(400):
             if server.poll() is not None:
-                pytest.fail((tmp_path / "server.log").read_text())
+                pytest.fail(log.read_text())
             try:
                 httpx.get(f"{address}/health").raise_for_status()
                 break
             except httpx.HTTPError:
                 time.sleep(0.2)
         yield address
-    finally:
-        os.killpg(server.pid, signal.SIGTERM)
-        server.wait()
 
 
 @pytest.mark.slow

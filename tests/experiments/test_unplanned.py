@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from mltui.capabilities.shell import CommandShell
-from mltui.capabilities.training_watch import TrainingWatch
+from mltui.capabilities.training_watch import ASK, TrainingWatch
 from mltui.config.schema import Experiments as Section
 from mltui.core.errors import ExperimentError
 from mltui.experiments.gpu import gpu_processes
@@ -220,18 +220,18 @@ async def test_beyond_the_scratch_time_of_a_session_which_the_journal_remembers(
 
 async def test_a_person_may_let_it_go_on(place: Place) -> None:
     place.script("s.py", "import torch\ntorch.SGD().step()\n" + BUSY.format(seconds=2.5) + "print('through')\n")
-    shell, training = place.shell("ask", seconds=0.2)
+    shell, _ = place.shell("ask", seconds=0.2)
     asked: list[str] = []
 
     async def ask(reason: str) -> bool:
         asked.append(reason)
         return True
 
-    training.ask = ask
+    token = ASK.set(ask)
     result = await shell.run("python s.py", 60, quiet)
     assert "through" in result.output and len(asked) == 1 and "scratch time" in asked[0]
     assert place.orphans.list()[0].training.outcome == "allowed"
-    training.ask = None
+    ASK.reset(token)
     assert (await shell.run("python s.py", 60, quiet)).notes[0].startswith("ended by mltui")
 
 

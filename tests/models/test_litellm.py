@@ -16,7 +16,7 @@ import pytest
 
 from mltui.config.schema import ModelSettings
 from mltui.core.errors import AuthError, ContextOverflowError, ModelRequestError
-from mltui.core.messages import AssistantMessage, Message, Text, Thinking, ToolCall, ToolMessage, UserMessage
+from mltui.core.messages import AssistantMessage, Image, Message, Text, Thinking, ToolCall, ToolMessage, UserMessage
 from mltui.models.base import Model, ModelRequest
 from tests.servers.provider import Provider
 
@@ -42,6 +42,17 @@ class TestAnthropic(LiteLLMContract):
 
 class TestOpenAI(LiteLLMContract):
     kind = "openai"
+
+
+class TestResponses(LiteLLMContract):
+    """OpenAI's Responses protocol, which LiteLLM translates to chat chunks."""
+
+    kind = "openai"
+
+    @asynccontextmanager
+    async def model(self, script: list[Any]) -> AsyncIterator[Model]:
+        async with serving("openai", script, settings={"id": "openai/responses/gpt-5.1"}) as (model, _):
+            yield model
 
 
 class TestOtherProvider(LiteLLMContract):
@@ -259,6 +270,55 @@ async def test_the_key_and_the_address_come_from_the_environment(kind: Kind) -> 
     assert "secret" in (headers.get("x-api-key"), headers.get("authorization", "").removeprefix("Bearer "))
 
 
+async def test_pictures_reach_the_provider() -> None:
+    picture = Image(media_type="image/png", data="aGVsbG8=")
+    calls = (ToolCall(id="c1", name="Read", arguments={"file_path": "a.png"}),)
+    result = ToolMessage(call_id="c1", name="Read", content="a.png", images=(picture,))
+    history = (UserMessage(text="Look.", images=(picture,)), AssistantMessage(parts=calls), result)
+    request = ModelRequest(system="", messages=history, tools=ASK.tools)
+    async with serving("anthropic", ["ok"]) as (model, provider):
+        assert model.info.sees
+        await parts_of(model, request)
+    source = {"type": "base64", "media_type": "image/png", "data": "aGVsbG8="}
+    first, _, answered = without_marks(provider.bodies[0]["messages"])
+    assert [block.get("source") for block in first["content"]] == [source, None]
+    assert answered["content"][0]["content"][1]["source"] == source
+    for id in ("openai/gpt-4o", "openai/responses/gpt-5.1"):
+        async with serving("openai", ["ok"], settings={"id": id}) as (model, provider):
+            await parts_of(model, request)
+        assert provider.requests[0].raw.count(b"data:image/png;base64,aGVsbG8=") == 2
+
+
+async def test_encrypted_thinking_goes_back_to_openai() -> None:
+    step = {"thinking": "first I read", "signature": "c2VhbA", "text": "Reading.", "calls": [{"name": "Read", "arguments": {}}]}
+    async with serving("openai", [step, "done"], settings={"id": "openai/responses/gpt-5.1"}) as (model, provider):
+        answer = (await answer_of(model)).message
+        result = ToolMessage(call_id=answer.tool_calls[0].id, name="Read", content="x")
+        await answer_of(model, ModelRequest(system="", messages=(*ASK.messages, answer, result), tools=ASK.tools))
+    assert provider.bodies[0]["include"] == ["reasoning.encrypted_content"]
+    assert provider.bodies[0]["store"] is False
+    sent = provider.bodies[1]["input"]
+    (item,) = [item for item in sent if item.get("type") == "reasoning"]
+    assert item["encrypted_content"] == "c2VhbA"
+    kinds = [item.get("type") or item.get("role") for item in sent]
+    assert kinds.index("reasoning") < kinds.index("function_call") < kinds.index("function_call_output")
+
+
+async def test_a_history_may_change_its_provider_with_every_step() -> None:
+    """Whatever one provider made is taken by the next: thinking, ids of calls, pictures."""
+    step = {"thinking": "hm", "signature": "c2ln", "text": "One.", "calls": [{"name": "Read", "arguments": {}, "id": "call|1+" + "x" * 60}]}
+    history: list[Message] = list(ASK.messages)
+    kinds: list[tuple[Kind, str]] = [("anthropic", IDS["anthropic"]), ("openai", IDS["openai"]), ("openai", "openai/responses/gpt-5.1")]
+    for kind, id in [*kinds, *kinds]:
+        async with serving(kind, [step], settings={"id": id}) as (model, provider):
+            answer = (await answer_of(model, ModelRequest(system="s", messages=tuple(history), tools=ASK.tools))).message
+        history += [answer, ToolMessage(call_id=answer.tool_calls[0].id, name="Read", content="x"), UserMessage(text="Go on.")]
+        raw = provider.requests[0].raw
+        assert b"call|1+" not in raw
+        assert raw.count(b"c2ln") <= len(history) // 6
+    assert len(history) == 1 + 3 * 6
+
+
 async def test_text_that_looks_like_the_end_of_the_stream() -> None:
     text = 'if line == "data: [DONE]": break  # [DONE]'
     async with serving("openai", [text]) as (model, _):
@@ -288,6 +348,23 @@ def test_importing_leaves_stdout_and_the_environment_as_they_were() -> None:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environ, check=True)
     assert done.stdout.strip() == "['EXPERIMENTAL_OPENAI_BASE_LLM_HTTP_HANDLER']"
     assert done.stderr == ""
+
+
+def test_the_vocabulary_is_loaded_when_something_counts_with_it() -> None:
+    code = (
+        "import asyncio, sys\n"
+        "from tests.models.contract import ASK, parts_of\n"
+        "from tests.models.served import connect\n"
+        "from tests.servers.provider import Provider\n"
+        "import litellm\n"
+        "with Provider(['ok', 'ok']) as provider:\n"
+        "    for kind in ('anthropic', 'openai'):\n"
+        "        asyncio.run(parts_of(connect(provider, kind)))\n"
+        "asked = 'tiktoken.core' in sys.modules and bool(sys.modules['tiktoken.registry'].ENCODINGS)\n"
+        "print(asked, len(litellm.main.encoding.encode('hello world')), litellm.main.encoding.name)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["False", "2", "cl100k_base"]
 
 
 def test_the_tools_of_the_contract_are_real_schemas() -> None:

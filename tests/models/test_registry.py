@@ -52,8 +52,15 @@ def test_the_installed_table_knows_all_aliases_and_their_limits() -> None:
         assert limits.max_output_tokens
     whole = json.loads(catalogue._table())
     for id in ("gpt-4o", "claude-sonnet-4-5", "deepseek/deepseek-chat"):
+        entry = whole[id]
         assert catalogue.limits(id) == catalogue.Limits(
-            whole[id]["litellm_provider"], whole[id]["max_input_tokens"], whole[id]["max_output_tokens"]
+            entry["litellm_provider"],
+            entry["max_input_tokens"],
+            entry["max_output_tokens"],
+            pytest.approx(entry["input_cost_per_token"] * 1e6),
+            pytest.approx(entry["output_cost_per_token"] * 1e6),
+            sees=entry.get("supports_vision", False),
+            thinks=entry.get("supports_reasoning", False),
         )
 
 

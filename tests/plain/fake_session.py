@@ -5,9 +5,13 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from mltui.agent.context import Window
+from mltui.agent.context_report import ContextReport, Share
+from mltui.agent.steering import Steering
 from mltui.agent.transcript import Transcript
 from mltui.config.schema import PermissionMode
 from mltui.core.approval import (
@@ -24,11 +28,13 @@ from mltui.core.effects import Effect
 from mltui.core.errors import ConfigError, ModelUnavailableError, ProposalError
 from mltui.core.events import (
     ApprovalRequested,
+    ContextCompacted,
     Emit,
     ExperimentFinished,
     MessageCompleted,
     ModeChanged,
     ModelChanged,
+    SessionTitled,
     TextDelta,
     ToolCompleted,
     ToolStarted,
@@ -50,7 +56,10 @@ from mltui.core.experiment import (
 )
 from mltui.core.messages import AssistantMessage, Text, ToolCall, Usage
 from mltui.models.base import ModelInfo
+from mltui.models.roles import Effort, ModelOption
 from mltui.tools.base import Workspace
+from tests.fake_commands import FakeCommands
+from tests.fake_history import FakeCommits, FakeHistory
 
 METRIC = Metric(name="accuracy", min_effect=0.005)
 USAGE = Usage(input_tokens=1200, output_tokens=34, cost_usd=0.0125)
@@ -140,7 +149,7 @@ def question(*, multi: bool = False) -> QuestionRequest:
 
 @dataclass
 class FakeLog:
-    def list(self) -> list[Experiment]:
+    def newest(self, limit: int | None = None, states: object = ()) -> list[Experiment]:
         return [EXPERIMENT]
 
     def get(self, proposal_id: str) -> Experiment:
@@ -157,6 +166,9 @@ class FakeSession:
         self.id = "session-1"
         self.transcript = Transcript()
         self.experiments = FakeLog()
+        self.history = FakeHistory()
+        self.commits = FakeCommits()
+        self.commands = FakeCommands()
         self.mode: PermissionMode = "default"
         self.model_info = ModelInfo(id="fake:one", context_window=8000, note="It only plays a part.")
         self.persona_name = "ml-engineer"
@@ -166,6 +178,8 @@ class FakeSession:
         self.notices: tuple[str, ...] = ("A notice.",)
         self.prompts: list[str] = []
         self.closed = False
+        self.architect = False
+        self.asked_architect: list[str] = []
         self._interrupted = asyncio.Event()
 
     async def prompt(self, text: str, show: Emit, /) -> TurnCompleted:
@@ -210,6 +224,15 @@ class FakeSession:
             await show(TextDelta(text=piece))
         await show(MessageCompleted(message=AssistantMessage(parts=(Text(text=text),)), usage=USAGE, stop_reason="end_turn", model="fake"))
 
+    budget: float | None = None
+
+    def set_budget(self, dollars: float | None) -> None:
+        self.budget = dollars
+
+    @property
+    def steering(self) -> Steering:
+        return Steering()
+
     def interrupt(self) -> None:
         self._interrupted.set()
 
@@ -221,6 +244,40 @@ class FakeSession:
         if name == "none":
             raise ConfigError("There is no model 'none'")
         await show(ModelChanged(model=name))
+
+    def model_options(self) -> Sequence[ModelOption]:
+        return (ModelOption("sonnet", "anthropic/claude-sonnet-4-5", 200_000, 3.0, 15.0), ModelOption("two", "fake:two"))
+
+    async def set_effort(self, effort: Effort, show: Emit) -> None:
+        await show(ModelChanged(model="fake:one", reason=f"effort {effort}"))
+
+    async def set_architect(self, on: bool, show: Emit) -> None:
+        self.architect = on
+        await show(ModelChanged(model="fake:architect" if on else "fake:one", reason="architect" if on else "architect off"))
+
+    def ask_architect(self, text: str) -> None:
+        self.asked_architect.append(text)
+
+    async def compact(self, focus: str, show: Emit) -> ContextCompacted:
+        event = ContextCompacted(summary=f"kept {focus}", tokens_before=9_000, tokens_after=900)
+        await show(event)
+        return event
+
+    async def context(self) -> ContextReport:
+        window = Window(size=10_000, reserve=1_000, compact_at=0.8)
+        return ContextReport(
+            "fake:one", (Share("answers", 400), Share("tool results", 600), Share("Read", 600, "tool results")), 1_000, True, window
+        )
+
+    async def rename(self, title: str, show: Emit) -> None:
+        self.transcript.title = title
+        await show(SessionTitled(title=title))
+
+    async def fork(self, title: str) -> str:
+        return f"copy-{title}"
+
+    def name_itself(self, show: Emit) -> None:
+        self.named = True
 
     async def warm_up(self) -> None:
         raise ModelUnavailableError("not now")
@@ -234,9 +291,10 @@ async def main() -> int:
 
     sessions: list[FakeSession] = []
 
-    async def open_session(approver: Approver) -> FakeSession:
+    async def open_session(approver: Approver, resume: str | None = None) -> FakeSession:
         sessions.append(FakeSession(approver))
-        return sessions[0]
+        sessions[-1].id = resume or sessions[-1].id
+        return sessions[-1]
 
     code = await run_plain(open_session, sys.argv[1] if len(sys.argv) > 1 else "")
     print(f"closed={sessions[0].closed} heard={sessions[0].prompts}", file=sys.stderr)

@@ -292,7 +292,12 @@ async def command(text: str) -> tuple[bool | None, str, FakeSession]:
     async def send(text: str) -> None:
         sent.append(text)
 
-    console = PlainConsole(session, printer, EventPrinter(printer, PurePath("/p")), Lines(), send)
+    async def other(session_id: str) -> FakeSession:
+        another = FakeSession(session.approver)
+        another.id, another.transcript.title = session_id, "the other one"
+        return another
+
+    console = PlainConsole(session, printer, EventPrinter(printer, PurePath("/p")), Lines(None), send, other)
     leave = await run_command(text, console, printer)
     return leave, out.getvalue(), session
 
@@ -308,11 +313,22 @@ async def command(text: str) -> tuple[bool | None, str, FakeSession]:
         ("/mode yolo", "accept-edits"),
         ("/mode", "mode default; there are plan"),
         ("/model opus", "= model opus"),
+        ("/budget", "spent $0.00, no limit"),
+        ("/budget $2", "spent $0.00, of $2.00"),
+        ("/budget off", "no limit"),
+        ("/budget many", "error: 'many' is no amount"),
         ("/model none", "error: There is no model 'none'"),
-        ("/model", "model fake:one"),
         ("/experiments", "P-0001  interpreted"),
         ("/experiments P-0001", "Hypothesis: A larger learning rate"),
         ("/experiments P-1", "Did you mean P-0001?"),
+        ("/compact the seeds", "= the conversation was shortened from 9,000 to 900 tokens"),
+        ("/context", "  600   6.0%"),
+        ("/rename a title", "This session is called a title"),
+        ("/rename", "Say which: /rename TITLE"),
+        ("/fork b", "This is: the other one"),
+        ("/sessions s-2", "This is: the other one"),
+        ("/sessions", "no other session"),
+        ("/export a.pdf", "There is no format '.pdf'"),
         ("/statsu", "Did you mean /status?"),
         ("/zzzzz", "/help lists them"),
     ],

@@ -155,12 +155,11 @@ FILE_TOOLS = (
         says="denied",
     ),
     Attempt(
-        "subagent",
+        "no-tool",
         GROUP,
-        "a sub-agent, an MCP tool, a tool that does not exist",
+        "an MCP tool of no server, a tool that does not exist",
         (
             [
-                call("Task", description="x", prompt="edit train.py", subagent_type="x"),
                 call("mcp__files__write", path="train.py"),
                 call("MultiEdit", file_path="train.py", edits=[]),
             ],

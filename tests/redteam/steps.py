@@ -1,7 +1,7 @@
-"""Carries one experiment on from wherever it stands to its acceptance, and dies on demand. Run as a process; not a test.
+"""Carries one experiment on from wherever it stands to its acceptance, and dies on demand. Run in a process of its own; not a test.
 
-python steps.py PROJECT POINT: SIGKILLs itself at that point, counted from 1 over all moments at which something becomes
-durable (before and after each), and over every git process. POINT 0: never. Prints the number of points passed.
+`walk(PROJECT, POINT, ...)` SIGKILLs itself at that point, counted from 1 over all moments at which something becomes durable
+(before and after each), and over every git process. POINT 0: never. Sends the number of points passed.
 """
 
 from __future__ import annotations
@@ -10,8 +10,9 @@ import asyncio
 import os
 import signal
 import subprocess
-import sys
+import traceback
 from collections.abc import Callable
+from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,11 @@ from mltui.core.experiment import ProposalRequest
 from mltui.experiments.service import Experiments
 
 ASKED = ProposalRequest(
-    title="Larger steps", hypothesis="A larger step reaches the optimum sooner", changes={"lr": 0.2}, seeds=(0, 1, 2, 3, 4, 5)
+    # Two seeds decide nothing, and a person keeps the change all the same: the points of death are those of this process.
+    title="Larger steps",
+    hypothesis="A larger step reaches the optimum sooner",
+    changes={"lr": 0.2},
+    seeds=(0, 1),
 )
 
 
@@ -79,7 +84,8 @@ async def carry_on(experiments: Experiments) -> str:
                 raise AssertionError(state)
 
 
-def main(root: Path, point: int) -> None:
+def walk(root: Path, point: int, passed: Connection) -> None:
+    """Sends the number of points, or the traceback of what went wrong."""
     death = Death(point)
     os.fdatasync = death.around(os.fdatasync)
     os.replace = death.around(os.replace)
@@ -90,9 +96,9 @@ def main(root: Path, point: int) -> None:
         start(self, *arguments, **named)
 
     subprocess.Popen.__init__ = started
-    asyncio.run(carry_on(open_project(root)))
-    print(death.passed)
-
-
-if __name__ == "__main__":
-    main(Path(sys.argv[1]), int(sys.argv[2]))
+    try:
+        asyncio.run(carry_on(open_project(root)))
+    except BaseException:
+        passed.send(traceback.format_exc())
+        raise
+    passed.send(death.passed)

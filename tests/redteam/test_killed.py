@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import shutil
+import signal
 import subprocess
 import sys
 from collections import Counter
@@ -11,11 +13,12 @@ from pathlib import Path
 import pytest
 
 from mltui.experiments.journal import Journal
-from tests.redteam.steps import open_project
+from tests.redteam.steps import open_project, walk
 
 from .field import AUTHOR
 
-STEPS = Path(__file__).with_name("steps.py")
+SERVER = multiprocessing.get_context("forkserver")
+SERVER.set_forkserver_preload(["pytest", "tests.redteam.steps"])  # each process is there at once
 TRAIN = """\
 import json, os
 from pathlib import Path
@@ -35,7 +38,7 @@ lr = { type = "float", low = 0.01, high = 1.0, key = "conf/optim.yaml:lr" }
 enabled = false
 """
 EVERY = 3
-"""Of the points at which something becomes durable, and of the git processes, each so many is tried in each of as many tests."""
+"""As many tests try the points at which something becomes durable, and the git processes, in turns."""
 
 
 @pytest.fixture(scope="module")
@@ -56,30 +59,47 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
-def carry_on(root: Path, point: int) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, str(STEPS), str(root), str(point)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=90, cwd=Path(__file__).parents[2], check=False)
+@pytest.fixture(scope="module")
+def points(template: Path, tmp_path_factory: pytest.TempPathFactory) -> int:
+    """How many there are where nothing is killed."""
+    root = tmp_path_factory.mktemp("whole") / "project"
+    shutil.copytree(template, root, symlinks=True)
+    code, said = carry_on(root, 0)
+    assert code == 0, said
+    check(root, 0)
+    assert isinstance(said, int)
+    return said
+
+
+def carry_on(root: Path, point: int) -> tuple[int | None, int | str | None]:
+    """Returns: the exit code of a process that goes on with the experiment, and what it says."""
+    receiver, sender = SERVER.Pipe(duplex=False)
+    process = SERVER.Process(target=walk, args=(root, point, sender))
+    process.start()
+    sender.close()
+    process.join(90)
+    if process.exitcode is None:
+        process.kill()
+    try:
+        return process.exitcode, receiver.recv()
+    except EOFError:
+        return process.exitcode, None
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("first", range(1, EVERY + 1))
-def test_a_kill_at_any_point_loses_nothing_and_repeats_nothing(template: Path, tmp_path: Path, first: int) -> None:
-    root = tmp_path / "whole"
-    shutil.copytree(template, root, symlinks=True)
-    whole = carry_on(root, 0)
-    assert whole.returncode == 0, whole.stderr
-    points = int(whole.stdout)
+def test_a_kill_at_any_point_loses_nothing_and_repeats_nothing(template: Path, tmp_path: Path, points: int, first: int) -> None:
     assert points > 30
 
     killed = 0
     for point in range(first, points + 1, EVERY * 4):
         root = tmp_path / f"at-{point}"
         shutil.copytree(template, root, symlinks=True)
-        died = carry_on(root, point)
-        killed += died.returncode == -9
-        went_on = carry_on(root, 0)
-        assert went_on.returncode == 0, f"after a kill at {point}: {went_on.stderr}"
+        died, _ = carry_on(root, point)
+        killed += died == -signal.SIGKILL
+        code, said = carry_on(root, 0)
+        assert code == 0, f"after a kill at {point}: {said}"
         check(root, point)
     assert killed > 1
 

@@ -1,4 +1,4 @@
-"""A scripted model provider on loopback that speaks Anthropic Messages and OpenAI chat completions.
+"""A scripted model provider on loopback that speaks Anthropic Messages, OpenAI chat completions and OpenAI Responses.
 
     with Provider([{"calls": [{"name": "Read", "arguments": {"file_path": "a.py"}}]}, "Done."]) as provider:
         ...  # point a client at provider.url (Anthropic) or provider.url + "/v1" (OpenAI)
@@ -25,7 +25,7 @@ from pydantic import TypeAdapter
 
 from mltui.models.scripted import CLOSING_TEXT, Step
 
-from . import wire
+from . import wire, wire_responses
 
 
 class ServerStep(Step):
@@ -105,6 +105,7 @@ class Provider:
         app = web.Application(client_max_size=64 * 2**20)
         app.router.add_post("/v1/messages", self._anthropic)
         app.router.add_post("/v1/chat/completions", self._openai)
+        app.router.add_post("/v1/responses", self._openai_responses)
         self._runner = web.AppRunner(app, shutdown_timeout=0.1, access_log=None)
         await self._runner.setup()
         site = web.TCPSite(self._runner, "127.0.0.1", self._port)
@@ -119,6 +120,9 @@ class Provider:
 
     async def _openai(self, request: web.Request) -> web.StreamResponse:
         return await self._answer(request, wire.OpenAI())
+
+    async def _openai_responses(self, request: web.Request) -> web.StreamResponse:
+        return await self._answer(request, wire_responses.Responses())
 
     async def _answer(self, request: web.Request, protocol: wire.Protocol) -> web.StreamResponse:
         raw = await request.read()
@@ -138,7 +142,8 @@ class Provider:
     def _next_step(self, body: dict[str, Any]) -> ServerStep:
         if not body.get("tools"):
             return ServerStep(text="ok")
-        last = json.dumps(body["messages"][-1], ensure_ascii=False) if body.get("messages") else ""
+        said = body.get("messages") or body.get("input")
+        last = json.dumps(said[-1], ensure_ascii=False) if isinstance(said, list) and said else ""
         for place, step in enumerate(self.script):
             if step.expect is None or step.expect in last:
                 return self.script.pop(place)

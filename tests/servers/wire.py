@@ -32,11 +32,11 @@ class Protocol(TypingProtocol):
     def failure(self, kind: ErrorKind | None, status: int | None, message: str) -> tuple[int, dict[str, Any]]: ...
 
 
-def _arguments(call: ScriptedCall) -> str:
+def arguments_of(call: ScriptedCall) -> str:
     return json.dumps(call.arguments) if call.raw is None else call.raw
 
 
-def _event(data: Any, name: str | None = None) -> bytes:
+def event(data: Any, name: str | None = None) -> bytes:
     head = f"event: {name}\n" if name else ""
     return f"{head}data: {json.dumps(data) if not isinstance(data, str) else data}\n\n".encode()
 
@@ -52,7 +52,7 @@ class Anthropic:
             blocks.append({"type": "text", "text": step.text})
         for place, call in enumerate(step.calls):
             id = call.id or f"toolu_{number:03d}_{place}"
-            blocks.append({"type": "tool_use", "id": id, "name": call.name, "input": _arguments(call)})
+            blocks.append({"type": "tool_use", "id": id, "name": call.name, "input": arguments_of(call)})
         stop = {"max_tokens": "max_tokens", "refusal": "refusal"}.get(step.stop or "", "tool_use" if step.calls else "end_turn")
         usage = step.usage or USAGE
         message: dict[str, Any] = {
@@ -102,7 +102,7 @@ class Anthropic:
         yield self._named({"type": "content_block_stop", "index": index})
 
     def _named(self, data: dict[str, Any]) -> bytes:
-        return _event(data, data["type"])
+        return event(data, data["type"])
 
     def failure(self, kind: ErrorKind | None, status: int | None, message: str) -> tuple[int, dict[str, Any]]:
         name, usual, text = {
@@ -139,7 +139,7 @@ class OpenAI:
         return Answer(self._events(head, step, calls, stop, counted if wants_usage else None), whole)
 
     def _call(self, call: ScriptedCall, place: int, number: int, step: Any) -> dict[str, Any]:
-        function = {"name": call.name, "arguments": _arguments(call)}
+        function = {"name": call.name, "arguments": arguments_of(call)}
         id = None if getattr(step, "no_ids", False) else call.id or f"call_{number:03d}_{place}"
         return {"id": id, "type": "function", "function": function}
 
@@ -148,7 +148,7 @@ class OpenAI:
     ) -> Iterator[bytes]:
         def chunk(delta: dict[str, Any], finish: str | None = None) -> bytes:
             choice = {"index": 0, "delta": delta, "finish_reason": finish}
-            return _event(head | {"object": "chat.completion.chunk", "choices": [choice]})
+            return event(head | {"object": "chat.completion.chunk", "choices": [choice]})
 
         yield chunk({"role": "assistant", "content": ""})
         for piece in cut(step.thinking):
@@ -161,8 +161,8 @@ class OpenAI:
         yield from (chunk({"tool_calls": [delta]}) for delta in self._fragments(calls))
         yield chunk({}, stop)
         if usage:
-            yield _event(head | {"object": "chat.completion.chunk", "choices": [], "usage": usage})
-        yield _event("[DONE]")
+            yield event(head | {"object": "chat.completion.chunk", "choices": [], "usage": usage})
+        yield event("[DONE]")
 
     def _fragments(self, calls: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
         """The arguments of all calls in turn, as a provider may interleave them."""

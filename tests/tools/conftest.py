@@ -2,11 +2,13 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
+from typing import cast
 
 import pytest
 
 from mltui.capabilities.context import mint
 from mltui.capabilities.files import SessionFiles
+from mltui.capabilities.outside import Outside
 from mltui.capabilities.search import RipgrepSearch
 from mltui.capabilities.shell import CommandShell
 from mltui.core.approval import Question
@@ -15,7 +17,7 @@ from mltui.core.effects import Grant
 from mltui.core.errors import DeniedError
 from mltui.core.experiment import ProposalRequest, Recommendation
 from mltui.core.messages import ToolResult
-from mltui.tools.base import Todo, Workspace
+from mltui.tools.base import Todo, WebPage, Workspace
 from mltui.tools.catalog import catalog
 from mltui.tools.validation import validate
 from tests.capabilities.conftest import FolderDraft
@@ -47,9 +49,16 @@ class Person:
         self.waited.append((experiment_id, wait_seconds))
         return ToolResult(content="running")
 
+    async def run(self, persona: str, task: str) -> ToolResult:
+        return ToolResult(content=f"{persona} did it")
+
     async def conclude(self, experiment_id: str, interpretation: str, recommendation: Recommendation) -> ToolResult:
         self.concluded.append((experiment_id, interpretation, recommendation))
         return ToolResult(content="recorded")
+
+
+async def _no_digest(page: WebPage, prompt: str) -> str | None:
+    return None
 
 
 class Agent:
@@ -84,6 +93,9 @@ class Agent:
             notes=self.person,
             questions=self.person,
             experiments=self.person,
+            agents=self.person,
+            outside=cast("Outside", None),
+            digest=_no_digest,
             output=output,
         )
         return await chosen.run(args, context)

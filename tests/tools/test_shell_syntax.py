@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import shlex
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from mltui.core.effects import Effect
+from mltui.tools.shell_grammar import split
 from mltui.tools.shell_syntax import command_effects, simple_commands
 
 shellish = st.text(alphabet=st.sampled_from(list("ab01 \t\n;&|<>(){}[]$`'\"\\*?~!#=-/.,:éx\x0c\r\u00a0")), max_size=40)
@@ -208,3 +210,15 @@ def test_bash_runs_nothing_that_was_not_named(tokens: list[str], tmp_path_factor
     named = {word for simple in found for word in simple.words[: len(simple.words) - len(simple.core) + 1]}
     # `bash -c` stands for what it runs, and bash takes an option of the word `time` for a program.
     assert {name for name in ran if name != "bash" and not name.startswith("-")} <= named
+
+
+@pytest.mark.parametrize("command", ["{\U000e2960", "echo é > ünï.txt && rm ß", "\U000e2960 x; \ufdd0", "echo '🎉' | cat"])
+def test_letters_beyond_ascii_are_letters(command: str) -> None:
+    """In a process of its own: a crash of the grammar would take the tests with it."""
+    program = "import sys; from mltui.tools.shell_grammar import split; print([one.text for one in split(sys.argv[1]) or ()])"
+    done = subprocess.run([sys.executable, "-c", program, command], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def test_their_text_is_kept() -> None:
+    assert [one.text for one in split("echo é > ünï.txt && rm ß") or ()][-1] == "rm ß"

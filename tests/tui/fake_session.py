@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 from uuid import uuid4
 
+from mltui.agent.context import Window
+from mltui.agent.context_report import ContextReport, Share
+from mltui.agent.steering import Steering
 from mltui.config.schema import PermissionMode
 from mltui.core.approval import ApprovalRequest, Approver, Decision
 from mltui.core.errors import MltuiError, ProposalError
 from mltui.core.events import (
     ApprovalRequested,
     ApprovalResolved,
+    ContextCompacted,
     Emit,
     Event,
     ExperimentFinished,
@@ -22,6 +27,7 @@ from mltui.core.events import (
     MessageCompleted,
     ModeChanged,
     ModelChanged,
+    SessionTitled,
     TextDelta,
     ToolCompleted,
     ToolStarted,
@@ -30,8 +36,13 @@ from mltui.core.events import (
 )
 from mltui.core.experiment import Answer, Approval, Exchange, Experiment, Origin, ProposalEdits
 from mltui.core.messages import AssistantMessage, Text, ToolCall, Usage
+from mltui.experiments.index import Row
+from mltui.experiments.orphans import Orphan, Settled
 from mltui.models.base import ModelInfo
+from mltui.models.roles import Effort, ModelOption
 from mltui.tools.base import Workspace
+from tests.fake_commands import FakeCommands
+from tests.fake_history import FakeCommits, FakeHistory
 
 CWD = Path("/home/anna/digits")
 Step = Event | ApprovalRequest | float | Callable[[], Awaitable[None]]
@@ -69,12 +80,49 @@ class FakeConversation:
         self.events: list[Event] = []
         self.usage = Usage()
         self.context_tokens = 0
+        self.title = ""
 
     def apply(self, event: Event) -> None:
         self.events.append(event)
         if isinstance(event, MessageCompleted):
             self.usage = self.usage + event.usage
             self.context_tokens = event.usage.prompt_tokens + event.usage.output_tokens
+
+
+def row(experiment: Experiment) -> Row:
+    """Returns: what a list shows of it."""
+    made, plan = experiment.comparison, experiment.proposal
+    return Row(
+        plan.id,
+        experiment.state,
+        plan.kind,
+        plan.title,
+        plan.created,
+        plan.created,
+        made and made.verdict,
+        made and made.diff,
+        made and made.ci_low,
+        made and made.ci_high,
+        made and made.p_value,
+        made and made.n,
+        made and made.metric.unit,
+        {},
+    )
+
+
+class FakeOrphans:
+    """Training outside a proposal, in memory."""
+
+    def __init__(self, *orphans: Orphan) -> None:
+        self.all = {orphan.training.id: orphan for orphan in orphans}
+
+    def list(self) -> list[Orphan]:
+        return list(self.all.values())
+
+    def settle(self, orphan_id: str, outcome: Settled, *, by: str, origin: Origin | None = None) -> Orphan:
+        known = self.all[orphan_id]
+        self.all[orphan_id] = Orphan(known.training, known.when, outcome, by)
+        return self.all[orphan_id]
 
 
 class FakeExperiments:
@@ -86,6 +134,7 @@ class FakeExperiments:
         self.progress: dict[str, list[ExperimentProgressed | ExperimentFinished]] = {}
         self.gate = asyncio.Event()
         self.error: MltuiError | None = None
+        self.unplanned = FakeOrphans()
 
     def _change(self, id_: str, **changes: object) -> Experiment:
         if self.error is not None:
@@ -132,8 +181,18 @@ class FakeExperiments:
         self.calls.append(("discard", proposal_id))
         return self._change(proposal_id, state="discarded", decided_by=by)
 
-    def list(self) -> list[Experiment]:
-        return list(self.all.values())
+    def rows(self) -> list[Row]:
+        return [row(experiment) for experiment in self.all.values()]
+
+    def newest(self, limit: int | None = None, states: Collection[str] = ()) -> list[Experiment]:
+        found = [experiment for experiment in self.all.values() if not states or experiment.state in states]
+        return found[-limit:] if limit else found
+
+    def peek(self, proposal_id: str) -> Experiment:
+        return self.get(proposal_id)
+
+    def orphans(self) -> FakeOrphans:
+        return self.unplanned
 
     def get(self, proposal_id: str) -> Experiment:
         if proposal_id not in self.all:
@@ -167,8 +226,13 @@ class FakeSession:
         self.transcript = FakeConversation()
         for event in events:
             self.transcript.apply(event)
+        self.history = FakeHistory()
+        self.commits = FakeCommits()
+        self.commands = FakeCommands()
         self.mode: PermissionMode = "default"
         self.model_info = ModelInfo("anthropic/claude-sonnet-4-5", context_window=200_000, note=note)
+        self.architect = False
+        self.asked_architect: list[str] = []
         self.persona_name = "ml-engineer"
         self.theme = ""
         self.sandbox = "bubblewrap"
@@ -227,6 +291,15 @@ class FakeSession:
             else:
                 await emit(step)  # type: ignore[arg-type]
 
+    budget: float | None = None
+
+    def set_budget(self, dollars: float | None) -> None:
+        self.budget = dollars
+
+    @property
+    def steering(self) -> Steering:
+        return Steering()
+
     def interrupt(self) -> None:
         if self._task is not None:
             self._task.cancel()
@@ -240,6 +313,44 @@ class FakeSession:
             raise MltuiError("There is no model nonesuch", hint="Try sonnet")
         self.model_info = ModelInfo(name)
         await show(ModelChanged(model=name, reason="chosen"))
+
+    async def compact(self, focus: str, show: Emit) -> ContextCompacted:
+        event = ContextCompacted(summary=f"kept {focus}", tokens_before=9_000, tokens_after=900)
+        await show(event)
+        return event
+
+    async def context(self) -> ContextReport:
+        window = Window(size=10_000, reserve=1_000, compact_at=0.8)
+        return ContextReport(
+            "fake:one", (Share("answers", 400), Share("tool results", 600), Share("Read", 600, "tool results")), 1_000, True, window
+        )
+
+    async def rename(self, title: str, show: Emit) -> None:
+        self.transcript.title = title
+        await show(SessionTitled(title=title))
+
+    async def fork(self, title: str) -> str:
+        return f"copy-{title}"
+
+    def name_itself(self, show: Emit) -> None:
+        self.named = True
+
+    def model_options(self) -> Sequence[ModelOption]:
+        return (
+            ModelOption("sonnet", "anthropic/claude-sonnet-4-5", 200_000, 3.0, 15.0),
+            ModelOption("opus", "anthropic/claude-opus-4-5", 200_000, 5.0, 25.0, "no key"),
+        )
+
+    async def set_effort(self, effort: Effort, show: Emit) -> None:
+        self.model_info = replace(self.model_info, effort=effort)
+        await show(ModelChanged(model=self.model_info.id, reason=f"effort {effort}"))
+
+    async def set_architect(self, on: bool, show: Emit) -> None:
+        self.architect = on
+        await show(ModelChanged(model="opus" if on else self.model_info.id, reason="architect" if on else "architect off"))
+
+    def ask_architect(self, text: str) -> None:
+        self.asked_architect.append(text)
 
     async def warm_up(self) -> None:
         return None

@@ -22,6 +22,7 @@ from mltui.core.events import (
     TurnStarted,
 )
 from mltui.core.experiment import Conclusion
+from mltui.ui.tui.decision_pane import DecisionPane
 from mltui.ui.tui.experiment_card import ExperimentCard
 from mltui.ui.tui.items import AnswerItem, NoticeItem, ThinkingItem, UserItem
 from mltui.ui.tui.tool_card import ToolCard
@@ -202,7 +203,7 @@ async def test_untrusted_text_is_never_markup(size: tuple[int, int], quick_panes
     ]
     app = app_with(events, prompt=EVIL, note=EVIL, notices=(EVIL,))
     async with running(app, size) as pilot:
-        await until(pilot, lambda: len(app.screen_stack) == 2)
+        await until(pilot, lambda: isinstance(app.screen, DecisionPane) and app.screen.armed)
         flat = "".join(line.strip() for line in screen_text(app).split("\n")).replace(" ", "")
         assert SHOWN.replace(" ", "") in flat
         await pilot.press("escape")

@@ -4,12 +4,15 @@ import pytest
 
 from mltui.core.errors import JournalError
 from mltui.core.events import ExperimentFinished, ExperimentProgressed
+from mltui.experiments.orphans import Orphan
+from mltui.experiments.records import UnplannedTraining
 from mltui.ui.tui.app import MltuiApp
 from mltui.ui.tui.decision_pane import DecisionPane
+from mltui.ui.tui.log_list import LogList
 from mltui.ui.tui.log_screen import LogScreen
 
 from .driving import app_with, running, screen_text, until
-from .fake_session import FakeExperiments
+from .fake_session import FakeExperiments, FakeOrphans
 from .samples import comparison, experiment
 
 pytestmark = pytest.mark.usefixtures("quick_panes")
@@ -133,3 +136,89 @@ async def test_an_empty_log_says_what_it_is_for() -> None:
         assert isinstance(app.screen, LogScreen)
         await pilot.press("y", "k", "d", "pagedown", "q")
         assert len(app.screen_stack) == 1
+
+
+def chosen(app: MltuiApp) -> str | None:
+    return app.screen.query_one(LogList).chosen
+
+
+async def test_any_number_of_rows_is_scrolled_by_keys_and_the_chosen_one_is_kept() -> None:
+    experiments = log(*(experiment("failed", id=f"P-{number:04d}", title=f"Title {number}") for number in range(1, 501)))
+    app = app_with(experiments=experiments)
+    async with running(app) as pilot:
+        await pilot.press("f2")
+        await until(pilot, lambda: "P-0500" in screen_text(app))
+        await pilot.press("end")
+        await until(pilot, lambda: "Title 1 " in screen_text(app) and "P-0001 hyperparameters" in screen_text(app))
+        assert "P-0500" not in screen_text(app)
+        await pilot.press("left")
+        await until(pilot, lambda: "P-0001" in screen_text(app) and chosen(app) != "P-0001")
+        there = chosen(app)
+        experiments.all["P-0501"] = experiment("proposed", id="P-0501")
+        await pilot.press("y")
+        assert "nothing to decide" in screen_text(app)
+        app.screen.refresh_all()  # type: ignore[attr-defined]
+        await until(pilot, lambda: "501 in all · 1 waiting" in screen_text(app))
+        assert chosen(app) == there
+        await pilot.press("home")
+        await until(pilot, lambda: "P-0501" in screen_text(app))
+        await pilot.press("right", "down", "up", "up", "home", "up")
+        assert chosen(app) == "P-0501"
+
+
+@pytest.mark.parametrize(("key", "said"), [("a", "U-0001 is adopted"), ("x", "U-0001 is discarded")])
+async def test_training_outside_a_proposal_stands_among_them_and_is_settled(key: str, said: str) -> None:
+    experiments = log(experiment("accepted", id="P-0001"))
+    old = experiments.all["P-0001"].proposal.created
+    training = UnplannedTraining(
+        id="U-0001",
+        session_id="s",
+        command=f"python {EVIL}.py",
+        cpu_seconds=42.0,
+        libraries=("torch",),
+        models=("out/model.pt",),
+        outcome="ended",
+    )
+    experiments.unplanned = FakeOrphans(Orphan(training, old - 60), Orphan(training.model_copy(update={"id": "U-0002"}), old + 60))
+    app = app_with(experiments=experiments)
+    async with running(app) as pilot:
+        await pilot.press("f2")
+        await until(pilot, lambda: "U-0001" in screen_text(app))
+        text = screen_text(app)
+        assert text.index("U-0002") < text.index("P-0001") < text.index("U-0001")
+        assert "1 in all · 2 training outside a proposal" in text
+        for part in ("not settled", "42s of CPU, then ended", "torch", "out/model.pt", EVIL):
+            assert part in text, part
+        await pilot.press("enter")
+        assert "a adopts it, x discards it" in screen_text(app)
+        await pilot.press("end", key)
+        await until(pilot, lambda: said in screen_text(app))
+        await until(pilot, lambda: "1 training outside a proposal" in screen_text(app))
+        assert experiments.unplanned.all["U-0001"].by and not experiments.unplanned.all["U-0002"].settled
+        await pilot.press(key)
+        assert "nothing to" in screen_text(app)
+
+
+async def test_what_was_decided_elsewhere_meanwhile_is_not_asked_again() -> None:
+    experiments = log(experiment(id="P-0001"))
+    app = app_with(experiments=experiments)
+    async with running(app) as pilot:
+        await pilot.press("f2")
+        await until(pilot, lambda: "P-0001" in screen_text(app))
+        experiments.all["P-0001"] = experiment("rejected", id="P-0001")
+        await pilot.press("y")
+        await until(pilot, lambda: "decided elsewhere: it is rejected" in screen_text(app))
+        assert isinstance(app.screen, LogScreen)
+
+
+async def test_a_click_chooses_and_another_opens() -> None:
+    experiments = log(experiment("failed", id="P-0001"), experiment(id="P-0002"), experiment("failed", id="P-0003"))
+    app = app_with(experiments=experiments)
+    async with running(app) as pilot:
+        await pilot.press("f2")
+        await until(pilot, lambda: "P-0001" in screen_text(app))
+        await pilot.click(LogList, offset=(4, 3))
+        await until(pilot, lambda: chosen(app) == "P-0002")
+        assert isinstance(app.screen, LogScreen)
+        await pilot.click(LogList, offset=(4, 2))
+        await until(pilot, lambda: isinstance(app.screen, DecisionPane))

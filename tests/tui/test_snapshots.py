@@ -10,6 +10,7 @@ import pytest
 from mltui.core.approval import ExperimentRequest
 from mltui.core.events import ExperimentDecided, ExperimentProgressed, ExperimentProposed, ExperimentStarted
 from mltui.core.experiment import Exchange, Experiment
+from mltui.ui.tui.chooser import Chooser
 
 from .driving import app_with, idle, screen_text, until
 from .fake_session import FakeExperiments, call, said, streamed, tool
@@ -134,7 +135,7 @@ def test_log(size: str, snap_compare: Any) -> None:
     async def wait(pilot: Any) -> None:
         await until(pilot, lambda: pilot.app.session)
         await pilot.press("f2")
-        await until(pilot, lambda: pilot.app.screen.query("OptionList").first().option_count)
+        await until(pilot, lambda: LOG[-1].id in screen_text(pilot.app))
         await pilot.pause(0.1)
 
     assert snap_compare(app_with(experiments=FakeExperiments(*LOG)), terminal_size=SIZES[size], run_before=wait)
@@ -156,3 +157,21 @@ def test_help(snap_compare: Any) -> None:
         await pilot.press("f1")
 
     assert snap_compare(app_with(), terminal_size=(80, 40), run_before=wait)
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_picker_with_a_preview(size: str, snap_compare: Any) -> None:
+    options = [
+        ("Why does the validation loss rise?", "2m05s ago · 3 turns · sonnet · 3f2a9c01"),
+        ("Sweep the learning rate", "4d ago · 12 turns · $1.20 · 9b1c77aa"),
+    ]
+
+    async def wait(pilot: Any) -> None:
+        await until(pilot, lambda: pilot.app.session)
+        pilot.app.push_screen(
+            Chooser("Go on with a session", options, lambda at: f"> prompt of {at}\n\n  The **answer**.\n\n● Read train.py")
+        )
+        await until(pilot, lambda: "prompt of 0" in screen_text(pilot.app))
+        await pilot.pause(0.1)
+
+    assert snap_compare(app_with(), terminal_size=SIZES[size], run_before=wait)

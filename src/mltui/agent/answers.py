@@ -16,21 +16,21 @@ def fit(message: AssistantMessage, taken: Collection[str]) -> AssistantMessage:
     Args:
         taken: the ids of all calls so far.
     """
-    used = set(taken)
+    used: set[str] = set()  # those of this answer alone: there may be thousands before it
     parts: list[AssistantPart] = []
     for part in message.parts:
         if isinstance(part, ToolCall):
-            parts.append(_call(part, used))
+            parts.append(_call(part, taken, used))
         else:
             text = whole(part.text)
             parts.append(part if text == part.text else part.model_copy(update={"text": text}))
     return AssistantMessage(parts=tuple(parts))
 
 
-def _call(call: ToolCall, used: set[str]) -> ToolCall:
+def _call(call: ToolCall, taken: Collection[str], used: set[str]) -> ToolCall:
     id_ = whole(call.id) or "call"
     fresh, count = id_, 1
-    while fresh in used:
+    while fresh in taken or fresh in used:
         count += 1
         fresh = f"{id_}_{count}"
     used.add(fresh)

@@ -113,7 +113,9 @@ class Desk:
         else:
             answer = "hold" if decision.answer == "stop" else decision.answer
             # A front-end asks twice before it answers `maintenance` for evaluation or data.
-            decide = partial(log.decide, answer=answer, by=decision.by, reason=decision.reason, origin=origin, confirmed=True)
+            decide = partial(
+                log.decide, answer=answer, by=decision.by, reason=decision.reason, origin=origin, confirmed=True, rule=decision.rule
+            )
             await asyncio.to_thread(decide, id_)
         await self.emit(ExperimentDecided(proposal_id=id_, answer=answer, by=decision.by, reason=decision.reason))
         return await asyncio.to_thread(log.get, id_)

@@ -7,43 +7,49 @@ never a tool; a tool gets a context minted for one call and limited to what was 
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import copy
 import difflib
 import os
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from uuid import uuid4
 
 from mltui.agent.answers import whole_object
+from mltui.agent.before_call import BeforeCalls
 from mltui.agent.desk import Ask, Desk
+from mltui.agent.guards import Guards
+from mltui.agent.hooking import CallHooks
 from mltui.agent.loop import TurnStopped
 from mltui.agent.policy import Policy, Verdict
-from mltui.agent.self_approval import decides
+from mltui.agent.reading import MakeModel, digest
+from mltui.agent.refusing import Refused, refuse_outright
 from mltui.agent.staging import Staged, staged_writes
+from mltui.agent.subagent import Delegation, Subagents
 from mltui.agent.world import World
+from mltui.capabilities.committing import Committing
 from mltui.capabilities.context import mint
+from mltui.capabilities.outside import Outside
 from mltui.capabilities.own_state import settings_section
+from mltui.capabilities.rewinding import Rewinding
+from mltui.capabilities.training_watch import ASK
 from mltui.core.approval import ApprovalRequest, Approver, Decision, PermissionRequest, Question, QuestionRequest
 from mltui.core.effects import Effect, Grant
-from mltui.core.errors import DeniedError, MltuiError, ToolError
+from mltui.core.errors import DeniedError, InvalidArgumentsError, MltuiError, ToolError
 from mltui.core.events import ApprovalRequested, ApprovalResolved, Emit, Notice, ToolCompleted, ToolOutput, ToolStarted
 from mltui.core.messages import ToolCall, ToolResult
 from mltui.experiments.records import ChangePassed
 from mltui.experiments.service import Experiments
+from mltui.extensions.hook_protocol import HookVerdict
+from mltui.extensions.loading import Extensions
 from mltui.models.assembly import whole
+from mltui.models.base import ModelInfo
 from mltui.tools.base import Args, Todo, Tool, ToolContext
+from mltui.tools.paths import resolve
 from mltui.tools.preview import outcome, preview, target
-from mltui.tools.shell_syntax import simple_commands
 from mltui.tools.validation import validate
-
-
-class _Refused(Exception):
-    """The call was denied; carries the result for the model."""
-
-    def __init__(self, content: str, *, stop: str = "") -> None:
-        super().__init__(content)
-        self.stop = stop
 
 
 class Gate:
@@ -59,6 +65,7 @@ class Gate:
         session_id: str,
         author: str,
         environ: Mapping[str, str] | None = None,
+        extensions: Extensions | None = None,
     ) -> None:
         self._tools = {tool.name: tool for tool in tools}
         self._policy = policy
@@ -67,7 +74,48 @@ class Gate:
         self._session_id = session_id
         self._author = author
         self._workspace = policy.workspace
-        self._world = World.open(policy.workspace, experiments, session_id, author, policy, os.environ if environ is None else environ)
+        env = os.environ if environ is None else environ
+        self._world = World.open(policy.workspace, experiments, session_id, author, policy, env, extensions or Extensions())
+        self._hooks = CallHooks(self._world.outside.hooks)
+        self._before = BeforeCalls(self._world)
+        self.subagents: Subagents | None = None
+        self.guards = Guards(experiments.config.guards)
+        self.small_model: MakeModel | None = None
+
+    @property
+    def outside(self) -> Outside:
+        """What the session has of the web, of servers, hooks and skills. Calls get at it through their context alone."""
+        return self._world.outside
+
+    def speaks_for(self, model: ModelInfo) -> None:
+        """Proposals and what is recorded of calls bear this model's name from now on."""
+        self._author = model.author
+
+    def offer(self, tools: Sequence[Tool]) -> None:
+        """Takes the tools of servers in, in place of those that it had."""
+        kept = {name: tool for name, tool in self._tools.items() if not name.startswith("mcp__")}
+        self._tools = {**kept, **{tool.name: tool for tool in tools}}
+
+    def narrowed(self, tools: Sequence[Tool], only_looks: bool) -> Gate:
+        """This gate for a subagent: the same authority, capabilities and rules, with fewer tools, and in plan mode if it only looks."""
+        narrow = copy.copy(self)
+        narrow._tools = {tool.name: tool for tool in tools if tool.name in self._tools}
+        narrow.subagents = None
+        if only_looks:
+            narrow._policy = replace(self._policy, mode="plan")
+        return narrow
+
+    async def may_repeat(self, call: ToolCall, count: int, emit: Emit) -> bool:
+        """Asks whether a call that came back `count` times with the same result may run again."""
+        reason = f"it came back {count} times with the same result"
+        decision = await self._ask(PermissionRequest(id=uuid4().hex, call=call, effects=(), reason=reason), emit)
+        if decision.answer == "stop":
+            raise TurnStopped(decision.reason or f"{decision.by} stopped the turn")
+        return decision.approved
+
+    def side_by_side(self, call: ToolCall) -> bool:
+        """Whether a call may run while its neighbours of the same kind do."""
+        return call.name == "Task"
 
     @property
     def sandbox(self) -> str:
@@ -77,6 +125,25 @@ class Gate:
     @property
     def todos(self) -> tuple[Todo, ...]:
         return self._world.notes.todos
+
+    @property
+    def rewinding(self) -> Rewinding:
+        """What puts files back as a checkpoint has them."""
+        return self._world.rewinding
+
+    @property
+    def committing(self) -> Committing:
+        """What commits for the person."""
+        return self._world.committing
+
+    async def end_turn(self, emit: Emit) -> None:
+        """Records what the files are after a turn that changed some."""
+        await self._before.end_turn(emit)
+        await self._alarm(emit)
+
+    def resume_from(self, checkpoint: str) -> None:
+        """The last checkpoint that an earlier process of the session made."""
+        self._world.checkpoints.resume(checkpoint)
 
     def doubted(self) -> frozenset[str]:
         """Proposals and grants on which a command of the agent may have decided."""
@@ -96,7 +163,7 @@ class Gate:
         result = ToolResult(content="Interrupted by the person before it came back.", is_error=True)
         try:
             result = await self._decide_and_run(call, emit)
-        except _Refused as refusal:
+        except Refused as refusal:
             result, denied, stop = ToolResult(content=str(refusal), is_error=True), True, refusal.stop
         except DeniedError as error:
             result, denied = ToolResult(content=str(error), is_error=True), True
@@ -108,6 +175,7 @@ class Gate:
             result = ToolResult(content=f"mltui itself failed here ({type(error).__name__}); whether it ran is unknown.", is_error=True)
             raise
         finally:
+            await self._alarm(emit)
             await emit(
                 ToolCompleted(
                     call_id=call.id,
@@ -116,6 +184,7 @@ class Gate:
                     is_error=result.is_error,
                     denied=denied,
                     details=whole_object(result.details),
+                    images=result.images,
                     seconds=time.monotonic() - started,
                 )
             )
@@ -132,20 +201,46 @@ class Gate:
             raise ToolError(
                 "The arguments were not a JSON object", hint=f"Call {call.name} again with valid JSON. They began: {call.broken[:200]}"
             )
+        validate(tool, call.arguments)  # no hook is asked about a call that cannot be
+        call = await self.guards.restored(call, self._edited(call), self._world.files)
+        call, said = await self._hooks.before(call, emit)
         args = validate(tool, call.arguments)
         effects = tool.effects(args, self._workspace)
-        launch = self._refuse_outright(effects)
+        if said.blocks:
+            raise Refused(f"{call.name} was denied by a hook{_because(said.reason)}.", stop=said.stop)
+        launch = refuse_outright(effects, self._experiments)
         staged = await staged_writes(args, effects, self._workspace, self._world.files, self._experiments.control)
-        await self._permit(call, args, effects, staged.targets, launch, emit)
+        await self._permit(call, args, effects, staged.targets, launch, said, emit)
         await emit(ToolStarted(call_id=call.id, name=call.name, arguments=call.arguments))
-        grants = [Grant(effect=effect, staged=effect.kind == "write" and effect.target in staged.targets) for effect in effects]
-        self._world.training.ask = self._scratch(call, effects, emit)
-        result = await tool.run(args, self._context(call, grants, emit))
+
+        async def act() -> ToolResult:
+            nonlocal staged
+            if any(effect.kind == "write" for effect in effects):
+                # A file that was free before the question, and before the command that was waited for, may be under experiment now.
+                staged = staged.tightened(await staged_writes(args, effects, self._workspace, self._world.files, self._experiments.control))
+            grants = [Grant(effect=effect, staged=effect.kind == "write" and effect.target in staged.targets) for effect in effects]
+            return await tool.run(args, self._context(call, grants, emit))
+
+        scratch = ASK.set(self._scratch(call, effects, emit))
+        try:
+            result = await (self._before.run(call.id, effects, emit, act) if self._policy.acts(effects) else act())
+        finally:
+            ASK.reset(scratch)
         await self._note_passed(staged, emit)
-        if any(effect.kind == "exec" for effect in effects):
-            for alarm in self._world.shell.alarms:
-                await emit(Notice(level="warning", text=whole(alarm)))
-        return result
+        result = await self.guards.checked(call, await self._hooks.after(call, result, emit), emit)
+        return result.model_copy(update={"content": f"{result.content}\n[A hook adds: {said.context}]"}) if said.context else result
+
+    async def _alarm(self, emit: Emit) -> None:
+        """Tells the person what the guard found that is theirs to know, whichever call or hook it stood around."""
+        for alarm in self._world.shell.untold():
+            await emit(Notice(level="warning", text=whole(alarm)))
+
+    def _edited(self, call: ToolCall) -> Path | None:
+        """The file that a call would write, if its arguments say so."""
+        named = call.arguments.get("file_path") or call.arguments.get("notebook_path")
+        with contextlib.suppress(InvalidArgumentsError):
+            return resolve(self._workspace, named) if isinstance(named, str) else None
+        return None
 
     async def _note_passed(self, staged: Staged, emit: Emit) -> None:
         """A change of a file under experiment that is no experiment went to disk: the journal and the person are told."""
@@ -155,61 +250,52 @@ class Gate:
             await asyncio.to_thread(self._experiments.note, entry, self._author)
             await emit(Notice(level="info", text=f"{whole(relative)} is under experiment and was changed on disk: {reason}"))
 
-    def _refuse_outright(self, effects: Sequence[Effect]) -> str:
-        """Refuses to decide for oneself, and training outside a proposal, before anyone is asked: no permission allows them.
-
-        Returns: why the call trains, where the project lets that be asked about; else empty.
-        """
-        control = self._experiments.control
-        unplanned = self._experiments.config.experiments.unplanned_training
-        for effect in effects:
-            if effect.kind != "exec":
-                continue
-            commands = simple_commands(effect.target)
-            if any(decides(command) for command in commands):
-                raise _Refused(f"`{effect.target}` would decide in the person's place. Ask them, and wait for their answer.")
-            if unplanned == "record":
-                continue
-            views = [effect.target, *(command.core_text for command in commands)]
-            reason = next((found for view in views if (found := control.launch(view))), None)
-            if reason and unplanned == "deny":
-                raise _Refused(
-                    f"`{effect.target}` starts training ({reason}), which only an approved experiment may do. Put what you want to try "
-                    "into the draft by Edit, or into `changes`, and call ProposeExperiment: it runs, logs and compares it."
-                )
-            if reason:
-                return f"it trains outside a proposal ({reason}), which is recorded and can never be compared"
-        return ""
-
-    async def _permit(self, call: ToolCall, args: Args, effects: Sequence[Effect], staged: frozenset[str], launch: str, emit: Emit) -> None:
+    async def _permit(
+        self, call: ToolCall, args: Args, effects: Sequence[Effect], staged: frozenset[str], launch: str, said: HookVerdict, emit: Emit
+    ) -> None:
+        """Raises: Refused: the call may not run."""
         verdict = self._policy.judge(call.name, effects, staged)
-        settings = False
-        if verdict.answer == "allow" and launch:
-            verdict = Verdict("ask", launch)
         if verdict.answer == "deny":
-            raise _Refused(f"{call.name} was denied: {verdict.reason}.")
+            raise Refused(f"{call.name} was denied: {verdict.reason}.")
+        if verdict.answer == "ask" and said.permission == "allow" and not verdict.firm:
+            verdict = Verdict("allow")
+        if verdict.answer == "allow" and said.permission == "ask" and not launch:
+            verdict = Verdict("ask", said.reason or "a hook wants a person to decide", firm=True)
+        weighty = ""
         if verdict.answer == "allow":
-            settings = await self._changes_settings(args, effects)
-            if not settings:
+            weighty = await self._weighty(call, args, effects, staged, launch, emit)
+            if not weighty:
                 return
-            verdict = Verdict("ask", "it changes [tool.mltui], which mltui itself obeys")
+            verdict = Verdict("ask", weighty, firm=True)
         request = PermissionRequest(
             id=uuid4().hex,
             call=call,
             effects=tuple(effects),
             reason=verdict.reason,
             diff=await self._preview(args, effects),
-            rule=None if settings or launch else self._policy.suggest(call.name, effects, staged),
+            rule=None if weighty or launch else self._policy.suggest(call.name, effects, staged),
         )
-        decision = await self._ask(request, emit)
+        decision = await self._hooks.asked(call, emit)
+        if decision is not None and decision.approved:
+            # A hook answers what a rule would; it no more answers for the person than a rule does.
+            weighty = verdict.reason if verdict.firm else await self._weighty(call, args, effects, staged, launch, emit)
+            if weighty:
+                decision = await self._ask(request.model_copy(update={"reason": weighty}), emit)
+        decision = decision or await self._ask(request, emit)
         if decision.answer == "stop":
-            raise _Refused(
+            raise Refused(
                 f"{decision.by} stopped here{_because(decision.reason)}.", stop=decision.reason or f"{decision.by} stopped the turn"
             )
         if not decision.approved:
-            raise _Refused(f"{call.name} was denied by {decision.by}{_because(decision.reason)}.")
+            raise Refused(f"{call.name} was denied by {decision.by}{_because(decision.reason)}.")
         if decision.remember and request.rule is not None:
             self._policy.remember(request.rule)
+
+    async def _weighty(self, call: ToolCall, args: Args, effects: Sequence[Effect], staged: frozenset[str], launch: str, emit: Emit) -> str:
+        """Why a person has to decide on a call that modes, rules and hooks allow, or an empty string."""
+        if reason := launch or await self.guards.doubt(call, effects, staged, self._policy, emit):
+            return reason
+        return "it changes [tool.mltui], which mltui itself obeys" if await self._changes_settings(args, effects) else ""
 
     async def _preview(self, args: Args, effects: Sequence[Effect]) -> str:
         """The diff that the person decides on. Raises: ToolError: the call would fail anyway, so nobody is asked."""
@@ -274,6 +360,9 @@ class Gate:
             shell=world.shell,
             notes=world.notes,
             questions=_Questions(call, ask),
+            agents=Delegation(self.subagents, call.id, emit, self._hooks),
+            outside=world.outside,
+            digest=lambda page, prompt: digest(self.small_model, page, prompt, emit),
             experiments=Desk(self._experiments, self._session_id, self._author, call, ask, emit, kinds, world.own.doubted),
             output=output,
         )

@@ -3,26 +3,30 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import time
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from mltui.agent.answers import fit
 from mltui.agent.limits import RepeatGuard, TurnLimits
 from mltui.agent.transcript import Transcript
-from mltui.core.errors import AuthError, LimitError, ModelError, ModelUnavailableError
+from mltui.core.errors import AuthError, ContextOverflowError, LimitError, ModelError, ModelUnavailableError
 from mltui.core.events import (
     Emit,
     MessageCompleted,
+    ModelChanged,
     ModelRetrying,
     Notice,
     ReasoningDelta,
     TextDelta,
     ToolCompleted,
     TurnOutcome,
+    TurnSteered,
 )
 from mltui.core.messages import AssistantMessage, Text, ToolCall, ToolSpec, Usage
-from mltui.models.base import Answer, Model, ModelRequest, ReasoningPiece, Retry, TextPiece
+from mltui.models.base import Answer, Model, ModelRequest, ReasoningPiece, Retry, Switch, TextPiece
 
 MOST_CALLS = 100
 """Calls of one answer that are run; an answer with more of them is a model that went wrong."""
@@ -46,6 +50,24 @@ class Executor(Protocol):
         """Decides on a call and runs it; emits exactly one `tool.completed`, whatever happens. Raises: TurnStopped."""
         ...
 
+    async def may_repeat(self, call: ToolCall, count: int, emit: Emit) -> bool:
+        """Asks whether a call that came back `count` times with the same result may run again."""
+        ...
+
+    def side_by_side(self, call: ToolCall) -> bool:
+        """Whether a call may run while its neighbours of the same kind do."""
+        ...
+
+
+class Room(Protocol):
+    """What makes room in the model's window."""
+
+    async def before_request(self, model: Model, emit: Emit) -> None: ...
+
+    async def after_refusal(self, model: Model, error: ContextOverflowError, emit: Emit) -> None:
+        """Raises: ContextOverflowError: there is no room to be made."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class TurnResult:
@@ -61,6 +83,8 @@ class Turn:
     Attributes:
         force_tool: the tool that the first answer must call.
         once: the turn ends when the calls of the first answer came back.
+        room: makes room in the model's window; None: a full window ends the turn.
+        steering: what the person says while the turn runs; taken out at the next request.
     """
 
     model: Model
@@ -73,6 +97,8 @@ class Turn:
     tools: tuple[ToolSpec, ...]
     force_tool: str | None = None
     once: bool = False
+    room: Room | None = None
+    steering: list[str] = field(default_factory=list[str])
 
     async def run(self) -> TurnResult:
         """Runs the turn to its end. Errors end it with an outcome; cancellation passes through, the calls answered."""
@@ -99,23 +125,39 @@ class Turn:
     async def _until_done(self) -> TurnResult:
         force = self.force_tool
         while True:
-            self.limits.before_request()
-            answer = await self._ask(force)
+            await self._steer()
+            if warning := self.limits.before_request():
+                await self.emit(Notice(level="warning", text=warning))
+            answer = await self._answered(force)
             force = None  # forcing every answer would never let the turn end
             calls = answer.message.tool_calls
-            if not calls:
+            if not calls and not self.steering:
                 if answer.stop_reason == "max_tokens":
                     await self.emit(
                         Notice(level="warning", text="The answer was cut at the model's output limit; say `continue` for the rest")
                     )
                 return TurnResult("completed", self.limits.steps)
-            for call in calls[:MOST_CALLS]:
-                await self._execute(call)
+            await self._all(calls[:MOST_CALLS])
             for call in calls[MOST_CALLS:]:
                 content = f"Not run: at most {MOST_CALLS} calls of one answer are. Look at what came back, then go on."
                 await self.emit(ToolCompleted(call_id=call.id, name=call.name, content=content, is_error=True))
             if self.once:
                 return TurnResult("completed", self.limits.steps)
+
+    async def _steer(self) -> None:
+        while self.steering:
+            await self.emit(TurnSteered(text=self.steering.pop(0)))
+
+    async def _answered(self, force: str | None) -> Answer:
+        """The next answer; room for it is made before the window is full, and once more if the model still says that it is."""
+        if self.room is None:
+            return await self._ask(force)
+        await self.room.before_request(self.model, self.emit)
+        try:
+            return await self._ask(force)
+        except ContextOverflowError as error:
+            await self.room.after_refusal(self.model, error, self.emit)
+            return await self._ask(force)
 
     async def _ask(self, force: str | None) -> Answer:
         request = ModelRequest(self.system, tuple(self.transcript.messages), self.tools, force)
@@ -134,6 +176,10 @@ class Turn:
                     case Retry(attempt, delay, error):
                         text.clear()
                         await self.emit(ModelRetrying(attempt=attempt, delay=delay, error=error))
+                    case Switch(info, reason):
+                        text.clear()
+                        await self.emit(ModelRetrying(attempt=0, delay=0.0, error=reason))
+                        await self.emit(ModelChanged(model=info.id, reason=f"until the end of this turn, as {reason}", temporary=True))
                     case Answer():
                         answer = part
         except asyncio.CancelledError:
@@ -170,15 +216,31 @@ class Turn:
                 )
             )
 
+    async def _all(self, calls: Sequence[ToolCall]) -> None:
+        """Runs calls in their order; neighbours that may run side by side do."""
+        for together, group in itertools.groupby(calls, self.gate.side_by_side):
+            if not together:
+                for call in group:
+                    await self._execute(call)
+                continue
+            tasks = [asyncio.ensure_future(self._execute(call)) for call in group]
+            try:
+                await asyncio.gather(*tasks)
+            finally:
+                for task in tasks:
+                    task.cancel()
+                await asyncio.wait(tasks)
+
     async def _execute(self, call: ToolCall) -> None:
-        beyond = self.repeats.count(call)
-        if beyond == 0:
-            await self.gate.execute(call, self.emit)
+        if (count := self.repeats.repeated(call)) and not await self.gate.may_repeat(call, count, self.emit):
+            if count > self.repeats.limit:
+                raise ModelError(f"The model repeats the same {call.name} call", hint="Tell it what to do instead")
+            self.repeats.refused()
+            advice = f"This call came back {count} times with the same result and was not run again. Do something else, or ask the person."
+            await self.emit(ToolCompleted(call_id=call.id, name=call.name, content=advice, is_error=True))
             return
-        advice = "You have made this same call several times in a row and it was not run again. Do something else, or ask the person."
-        await self.emit(ToolCompleted(call_id=call.id, name=call.name, content=advice, is_error=True))
-        if beyond > 1:
-            raise ModelError(f"The model repeats the same {call.name} call", hint="Tell it what to do instead")
+        await self.gate.execute(call, self.emit)
+        self.repeats.came_back(call, self.transcript.result_of(call.id))
 
     async def _answer_rest(self) -> None:
         for call in self.transcript.pending:

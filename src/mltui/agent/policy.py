@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
+from mltui.agent.git_rules import NARROW, judge_git
 from mltui.agent.rules import Rule
 from mltui.config.schema import PermissionMode, Permissions
 from mltui.core.effects import Effect
@@ -85,14 +86,17 @@ _ACTING_OPTIONS = {
 
 _OWN = re.compile(r"(?<![\w=-])(\.mltui|\.git/(?:hooks|config)|MLTUI_HOME)(?![\w-])", re.IGNORECASE)
 _STEERING = frozenset(["agents.md", "agents.override.md", "claude.md", ".mcp.json"])
-_CHANGING = frozenset(["write", "propose", "conclude", "promote"])
+_CHANGING = frozenset(["write", "propose", "conclude", "promote", "mcp"])
 _STEERING_FOLDERS = frozenset([".claude", ".agents"])
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
+    """Attributes: firm: an `ask` that a person wants to hear themselves, so that no hook can answer it."""
+
     answer: Answer
     reason: str = ""
+    firm: bool = False
 
 
 def parse_mode(name: str) -> PermissionMode:
@@ -112,6 +116,7 @@ class Policy:
         guarded: folders and files that no call may write, whatever the mode and the rules.
         secret: files that no call may read either.
         obeyed: files that mltui itself obeys; a change of them asks in every mode.
+        readable: folders outside the workspace that may be read, such as those of skills.
     """
 
     workspace: Workspace
@@ -122,6 +127,7 @@ class Policy:
     guarded: tuple[Path, ...] = ()
     secret: tuple[Path, ...] = ()
     obeyed: tuple[Path, ...] = ()
+    readable: tuple[Path, ...] = ()
 
     @classmethod
     def build(
@@ -135,6 +141,7 @@ class Policy:
         guarded: Sequence[Path] = (),
         secret: Sequence[Path] = (),
         obeyed: Sequence[Path] = (),
+        readable: Sequence[Path] = (),
     ) -> Policy:
         """Raises: ConfigError: a rule that is none."""
         return cls(
@@ -146,6 +153,7 @@ class Policy:
             guarded=tuple(guarded),
             secret=tuple(secret),
             obeyed=tuple(path.resolve() for path in obeyed),
+            readable=tuple(path.resolve() for path in readable),
         )
 
     def remember(self, text: str) -> None:
@@ -170,6 +178,10 @@ class Policy:
                     return verdict
         return Verdict("allow")
 
+    def acts(self, effects: Sequence[Effect]) -> bool:
+        """Whether a call may change files: all but those that only look, ask, note or go through the experiment desk."""
+        return any(not self._looks(effect) if effect.kind == "exec" else effect.kind in ("write", "mcp") for effect in effects)
+
     def _judge_one(self, tool: str, effect: Effect, staged: bool) -> Verdict:
         if reason := self._always_denied(effect):
             return Verdict("deny", reason)
@@ -177,10 +189,15 @@ class Policy:
             return Verdict("deny", f"the rule {rule.text} denies it")
         if self.mode == "plan" and (effect.kind in _CHANGING or (effect.kind == "exec" and not self._looks(effect))):
             return Verdict("deny", "plan mode only looks; leave it with /mode default")
+        git = judge_git(effect.target) if effect.kind == "exec" else None
+        if git is not None and git.answer == "deny":
+            return Verdict("deny", git.reason)
         if rule := self._first_strict(self.ask, tool, effect):
-            return Verdict("ask", f"the rule {rule.text} asks")
+            return Verdict("ask", f"the rule {rule.text} asks", firm=True)
+        if git is not None and not self._names_git(tool, effect):
+            return Verdict("ask", git.reason, firm=True)
         if effect.kind == "write" and self._steers(Path(effect.target)) and not self._named(tool, effect):
-            return Verdict("ask", f"mltui obeys {self.workspace.relative(Path(effect.target))}")
+            return Verdict("ask", f"mltui obeys {self.workspace.relative(Path(effect.target))}", firm=True)
         if staged:  # the draft is not the tree: the question comes with the proposal
             return Verdict("allow")
         if self._first(self.allow, tool, effect):
@@ -222,6 +239,11 @@ class Policy:
         folders = {part.lower() for part in path.parts[:-1]}
         return path in self.obeyed or path.name.lower() in _STEERING or not _STEERING_FOLDERS.isdisjoint(folders)
 
+    def _names_git(self, tool: str, effect: Effect) -> bool:
+        """Whether a person allowed what is dangerous about a git command by name, and not all of git."""
+        exact = (rule for rule in self.allow if rule.pattern and judge_git(rule.pattern.removesuffix("*").removesuffix(":").strip()))
+        return self._first(exact, tool, effect) is not None
+
     def _named(self, tool: str, effect: Effect) -> bool:
         """Whether a person allowed this very file, rather than many of which it is one."""
         exact = (rule for rule in self.allow if rule.pattern and not {"*", "?"} & set(rule.pattern))
@@ -229,11 +251,12 @@ class Policy:
 
     def _by_mode(self, effect: Effect) -> Verdict:
         match effect.kind:
-            case "ask" | "note" | "propose" | "conclude" | "promote":
-                # Those that matter ask a person themselves, each time, whatever the mode and the rules.
+            case "ask" | "note" | "propose" | "conclude" | "promote" | "delegate":
+                # Those that matter ask a person themselves, each time, whatever the mode and the rules; what a subagent does is
+                # decided on call by call.
                 return Verdict("allow")
             case "read":
-                inside = self.workspace.contains(Path(effect.target))
+                inside = self.workspace.contains(Path(effect.target)) or _under(Path(effect.target), self.readable)
                 return Verdict("allow") if inside else Verdict("ask", f"{effect.target} is outside the workspace")
             case "write":
                 inside = self.workspace.contains(Path(effect.target))
@@ -244,6 +267,8 @@ class Policy:
                 if self.mode == "auto" or self._looks(effect):
                     return Verdict("allow")
                 return Verdict("ask", "it runs a command that mltui cannot take apart" if effect.opaque else "it runs a command")
+            case "mcp":
+                return Verdict("allow") if self.mode == "auto" else Verdict("ask", "it calls a tool of an MCP server")
             case "net":
                 return Verdict("allow") if self.mode == "auto" else Verdict("ask", "it uses the network")
 
@@ -297,7 +322,9 @@ def suggest_rule(tool: str, effects: Sequence[Effect], workspace: Workspace) -> 
         words = effect.target.split()
         if not words or any(char in effect.target for char in "$`'\"\\*?()"):
             return None
-        if words[0] in ("git", "uv", "npm", "cargo", "make", "just", "docker", "kubectl") and len(words) > 1:
+        if words[0] == "git" and len(words) > 1:
+            return f"Bash(git {words[1]} *)" if words[1] in NARROW else f"Bash({effect.target})"
+        if words[0] in ("uv", "npm", "cargo", "make", "just", "docker", "kubectl") and len(words) > 1:
             return f"Bash({words[0]} {words[1]} *)"
         return f"Bash({words[0]} *)" if words[0] in ("pytest", "ruff", "mypy", "pyright", "black") else f"Bash({effect.target})"
     if effect.kind in ("read", "write"):
@@ -306,5 +333,7 @@ def suggest_rule(tool: str, effects: Sequence[Effect], workspace: Workspace) -> 
             return "Edit(./**)"
         return f"Read(/{path.parent}/**)" if effect.kind == "read" and path.parent != path.parent.parent else None
     if effect.kind == "net":
-        return f"WebFetch(domain:{effect.target})"
+        return f"WebFetch(domain:{effect.target})" if tool == "WebFetch" else tool
+    if effect.kind == "mcp":
+        return tool
     return None

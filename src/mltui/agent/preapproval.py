@@ -10,6 +10,7 @@ from pathlib import Path
 from mltui.core.approval import ApprovalRequest, Approver, Decision, ExperimentRequest, KeepRequest, TrustRequest
 from mltui.core.errors import PolicyFileError
 from mltui.experiments.grants import Preapprovals
+from mltui.experiments.journal import plain
 from mltui.experiments.policy import ApprovalPolicy, load
 from mltui.experiments.service import Experiments
 
@@ -73,7 +74,8 @@ class PreApprover:
         covered = await asyncio.to_thread(preapprovals.covers, request.proposal, policy, name, self.doubted(), grants=self.grants)
         covered = replace(covered, reason="; ".join(filter(None, (wrong, covered.reason)))) if not covered.by else covered
         if covered.by and not request.exchanges and request.proposal.id not in self.doubted():
-            return Decision(answer="approve", by=covered.by, reason=covered.reason)
+            rule = plain(covered.rule) if covered.rule else {}
+            return Decision(answer="approve", by=covered.by, reason=covered.reason, rule=rule)
         decision = await self.inner.decide(request)
         if decision.answer == "hold" and decision.by == "headless" and covered.reason:
             why = f"no rule of the approval policy covers it ({covered.reason})"

@@ -26,7 +26,11 @@ _KINDS: dict[str, EffectKind] = {
     "ProposeExperiment": "propose",
     "ConcludeExperiment": "conclude",
     "Promote": "promote",
+    "Task": "delegate",
+    "Skill": "note",
 }
+_BY_NAME = frozenset(["net", "note"])
+"""Kinds of which each tool has its own rules: who may search the web may not fetch any page."""
 _RULE = re.compile(r"(?P<tool>[A-Za-z_][\w*-]*)(?:\((?P<pattern>.*)\))?", re.DOTALL)
 
 
@@ -52,8 +56,9 @@ class Rule:
     def admits(self, tool: str, effect: Effect, cwd: Path) -> bool:
         """Whether the rule speaks of this effect of a call of `tool`."""
         if self.tool.startswith("mcp__"):
-            return fnmatch.fnmatchcase(tool, self.tool)
-        if _KINDS[self.tool] != effect.kind:
+            # `mcp__SERVER` alone means all of its tools.
+            return fnmatch.fnmatchcase(tool, self.tool) or tool.startswith(f"{self.tool}__")
+        if _KINDS[self.tool] != effect.kind or (effect.kind in _BY_NAME and tool != self.tool):
             return False
         if self.pattern is None:
             return True
@@ -61,6 +66,8 @@ class Rule:
             return False
         if effect.kind in ("read", "write"):
             return _path_matches(self.pattern, effect.target, cwd)
+        if effect.kind == "note":
+            return fnmatch.fnmatchcase(effect.target.removeprefix("skill "), self.pattern)
         if effect.kind == "net":
             return _domain_matches(self.pattern.removeprefix("domain:"), effect.target)
         return _command_matches(self.pattern, effect.target)

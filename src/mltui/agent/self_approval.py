@@ -9,6 +9,16 @@ from mltui.tools.simple_command import SimpleCommand
 
 READING = frozenset({"list", "show", "compare", "verify", "control", "pending", "--help", "-h", "--json", "--version"})
 """Words after `mltui experiments` that decide nothing."""
+_LOOKS = {
+    "config": frozenset({"show", "check", "path"}),
+    "personas": frozenset({"list", "show", "check"}),
+    "sessions": frozenset({"list", "show", "search", "diff", "export"}),
+    "permissions": frozenset({"list", "explain", "test"}),
+    "mcp": frozenset({"list", "get"}),
+    "experiments": READING,
+    "promote": frozenset({"status"}),
+}
+"""Commands of mltui that decide nothing, go back to nothing and delete nothing, by their first word."""
 
 _IMPORTS = re.compile(r"\b(?:import|from)\s+mltui\b|\bmltui\.(?:experiments|cli|runtime|__main__)\b|-m\s*mltui\.")
 
@@ -29,8 +39,7 @@ def _only_reads(arguments: list[str]) -> bool:
         return False
     if arguments[0] in ("--version", "--help", "-h", "doctor", "replay", "completion"):
         return True
-    if arguments[0] == "promote":
-        return arguments[1:2] == ["status"]
-    if arguments[0] in ("config", "personas", "sessions"):
-        return "--trust" not in arguments
-    return arguments[0] == "experiments" and len(arguments) > 1 and arguments[1] in READING
+    looks = _LOOKS.get(arguments[0])
+    if looks is None or "--trust" in arguments:
+        return False
+    return len(arguments) > 1 and arguments[1] in (*looks, "--help", "-h")

@@ -37,6 +37,11 @@ class Staged:
     targets: frozenset[str] = frozenset()
     passed: dict[str, str] = field(default_factory=dict[str, str])
 
+    def tightened(self, now: Staged) -> Staged:
+        """With what is judged otherwise by now: nothing that was to be staged goes to disk, for nobody was asked about that."""
+        targets = self.targets | now.targets
+        return Staged(targets, {target: reason for target, reason in now.passed.items() if target not in targets})
+
 
 async def staged_writes(args: Args, effects: Sequence[Effect], workspace: Workspace, files: SeenFiles, control: Control) -> Staged:
     """Judges each write by the content that it would leave, so that a file which begins to train is caught as it does."""

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import fcntl
+import gc
 import json
 import os
 import re
+from collections.abc import Generator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,7 +17,6 @@ from pydantic import ValidationError
 
 from mltui.core.errors import SessionError
 from mltui.core.events import (
-    DELTAS,
     FORMAT_VERSION,
     Event,
     ExperimentDecided,
@@ -23,6 +25,7 @@ from mltui.core.events import (
     ToolCompleted,
     TurnCompleted,
     event_adapter,
+    passing,
 )
 
 _SYNCED_NOW = (SessionStarted, ExperimentDecided, TurnCompleted)
@@ -37,11 +40,28 @@ class Loaded:
     problems: tuple[str, ...]
 
 
+@contextmanager
+def many_objects() -> Generator[None]:
+    """Lets many objects be made that all stay: the collector of cycles would walk them again and again, and take most of the time."""
+    collected = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if collected:
+            gc.enable()
+
+
 def load(path: Path) -> Loaded:
     """Reads a session file; a torn or foreign line is reported and passed over, the rest is kept.
 
     Raises: SessionError: the file cannot be read, is no session, or is of a newer format.
     """
+    with many_objects():
+        return _load(path)
+
+
+def _load(path: Path) -> Loaded:
     try:
         lines = path.read_bytes().split(b"\n")
     except OSError as error:
@@ -103,18 +123,25 @@ class SessionFile:
 
     def append(self, event: Event) -> None:
         """Raises: OSError: the disk is full or broken."""
-        if isinstance(event, DELTAS):
+        if passing(event):
             return
-        line = event.model_dump_json().encode() + b"\n"
-        written = 0
-        while written < len(line):
-            written += os.write(self._fd, line[written:])
+        self._write(event.model_dump_json().encode() + b"\n")
         if isinstance(event, _SYNCED_NOW):
             self._synced()
             os.fdatasync(self._fd)
         elif isinstance(event, _SYNCED_SOON):
             self._synced()
             self._sync = self._syncing.submit(os.fdatasync, self._fd)
+
+    def extend(self, lines: bytes) -> None:
+        """Appends whole lines; a torn one at the end is closed. Raises: OSError: the disk is full or broken."""
+        self._write(lines if not lines or lines.endswith(b"\n") else lines + b"\n")
+        os.fdatasync(self._fd)
+
+    def _write(self, data: bytes) -> None:
+        written = 0
+        while written < len(data):
+            written += os.write(self._fd, data[written:])
 
     def _synced(self) -> None:
         """Waits for what is on its way to the disk. Raises what went wrong with it."""
@@ -127,6 +154,21 @@ class SessionFile:
             self._syncing.shutdown()
             os.close(self._fd)
             self._fd = -1
+
+
+def copy(source: Path, target: Path, head: SessionStarted) -> SessionFile:
+    """A copy of a session under another head, open for writing; its events stay as they are on disk.
+
+    Raises: SessionError: the source cannot be read, or the target cannot be written.
+    """
+    try:
+        _, _, rest = source.read_bytes().partition(b"\n")
+    except OSError as error:
+        raise SessionError(f"Cannot read the session {source}: {error.strerror}", hint="See `mltui sessions list`") from None
+    file = SessionFile(target)
+    file.append(head)
+    file.extend(rest)
+    return file
 
 
 def latest(folder: Path) -> Path | None:

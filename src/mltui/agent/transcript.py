@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 from mltui.core.events import (
-    DELTAS,
     ContextCompacted,
     Event,
     ExperimentConcluded,
@@ -14,14 +14,35 @@ from mltui.core.events import (
     MessageCompleted,
     ModeChanged,
     ModelChanged,
+    SessionRewound,
     SessionStarted,
+    SessionTitled,
+    Subagent,
     ToolCompleted,
+    ToolsChanged,
     TurnCompleted,
     TurnStarted,
+    TurnSteered,
+    UsageAdded,
+    passing,
 )
-from mltui.core.messages import AssistantMessage, Message, ToolCall, ToolMessage, Usage, UserMessage
+from mltui.core.messages import AssistantMessage, Message, ToolCall, ToolMessage, ToolSpec, Usage, UserMessage
 
 INTERRUPTED = "Interrupted: mltui ended before this call came back; whether it ran is unknown. Check before you repeat it."
+PUT_BACK = "[Files were put back as they were at an earlier point of this session. Read them again before you rely on them.]\n\n"
+"""In front of the prompt that follows a rewind of the files alone."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Mark:
+    """A point of the conversation. A list of messages only grows until another takes its place, so its length tells."""
+
+    messages: list[Message]
+    count: int
+    context_tokens: int
+    measured: int
+    measured_by: str
+    compacted: bool
 
 
 class Transcript:
@@ -31,10 +52,14 @@ class Transcript:
     request that follows is valid, and nothing on disk has to be repaired.
 
     Attributes:
-        messages: what the model is sent; it only grows, except by compaction.
+        messages: what the model is sent; it only grows, except by compaction and by going back.
         events: the durable events, in order.
-        usage: of all requests so far.
+        usage: of all requests so far, those of subagents and those beside the conversation included.
         context_tokens: prompt and answer of the last request.
+        measured: how many of the messages `context_tokens` speaks of; measured_by: the model that reported it.
+        compacted: whether the first message is a summary of what was before it.
+        title: the session's name, if it has one; title_by: who gave it.
+        tools: what the model is offered.
         call_ids: of all tool calls ever made.
         experiments: proposal id to the last thing that is known of it here (`proposed`, `approve`, `accepted`, …).
     """
@@ -44,14 +69,23 @@ class Transcript:
         self.events: list[Event] = []
         self.usage = Usage()
         self.context_tokens = 0
+        self.measured = 0
+        self.measured_by = ""
+        self.compacted = False
+        self.title = ""
+        self.title_by = ""
         self.turns = 0
         self.in_turn = False
         self.model = ""
         self.mode = ""
         self.head: SessionStarted | None = None
+        self.tools: tuple[ToolSpec, ...] = ()
         self.experiments: dict[str, str] = {}
         self.call_ids: set[str] = set()
         self._pending: dict[str, ToolCall] = {}
+        self._marks: dict[int, _Mark] = {}
+        self._undone: list[_Mark] = []
+        self._put_back = ""
 
     @classmethod
     def fold(cls, events: Iterable[Event]) -> Transcript:
@@ -60,6 +94,15 @@ class Transcript:
             transcript.apply(event)
         return transcript
 
+    def result_of(self, call_id: str) -> str:
+        """What a call of the last answer came back with, or an empty string."""
+        for message in reversed(self.messages):
+            if not isinstance(message, ToolMessage):
+                break
+            if message.call_id == call_id:
+                return message.content
+        return ""
+
     @property
     def pending(self) -> tuple[ToolCall, ...]:
         """Calls that have not come back, in the order in which they were made."""
@@ -67,28 +110,41 @@ class Transcript:
 
     def apply(self, event: Event) -> None:
         """Takes one event in. Deltas change nothing; an event that does not fit is kept and has no effect."""
-        if isinstance(event, DELTAS):
+        if passing(event):
             return
         self.events.append(event)
         match event:
             case SessionStarted():
-                self.head, self.model, self.mode = event, event.model, event.mode
-            case ModelChanged(model=model):
+                self.head, self.model, self.mode, self.tools = event, event.model, event.mode, event.tools
+            case ToolsChanged(tools=tools):
+                self.tools = tools
+            case ModelChanged(model=model, temporary=False):
                 self.model = model
+            case UsageAdded() | Subagent():
+                self.usage = self.usage + usage_of(event)
             case ModeChanged(mode=mode):
                 self.mode = mode
-            case TurnStarted(turn=turn, text=text):
+            case TurnStarted(turn=turn, text=text, images=images):
                 self._answer_pending()
                 self.turns, self.in_turn = max(self.turns + 1, turn), True
+                self._marks[self.turns], self._undone = self._mark(), []
+                self.messages.append(UserMessage(text=self._put_back + text, images=images))
+                self._put_back = ""
+            case TurnSteered(text=text):
+                self._answer_pending()
                 self.messages.append(UserMessage(text=text))
             case MessageCompleted():
                 self._message(event)
             case ToolCompleted():
                 self._tool(event)
-            case ContextCompacted(summary=summary, tokens_after=tokens):
+            case ContextCompacted():
                 self._answer_pending()
-                self.messages = [UserMessage(text=summary)]
-                self.context_tokens = tokens
+                self.messages = [UserMessage(text=event.summary), *_tail(self.messages, event.kept)]
+                self.context_tokens, self.measured, self.compacted = event.tokens_after, len(self.messages), True
+            case SessionRewound():
+                self._rewind(event)
+            case SessionTitled(title=title, by=by):
+                self.title, self.title_by = title, by
             case TurnCompleted():
                 self._answer_pending()
                 self.in_turn = False
@@ -101,6 +157,23 @@ class Transcript:
             case _:
                 pass
 
+    def _rewind(self, event: SessionRewound) -> None:
+        """Nothing is erased: the messages after the mark are only sent no more, and a redo brings them back."""
+        self._answer_pending()
+        if event.conversation:
+            mark = (self._undone.pop() if self._undone else None) if event.redo else self._marks.get(event.to_turn)
+            if mark is not None:
+                if not event.redo:
+                    self._undone.append(self._mark())
+                self.messages = mark.messages[: mark.count]
+                self.context_tokens, self.measured, self.measured_by = mark.context_tokens, mark.measured, mark.measured_by
+                self.compacted = mark.compacted
+        # The model would go on from files that are not there any more.
+        self._put_back = PUT_BACK if event.code and not event.conversation else ""
+
+    def _mark(self) -> _Mark:
+        return _Mark(self.messages, len(self.messages), self.context_tokens, self.measured, self.measured_by, self.compacted)
+
     def _message(self, event: MessageCompleted) -> None:
         self._answer_pending()
         self.usage = self.usage + event.usage
@@ -111,15 +184,39 @@ class Transcript:
             self.messages.append(event.message)
             self._pending = {call.id: call for call in event.message.tool_calls}
             self.call_ids.update(self._pending)
+        if event.usage.prompt_tokens:
+            self.measured, self.measured_by = len(self.messages), event.model
 
     def _tool(self, event: ToolCompleted) -> None:
         if self._pending.pop(event.call_id, None) is not None:
-            self.messages.append(ToolMessage(call_id=event.call_id, name=event.name, content=event.content, is_error=event.is_error))
+            answered = ToolMessage(
+                call_id=event.call_id, name=event.name, content=event.content, is_error=event.is_error, images=event.images
+            )
+            self.messages.append(answered)
 
     def _answer_pending(self) -> None:
         for call in self._pending.values():
             self.messages.append(ToolMessage(call_id=call.id, name=call.name, content=INTERRUPTED, is_error=True))
         self._pending = {}
+
+
+def _tail(messages: Sequence[Message], kept: int) -> Sequence[Message]:
+    """The last `kept` messages, without results whose calls are not among them."""
+    start = max(0, len(messages) - kept)
+    while start < len(messages) and isinstance(messages[start], ToolMessage):
+        start += 1
+    return messages[start:]
+
+
+def usage_of(event: Event) -> Usage:
+    """What an event says was used: an answer, a request beside the conversation, or either within a subagent."""
+    match event:
+        case MessageCompleted(usage=usage) | UsageAdded(usage=usage):
+            return usage
+        case Subagent(event=inner):
+            return usage_of(inner)
+        case _:
+            return Usage()
 
 
 def last_answer(transcript: Transcript) -> str:

@@ -9,12 +9,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from mltui.agent.policy import Policy
+from mltui.capabilities.checkpoints import Checkpoints, Keeping
+from mltui.capabilities.committing import Committing
 from mltui.capabilities.confinement import ProjectConfining
 from mltui.capabilities.controlled_guard import ControlledGuard
 from mltui.capabilities.files import SessionFiles
 from mltui.capabilities.guarded_shell import GuardedShell
 from mltui.capabilities.ignored_files import declared_patterns
+from mltui.capabilities.outside import Outside
 from mltui.capabilities.own_state import OwnState
+from mltui.capabilities.rewinding import Rewinding
 from mltui.capabilities.search import RipgrepSearch
 from mltui.capabilities.shell import CommandShell
 from mltui.capabilities.training_watch import TrainingWatch
@@ -23,6 +27,7 @@ from mltui.experiments.orphans import Orphans
 from mltui.experiments.records import ChangePassed
 from mltui.experiments.service import Experiments
 from mltui.experiments.unplanned import UnplannedWatch
+from mltui.extensions.loading import Extensions
 from mltui.sandbox import Sandbox, choose
 from mltui.tools.base import Todo, Workspace
 
@@ -46,11 +51,22 @@ class World:
     own: OwnState
     sandbox: Sandbox
     training: TrainingWatch
+    checkpoints: Checkpoints
+    rewinding: Rewinding
+    committing: Committing
+    outside: Outside
     notes: TodoList = field(default_factory=TodoList)
 
     @classmethod
     def open(
-        cls, workspace: Workspace, experiments: Experiments, session_id: str, author: str, policy: Policy, environ: Mapping[str, str]
+        cls,
+        workspace: Workspace,
+        experiments: Experiments,
+        session_id: str,
+        author: str,
+        policy: Policy,
+        environ: Mapping[str, str],
+        extensions: Extensions,
     ) -> World:
         draft = experiments.draft(session_id)
         control = experiments.control
@@ -60,7 +76,15 @@ class World:
             experiments.note(ChangePassed(path=path, reason=reason, by=author), author)
 
         declared = declared_patterns(experiments.config.experiments)
-        guard = ControlledGuard(experiments.root, control, draft=draft, state=experiments.state, declared=declared, on_passed=passed)
+
+        def kept(path: str, content: bytes | None) -> bool:
+            """What a person kept is no command's doing, unless what acts could have written that into the journal itself."""
+            by = experiments.put_by(path, content)
+            return bool(by) and (guarded.confined or by not in own.doubted)
+
+        guard = ControlledGuard(
+            experiments.root, control, draft=draft, state=experiments.state, declared=declared, on_passed=passed, own=kept
+        )
         settings = experiments.config.sandbox
         sandbox = choose(settings, environ)
         confining = ProjectConfining(workspace, experiments.root, control.files, network=settings.network == "allow")
@@ -69,16 +93,36 @@ class World:
         training = TrainingWatch(watch, control.launch)
         shell = CommandShell(workspace.cwd, state / "output", environ=environ, sandbox=sandbox, confining=confining, training=training)
         own = OwnState(experiments.root, experiments.state, policy.guarded, policy.obeyed, draft.folder)
+        kept_for = experiments.config.checkpoints
+        checkpoints = Checkpoints(experiments.root, session_id, guard, draft, Keeping(kept_for.keep_days, kept_for.keep))
+        guarded = GuardedShell(shell, guard, own, sandboxed=sandbox.name != "none", checkpoints=checkpoints)
+        rewinding = Rewinding(checkpoints, guarded, control, experiments.put_by, state / "set-aside")
+
+        committing = Committing(experiments.root, environ, guarded.acting)
 
         def may_read(path: Path) -> bool:
             return policy.judge("Read", (Effect(kind="read", target=str(path)),), frozenset()).answer != "deny"
 
         search = RipgrepSearch(workspace, root=experiments.root, draft=draft, may_read=may_read)
-        return cls(SessionFiles(draft), search, GuardedShell(shell, guard, own), guard, own, sandbox, training)
+        outside = Outside.open(
+            extensions,
+            experiments.config,
+            workspace.cwd,
+            experiments.root,
+            state / "output",
+            guard=guarded,
+            training=training,
+            sandbox=sandbox,
+            confining=confining,
+            environ=environ,
+        )
+        return cls(SessionFiles(draft), search, guarded, guard, own, sandbox, training, checkpoints, rewinding, committing, outside)
 
     async def close(self) -> None:
         """Ends what the capabilities hold. Safe to call twice."""
+        await self.outside.close()
         with contextlib.suppress(OSError):
+            await asyncio.to_thread(self.checkpoints.close)
             await asyncio.to_thread(self.guard.close)
             await asyncio.to_thread(self.own.close)
             await asyncio.to_thread(self.training.close)

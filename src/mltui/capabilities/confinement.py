@@ -16,6 +16,7 @@ from mltui.sandbox.confinement import Confinement
 from mltui.tools.base import Workspace
 
 _REFUSED = re.compile(r"Read-only file system|Permission denied|Device or resource busy|Invalid cross-device link|EROFS|EACCES|EBUSY")
+_SETTINGS_REFUSED = re.compile(r"could not (?:lock|write) config file")
 _KEPT_BY_GIT = ("hooks", "config", "config.worktree", "info", "refs/mltui", "logs/refs/mltui", "modules")
 """What not even git commands change: what git obeys, and mltui's own marks."""
 _NAMED = 5
@@ -89,6 +90,12 @@ class ProjectConfining:
 
     def notes(self, command: str, output: str, exit_code: int | None) -> list[str]:
         """What the model must know when the system refused something, so that it does not try again by other means."""
+        if _SETTINGS_REFUSED.search(output):
+            return [
+                "git could not write .git/config, which commands cannot change, as git runs programs that it names; what the command did "
+                "before that is done. Name remote and branch each time (git push origin BRANCH, git pull origin BRANCH), or let the person "
+                "run what sets them up in a terminal of theirs (git push -u, git branch --set-upstream-to, git remote add)"
+            ]
         lines = [line for line in output.splitlines() if _REFUSED.search(line)]
         if not lines:
             return []

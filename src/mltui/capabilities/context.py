@@ -6,12 +6,15 @@ from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 
 from mltui.capabilities.files import SessionFiles
+from mltui.capabilities.outside import Outside
 from mltui.core.approval import Question
+from mltui.core.data import JsonObject
 from mltui.core.effects import Effect, Grant
 from mltui.core.errors import UndeclaredEffectError
 from mltui.core.experiment import ProposalRequest, Recommendation
 from mltui.core.messages import ToolResult
 from mltui.tools.base import (
+    Agents,
     ExperimentDesk,
     Found,
     GrepQuery,
@@ -22,11 +25,16 @@ from mltui.tools.base import (
     ShellResult,
     Todo,
     ToolContext,
+    WebHit,
+    WebPage,
     Workspace,
 )
 from mltui.tools.shell_syntax import command_effects
+from mltui.tools.web_fetch import host_of
 
 OnOutput = Callable[[str], Awaitable[None]]
+Digest = Callable[[WebPage, str], Awaitable[str | None]]
+"""What a small model answers to a question about a page."""
 
 
 def mint(
@@ -39,6 +47,9 @@ def mint(
     notes: Notes,
     questions: Questions,
     experiments: ExperimentDesk,
+    agents: Agents,
+    outside: Outside,
+    digest: Digest,
     output: OnOutput,
 ) -> ToolContext:
     """What one call may touch: exactly what was granted. All else raises UndeclaredEffectError."""
@@ -51,6 +62,10 @@ def mint(
         notes=_Notes(notes, granted),
         questions=_Questions(questions, granted),
         experiments=_Experiments(experiments, granted),
+        agents=_Agents(agents, granted),
+        web=_Web(outside, digest, granted),
+        mcp=_Mcp(outside, granted),
+        skills=_Skills(outside, granted),
         output=output,
     )
 
@@ -145,3 +160,52 @@ class _Experiments:
     async def promote(self, experiment_id: str, alias: str) -> ToolResult:
         self._granted.need(Effect(kind="promote", target=experiment_id))
         return await self._experiments.promote(experiment_id, alias)
+
+
+class _Agents:
+    def __init__(self, agents: Agents, granted: _Granted) -> None:
+        self._agents = agents
+        self._granted = granted
+
+    async def run(self, persona: str, task: str) -> ToolResult:
+        self._granted.need(Effect(kind="delegate", target=persona))
+        return await self._agents.run(persona, task)
+
+
+class _Web:
+    def __init__(self, outside: Outside, digest: Digest, granted: _Granted) -> None:
+        self._outside = outside
+        self._digest = digest
+        self._granted = granted
+
+    async def fetch(self, url: str) -> WebPage:
+        self._granted.need(Effect(kind="net", target=host_of(url)))
+        return await self._outside.pages.fetch(url)
+
+    async def search(self, host: str, query: str, allowed: Sequence[str], blocked: Sequence[str]) -> tuple[WebHit, ...]:
+        self._granted.need(Effect(kind="net", target=host))
+        return await self._outside.engine.search(query, allowed, blocked)
+
+    async def digest(self, page: WebPage, prompt: str) -> str | None:
+        self._granted.need_kind("net")
+        return await self._digest(page, prompt)
+
+
+class _Mcp:
+    def __init__(self, outside: Outside, granted: _Granted) -> None:
+        self._outside = outside
+        self._granted = granted
+
+    async def call(self, server: str, tool: str, arguments: JsonObject, on_output: OnOutput) -> ToolResult:
+        self._granted.need(Effect(kind="mcp", target=f"{server}: {tool}"))
+        return await self._outside.servers.call(server, tool, arguments, on_output)
+
+
+class _Skills:
+    def __init__(self, outside: Outside, granted: _Granted) -> None:
+        self._outside = outside
+        self._granted = granted
+
+    async def load(self, name: str, argument: str = "") -> str:
+        self._granted.need(Effect(kind="note", target=f"skill {name}"))
+        return await self._outside.skills.load(name, argument)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -38,6 +38,11 @@ def _nobody(path: str, reason: str) -> None:
     """Nobody wants to know what passed."""
 
 
+def _nothing(path: str, content: bytes | None) -> bool:
+    """mltui itself wrote nothing."""
+    return False
+
+
 class ControlledGuard:
     """Remembers the tree, and puts back what a command changed of what is under experiment.
 
@@ -48,6 +53,8 @@ class ControlledGuard:
         state: `.mltui`, for the snapshots, and for what fits neither the tree nor the draft; made on demand.
         declared: patterns of what is under experiment even where git ignores it.
         on_passed: told of each change that is no experiment (comments, formatting) and so stays in the tree: path, reason.
+        own: whether mltui itself left a file so (path relative to the root, content now; None: it is gone), by keeping an
+            experiment in this process or another. Such a change is neither news nor a command's.
 
     Attributes:
         notices: what the person should know of the time before the last command: their own changes, which count as such.
@@ -62,6 +69,7 @@ class ControlledGuard:
         state: Path,
         declared: Globs | None = None,
         on_passed: Callable[[str, str], None] = _nobody,
+        own: Callable[[str, bytes | None], bool] = _nothing,
     ) -> None:
         self.notices: tuple[str, ...] = ()
         self._root = root
@@ -72,10 +80,15 @@ class ControlledGuard:
         self._ignored = IgnoredFiles(root, declared or Globs.of(()), self._watch.ignored)
         self._copies = Copies(state / "tmp")
         self._on_passed = on_passed
+        self._own = own
         self._known: dict[Path, None] | None = None
         self._known_ignored: dict[str, Signature | None] = {}
-        self._expected: set[str] = set()
         self._blind = ""
+
+    @property
+    def watch(self) -> TreeWatch | None:
+        """The tree as the last look took it; None where no snapshot can be made."""
+        return None if self._blind else self._watch
 
     def close(self) -> None:
         """Ends the watch. The copies are gone then."""
@@ -83,12 +96,9 @@ class ControlledGuard:
         self._watch.close()
         self._acting.close()
 
-    def expect(self, paths: Iterable[str]) -> None:
-        """mltui itself writes these: at the next look they are no news to the person."""
-        self._expected.update(paths)
-
     def remember(self) -> None:
         """Takes the tree as it is."""
+        self.notices = ()
         notices: list[str] = []
         other = self._acting.begin()
         try:
@@ -101,12 +111,15 @@ class ControlledGuard:
             self._known = dict.fromkeys(self._control.files())
         elif other is None:
             notices += self._take_outside_changes(self._known)
-        self._expected.clear()
         # What another session has changed by now is compared with what that one saw before it began.
         unsure = {self._root / change.path for change in self._watch.after()} if other is not None and not self._blind else set[Path]()
         known = dict.fromkeys([*self._known, *self._remember_ignored()])
         self._copies.remember([path for path in known if path not in unsure])
         self.notices = tuple(notices)
+
+    def stand_down(self) -> None:
+        """After `remember`, when nothing is going to act."""
+        self._acting.end()
 
     def put_back(self) -> tuple[str, ...]:
         """Moves changes to the draft and puts the files back. Returns a line for each, for the model and the person."""
@@ -134,6 +147,8 @@ class ControlledGuard:
     def _restore_kept(self, path: Path, known: Kept) -> str | None:
         """Returns what to say about the file, or None when nothing but its times changed."""
         old = known.content()
+        if self._is_own(path, old):
+            return None
         if old is None and known.signature.is_link:
             return self._restore_watched(path, self._watch_old(path)) if not self._blind else "it was a link, and is changed: look at it"
         if old is None:
@@ -187,6 +202,8 @@ class ControlledGuard:
 
     def _settle(self, change: Change, old: bytes | None) -> str | None:
         path = self._root / change.path
+        if self._is_own(path, None if change.kind == "added" else old):
+            return None
         if change.kind == "added":
             return self._putting.take_away(path)
         if old is not None and not change.was_link and change.kind == "modified":
@@ -226,9 +243,9 @@ class ControlledGuard:
                 known[path] = None
             else:
                 known.pop(path, None)
-            if change.path in self._expected or self._control.explain_change(path, old, now) is None:
+            if self._control.explain_change(path, old, now) is None:
                 continue
-            if self._control.harmless(path, old, now) is None:
+            if self._control.harmless(path, old, now) is None and not self._is_own(path, old):
                 notices.append(f"{shown(change.path)} was {change.kind} since the last command, not by one: taken as your own work")
         more = len(notices) - _MOST_NOTICES
         return [*notices[:_MOST_NOTICES], *([f"{more} more files under experiment changed since the last command"] if more > 0 else [])]
@@ -271,6 +288,17 @@ class ControlledGuard:
         return ()
 
     # ─────────────────────────────────────────────────────────────────────────────
+
+    def _is_own(self, path: Path, old: bytes | None) -> bool:
+        """Whether mltui itself made the file what it is, from something else."""
+        now = Signature.of(path)
+        if (now is not None and (not now.is_file or now.size > LARGEST)) or os.path.realpath(path.parent) != str(path.parent):
+            return False
+        try:
+            content = content_now(path)
+            return content != old and self._own(path.relative_to(self._root).as_posix(), content)
+        except (ExperimentError, OSError):
+            return False
 
     def _passes(self, path: Path, old: bytes, new: bytes | None) -> str | None:
         """What to say of a change that is no experiment; None for one that is."""

@@ -5,11 +5,19 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
+from mltui.capabilities.checkpoints import Checkpoints
 from mltui.capabilities.controlled_guard import ControlledGuard
 from mltui.capabilities.own_state import OwnState
 from mltui.tools.base import Shell, ShellResult
+
+T = TypeVar("T")
+
+CHECKPOINT: ContextVar[Callable[[str], Awaitable[None]] | None] = ContextVar("checkpoint", default=None)
+"""Who is told of the checkpoint before whatever acts within this call; None: none is made."""
 
 
 @dataclass(slots=True)
@@ -18,64 +26,115 @@ class Found:
 
     Attributes:
         notes: a line for each, for the model and the person; empty until the block has ended.
+        checkpoint: the commit of the state before, if one was made.
     """
 
     notes: tuple[str, ...] = ()
+    checkpoint: str = ""
 
 
 class GuardedShell:
     """Runs commands between two looks at the tree. One at a time.
 
     Attributes:
-        alarms: what the person is told: what the last command did to mltui's own files, and what changed before it.
+        alarms: what the person has to know of the last command: what it did to mltui's own files, and what changed before it.
+        confined: what acts now, or acted last, is a command in a sandbox, which cannot write to the journal.
     """
 
-    def __init__(self, shell: Shell, guard: ControlledGuard, own: OwnState | None = None) -> None:
+    def __init__(
+        self,
+        shell: Shell,
+        guard: ControlledGuard,
+        own: OwnState | None = None,
+        *,
+        sandboxed: bool = False,
+        checkpoints: Checkpoints | None = None,
+    ) -> None:
         self.alarms: tuple[str, ...] = ()
+        self.confined = False
+        self._sandboxed = sandboxed
         self._shell = shell
         self._guard = guard
         self._own = own
+        self._checkpoints = checkpoints
         self._one_at_a_time = asyncio.Lock()
+        self._untold: list[str] = []
+
+    def untold(self) -> tuple[str, ...]:
+        """The alarms since this was last asked: of hooks, of servers and of commands side by side too."""
+        alarms, self._untold = tuple(self._untold), []
+        return alarms
 
     async def run(self, command: str, timeout: float, on_output: Callable[[str], Awaitable[None]]) -> ShellResult:
-        async with self.acting() as found:
+        async with self.acting(sandboxed=self._sandboxed) as found:
             result = await self._shell.run(command, timeout, on_output)
         return replace(result, notes=(*result.notes, *found.notes))
 
     @asynccontextmanager
-    async def acting(self) -> AsyncGenerator[Found]:
+    async def acting(self, *, sandboxed: bool = False, checkpoint: bool = False) -> AsyncGenerator[Found]:
         """Holds the guard around whatever acts on the tree (a hook, a server's tool, a subagent), however it ends.
 
         async with shell.acting() as found:
             ...
         found.notes  # what was moved to the draft, or put back
+
+        Args:
+            sandboxed: what acts is confined, so that the journal is none of its work.
+            checkpoint: make one first, though no call asks for it.
         """
         async with self._one_at_a_time:
+            self.confined = sandboxed
             self.alarms = ()
-            await _to_its_end(self._remember_all)
-            found = Found()
+            tell = CHECKPOINT.get()
             try:
+                found = Found(checkpoint=await to_its_end(lambda: self._remember_all(checkpoint or tell is not None)))
+            except BaseException:
+                # Nothing acts. Marked as acting, this session would make others take the person's edits for a command's.
+                await to_its_end(self._guard.stand_down)
+                self._untold += self._guard.notices
+                raise
+            try:
+                if found.checkpoint and tell is not None:
+                    await tell(found.checkpoint)
                 yield found
             finally:
                 # An interrupted command must not keep its changes either.
-                found.notes = await _to_its_end(self._put_all_back)
+                found.notes = await to_its_end(self._put_all_back)
+
+    async def checkpoint(self) -> str | None:
+        """Makes a checkpoint of what is there now. Returns: its commit, or None."""
+        async with self.undisturbed() as commit:
+            return commit
+
+    @asynccontextmanager
+    async def undisturbed(self) -> AsyncGenerator[str | None]:
+        """Holds all commands off around what writes without a guard: to the guard, it would be a running command's work.
+
+        Yields: the commit of a checkpoint of the state before, or None.
+        """
+        async with self._one_at_a_time:
+            yield None if self._checkpoints is None else await to_its_end(self._checkpoints.look_and_record)
 
     # Each in one thread: every change of threads costs as much as the look itself.
 
-    def _remember_all(self) -> tuple[str, ...]:
+    def _remember_all(self, checkpoint: bool) -> str:
         self._guard.remember()
         if self._own is not None:
             self._own.before()
-        return ()
+        return (self._checkpoints.record() or "") if checkpoint and self._checkpoints is not None else ""
 
     def _put_all_back(self) -> tuple[str, ...]:
-        own = self._own.after() if self._own is not None else ()
-        notes = self._guard.put_back()
+        own, notes = (), ()
+        try:
+            own = self._own.after() if self._own is not None else ()
+        finally:
+            notes = self._guard.put_back()
         self.alarms = (*self._guard.notices, *own)
+        self._untold += self.alarms
         return (*own, *notes)
 
 
-async def _to_its_end(work: Callable[[], tuple[str, ...]]) -> tuple[str, ...]:
+async def to_its_end(work: Callable[[], T]) -> T:
     """In a thread, and not left before it has ended: the next command must not begin in the middle of it."""
     task = asyncio.ensure_future(asyncio.to_thread(work))
     cancelled = False

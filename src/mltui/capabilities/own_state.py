@@ -25,8 +25,8 @@ from mltui.experiments.records import ExperimentAccepted, ExperimentDiscarded, G
 from mltui.experiments.signature import Signature
 from mltui.experiments.storage import file_lock
 
-_SETTINGS = ("config.toml", "auth.json", "trusted.json")
-_FOLDERS = ("personas", "skills")
+_SETTINGS = ("config.toml", "auth.json", "trusted.json", "approved.json", "hooks.json", "mcp.json")
+_FOLDERS = ("personas", "skills", "commands")
 _OF_GIT = ("config", "config.worktree", "info/attributes", "info/exclude", "info/grafts")
 _DECISIONS = {ProposalDecided.type, ExperimentAccepted.type, ExperimentDiscarded.type, JobStarted.type, GrantGiven.type}
 
@@ -121,6 +121,8 @@ class OwnState:
             if not keys and (new is not None) == (now is not None):
                 return None
             what = f"can make git run programs ({', '.join(keys[:3])})"
+        if known is not None and now is None and self._in_the_tree(path, old):
+            return None
         if known is None and (path.name == "plan.json" or (path.name == "exclude" and not _rules(new))):
             return None  # a job that was started elsewhere; what `git init` leaves
         if known is not None and old is None:
@@ -131,6 +133,20 @@ class OwnState:
             write_atomically(path, old, mode=known.signature.permissions)
             self._copies.touched(path)
         return f"{path} {what} and was changed by the command: it was put back{aside}"
+
+    def _in_the_tree(self, path: Path, old: bytes | None) -> bool:
+        """Whether a staged edit that is gone from the draft is in the tree: a person kept its experiment meanwhile.
+
+        If the command did both instead, the guard finds the edit in the tree and moves it to the draft again.
+        """
+        if self._draft is None or not path.is_relative_to(self._draft) or old is None:
+            return False
+        kind, *parts = path.relative_to(self._draft).parts
+        there = self._root.joinpath(*parts)
+        if kind == "deleted":
+            return not os.path.lexists(there)
+        now = Signature.of(there)
+        return kind == "files" and now is not None and now.is_file and there.read_bytes() == old
 
     def _settle_journal(self, known: Kept | None) -> str | None:
         """Appending is what supervisors and people in other terminals do; all else is undone."""

@@ -20,6 +20,7 @@ _BRAND = 0x6D6C7475 << 28
 _PROC = Path("/proc")
 _GRACE = 1.0
 _POLL = 0.01
+_HALTS = 5
 
 
 def new_brand() -> int:
@@ -60,6 +61,22 @@ async def end_group(group: int, mark: str, number: int = 0, *, guarded: bool = F
 def kill_group(group: int, mark: str, number: int = 0) -> None:
     """Ends all of it at once."""
     _signal(group, mark, number, signal.SIGKILL)
+
+
+def stop_group(group: int, mark: str, number: int = 0) -> None:
+    """Halts all of it until `resume_group`, as a terminal's Ctrl-Z does. What is forked meanwhile is halted, too."""
+    _signal(group, mark, number, signal.SIGSTOP)
+    for _ in range(_HALTS):
+        moving = [process for process in _left(group, mark, number) if _state_and_group(process)[0] not in "Tt"]
+        if not moving:
+            return
+        for process in moving:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.kill(process, signal.SIGSTOP)
+
+
+def resume_group(group: int, mark: str, number: int = 0) -> None:
+    _signal(group, mark, number, signal.SIGCONT)
 
 
 def _signal(group: int, mark: str, number: int, kind: signal.Signals, *, spare_leader: bool = False) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
+from contextvars import ContextVar
 
 from mltui.experiments.records import UnplannedTraining
 from mltui.experiments.unplanned import UnplannedWatch
@@ -11,17 +12,15 @@ from mltui.tools.shell_syntax import simple_commands
 
 Ask = Callable[[str], Awaitable[bool]]
 
+ASK: ContextVar[Ask | None] = ContextVar("ask", default=None)
+"""Puts a reason to a person, and returns whether the command of this call may go on; None where there is nobody."""
+
 
 class TrainingWatch:
-    """Looks at a command once a second, and says when it has to end.
-
-    Attributes:
-        ask: puts a reason to a person and returns whether the command may go on; None where there is nobody.
-    """
+    """Looks at a command once a second, and says when it has to end."""
 
     def __init__(self, watch: UnplannedWatch, launch: Callable[[str], str | None]) -> None:
         """Args: launch: why a simple command is known to train, or None."""
-        self.ask: Ask | None = None
         self._watch = watch
         self._launch = launch
 
@@ -29,16 +28,17 @@ class TrainingWatch:
         """Variables for the commands."""
         return self._watch.environ(environ)
 
-    def start(self, command: str) -> None:
+    def start(self, command: str, before: float = 0.0) -> None:
+        """Args: before: CPU seconds that its process, which was there already, has spent on other things."""
         views = [command, *(simple.core_text for simple in simple_commands(command))]
-        self._watch.start(command, next((reason for view in views if (reason := self._launch(view))), ""))
+        self._watch.start(command, next((reason for view in views if (reason := self._launch(view))), ""), before)
 
     async def look(self, process: int) -> str:
         """Why the command has to end now, or an empty string. The command goes on while a person is asked."""
         over = await asyncio.to_thread(self._watch.tick, process)
         if over is None:
             return ""
-        if over.ask and self.ask is not None and await self.ask(over.reason):
+        if over.ask and (ask := ASK.get()) is not None and await ask(over.reason):
             self._watch.go_on()
             return ""
         return over.reason

@@ -140,7 +140,8 @@ def maintenance(experiment_id: str, reason: str, confirm: bool, cwd: Path) -> No
 def refresh(experiment_id: str, cwd: Path) -> None:
     """Renew an open proposal with the data and the environment of now. Example: mltui experiments refresh P-0001"""
     require_person()
-    renewed = open_experiments(cwd).refresh(experiment_id, by=person()).id
+    found = open_experiments(cwd)
+    renewed = found.refresh(experiment_id, **decider(found)).id
     click.echo(f"{renewed} takes the place of {experiment_id} and waits for a decision.", err=True)
 
 

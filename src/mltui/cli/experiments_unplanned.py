@@ -10,7 +10,8 @@ import click
 from mltui.cli.output import clean, emit_json, emit_table
 from mltui.cli.project import cd_option, json_option, person
 from mltui.cli.standing import require_person
-from mltui.experiments.orphans import Orphan, Orphans
+from mltui.experiments.origin import origin
+from mltui.experiments.orphans import Orphan, Orphans, Settled
 from mltui.experiments.service import project_root
 
 
@@ -43,7 +44,7 @@ def list_(everything: bool, cwd: Path, as_json: bool) -> None:
 def adopt(orphan_id: str, cwd: Path) -> None:
     """Say that it is worth an experiment; it has to be proposed and run again. Example: mltui experiments orphans adopt U-0001"""
     require_person()
-    training = _orphans(cwd).settle(orphan_id, "adopt", by=person()).training
+    training = _settle(cwd, orphan_id, "adopt").training
     click.echo(f"{training.id} is adopted. What it did counts for nothing until it runs as an experiment:", err=True)
     click.echo(f"  command  {clean(training.command)}", err=True)
     for site in training.call_sites[:5]:
@@ -57,7 +58,7 @@ def adopt(orphan_id: str, cwd: Path) -> None:
 def discard(orphan_id: str, cwd: Path) -> None:
     """Say that it is of no interest; it stays in the journal. Example: mltui experiments orphans discard U-0001"""
     require_person()
-    training = _orphans(cwd).settle(orphan_id, "discard", by=person()).training
+    training = _settle(cwd, orphan_id, "discard").training
     click.echo(f"{training.id} is discarded.", err=True)
     if training.models:
         click.echo(f"Its files are still there: {', '.join(map(clean, training.models))}", err=True)
@@ -65,6 +66,10 @@ def discard(orphan_id: str, cwd: Path) -> None:
 
 def _orphans(cwd: Path) -> Orphans:
     return Orphans(project_root(cwd) / ".mltui")
+
+
+def _settle(cwd: Path, orphan_id: str, outcome: Settled) -> Orphan:
+    return _orphans(cwd).settle(orphan_id, outcome, by=person(), origin=origin(project_root(cwd), "cli"))
 
 
 def _what(orphan: Orphan) -> list[str]:

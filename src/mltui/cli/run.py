@@ -28,10 +28,13 @@ MODES = ("plan", "default", "accept-edits", "auto", "acceptEdits")
 )
 @click.option("--plain", is_flag=True, help="Line-mode conversation: dumb terminals, screen readers, slow links.")
 @click.option("--model", metavar="NAME", help="sonnet, opus, haiku, local, a LiteLLM id, or a path to a GGUF file.")
+@click.option("--architect-model", "architect", metavar="NAME", help="The model for questions of architecture and plan mode.")
+@click.option("--fallback-model", "fallback", multiple=True, metavar="NAME", help="Goes on with the turn when the model stays away.")
+@click.option("--effort", type=click.Choice(["low", "medium", "high"]), help="How hard models that reason should do so.")
 @click.option("--persona", metavar="NAME", help="Who the agent is; see `mltui personas list`.")
 @click.option("--permission-mode", "mode", type=click.Choice(MODES), help="What runs without asking. No mode passes the experiment gate.")
 @click.option("-c", "--continue", "continue_latest", is_flag=True, help="Go on with the latest session of this folder.")
-@click.option("-r", "--resume", metavar="ID", help="Go on with a session.")
+@click.option("-r", "--resume", metavar="[ID]", is_flag=False, flag_value="", help="Go on with a session; without ID you pick one.")
 @click.option("--fork-session", "fork", is_flag=True, help="With --resume or --continue: go on in a copy.")
 @click.option("--session-id", metavar="UUID", help="Id of the new session.")
 @click.option("-C", "--cd", "cwd", type=click.Path(file_okay=False, path_type=Path), help="Work in this folder.")
@@ -58,6 +61,7 @@ MODES = ("plan", "default", "accept-edits", "auto", "acceptEdits")
     metavar="RULES",
     help="Rules that are denied; a bare name takes the tool away.",
 )
+@click.option("--mcp-config", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="A further file of MCP servers.")
 @click.option("--trust", is_flag=True, help="Trust this folder from now on: its instructions and settings are obeyed.")
 @click.option("--output-format", type=click.Choice(["text", "json", "stream-json"]), default="text", help="Headless: what stdout gets.")
 @click.option(
@@ -76,6 +80,13 @@ MODES = ("plan", "default", "accept-edits", "auto", "acceptEdits")
 )
 @click.option("--json-schema", "schema", metavar="FILE|JSON", help="Headless: the answer must be JSON of this schema.")
 @click.option("--prompt-file", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="Headless: read the prompt from a file.")
+@click.option(
+    "--image",
+    "images",
+    multiple=True,
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Headless: a picture that belongs to the prompt; may be given several times.",
+)
 @click.option("--max-turns", type=click.IntRange(min=1), help="Requests to the model at most.")
 @click.option("--max-budget-usd", type=click.FloatRange(min=0, min_open=True), help="Dollars at most.")
 @click.option("--max-tokens", type=click.IntRange(min=1), help="Tokens at most, of prompts and answers.")
@@ -99,7 +110,8 @@ def _folder(flags: dict[str, Any], path: str | None) -> Path:
     return folder
 
 
-def _options(flags: dict[str, Any], folder: Path, policy: Path | None = None) -> Any:
+def _options(flags: dict[str, Any], folder: Path, policy: Path | None = None, other: str | None = None) -> Any:
+    """What the flags ask for; `other` is a session to open instead of the one that they name."""
     from mltui.runtime import Options
 
     return Options(
@@ -107,19 +119,27 @@ def _options(flags: dict[str, Any], folder: Path, policy: Path | None = None) ->
         model=flags["model"],
         persona=flags["persona"],
         mode=flags["mode"],
-        resume=flags["resume"],
-        continue_latest=flags["continue_latest"],
+        resume=other or flags["resume"] or None,
+        continue_latest=flags["continue_latest"] and not other,
         fork=flags["fork"],
-        session_id=flags["session_id"],
+        session_id=None if other else flags["session_id"],
         add_dirs=flags["add_dirs"],
         allowed_tools=split_rules(flags["allowed"]),
         disallowed_tools=split_rules(flags["disallowed"]),
         policy=policy,
         in_advance=flags["approval_policy"] not in ("deny", "defer"),
         trust=flags["trust"],
+        mcp_config=flags["mcp_config"],
         persist=not flags["no_persist"],
-        overrides={f"limits.{name}": flags[name] for name in ("max_turns", "max_budget_usd", "max_tokens")},
+        overrides=_overrides(flags),
     )
+
+
+def _overrides(flags: dict[str, Any]) -> dict[str, Any]:
+    """Flags that stand for settings; None where a flag was not given."""
+    limits = {f"limits.{name}": flags[name] for name in ("max_turns", "max_budget_usd", "max_tokens")}
+    models = {"model.architect": flags["architect"], "model.fallback": flags["fallback"] or None, "model.effort": flags["effort"]}
+    return limits | models
 
 
 def split_rules(values: tuple[str, ...]) -> tuple[str, ...]:
@@ -142,6 +162,8 @@ def _headless(flags: dict[str, Any]) -> int:
     from mltui.ui.headless.approver import HeadlessApprover
     from mltui.ui.headless.run import HeadlessOptions, run_headless
 
+    if flags["resume"] == "":
+        raise UsageError("Say which session: --resume ID", hint="mltui sessions list")
     named = flags["approval_policy"]
     approver = HeadlessApprover("deny" if named == "deny" else "defer")
     policy = None if named in (None, "deny", "defer") else Path(named)
@@ -154,9 +176,18 @@ def _headless(flags: dict[str, Any]) -> int:
         schema=flags["schema"],
         timeout=flags["timeout"],
         denied_ok=flags["denied_ok"],
+        images=_images(flags["images"]),
     )
 
     return run_headless(_opener(flags, _folder(flags, None), policy), approver, options)
+
+
+def _images(files: tuple[Path, ...]) -> Any:
+    if not files:
+        return ()
+    from mltui.core.pictures import picture
+
+    return tuple(picture(file.read_bytes(), str(file)) for file in files)
 
 
 def _prompt(flags: dict[str, Any]) -> str:
@@ -199,17 +230,33 @@ def _words_as_path(flags: dict[str, Any]) -> str | None:
 def _opener(flags: dict[str, Any], folder: Path, policy: Path | None = None) -> Any:
     """Opens the session for a front-end, which gives its approver."""
 
-    async def open_session(approver: Any) -> Any:
+    opened = False
+
+    async def open_session(approver: Any, other: str | None = None) -> Any:
+        nonlocal opened
         runtime = await asyncio.to_thread(importlib.import_module, "mltui.runtime")
-        return await runtime.open_session(_options(flags, folder, policy), approver)
+        # What is gone to later is meant as it is: only the first one is copied.
+        session = await runtime.open_session(_options(flags | {"fork": flags["fork"] and not opened}, folder, policy, other), approver)
+        opened = True
+        return session
 
     return open_session
+
+
+def _pick_from(flags: dict[str, Any], folder: Path) -> Path | None:
+    """The folder of sessions to pick from, where `--resume` names none."""
+    if flags["resume"] != "":
+        return None
+    from mltui.config import paths
+
+    return paths.sessions_dir(paths.project_root(folder), os.environ)
 
 
 def _plain(flags: dict[str, Any]) -> int:
     from mltui.ui.plain.run import run_plain
 
-    return asyncio.run(run_plain(_opener(flags, _folder(flags, _words_as_path(flags)))))
+    folder = _folder(flags, _words_as_path(flags))
+    return asyncio.run(run_plain(_opener(flags, folder), pick_from=_pick_from(flags, folder)))
 
 
 def _tui(flags: dict[str, Any]) -> int:
@@ -221,4 +268,4 @@ def _tui(flags: dict[str, Any]) -> int:
         return _plain(flags)
     from mltui.ui.tui.app import run_tui
 
-    return run_tui(_opener(flags, folder))
+    return run_tui(_opener(flags, folder), pick_from=_pick_from(flags, folder))

@@ -47,11 +47,12 @@ class _Keeper:
         self.session: Any = None
         self.policy: Path | None = None
 
-    async def open(self, approver: Any, *_: Any) -> Any:
+    async def open(self, approver: Any, resume: str | None = None) -> Any:
         runtime = await asyncio.to_thread(__import__, "mltui.runtime", fromlist=["open_session"])
         tryout = await asyncio.to_thread(__import__, "mltui.tryout.session", fromlist=["TryoutSession"])
         options = runtime.Options(
             cwd=self.root,
+            resume=resume,
             model=str(self.model),
             trusted=True,
             session_type=tryout.TryoutSession,

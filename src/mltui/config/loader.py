@@ -23,9 +23,6 @@ ADDITIVE: frozenset[KeyPath] = frozenset({("permissions", "allow"), ("permission
 
 WITHOUT_EFFECT: Mapping[str, str] = MappingProxyType(
     {
-        "model.architect": "choose it with --model or /model",
-        "model.small": "nothing asks a small model yet",
-        "model.fallback": "a model that fails is tried again, and not replaced",
         "experiments.unplanned_training": "training outside a proposal is always refused",
     }
 )
@@ -143,6 +140,8 @@ def _merge(under: dict[str, Any], over: dict[str, Any], prefix: KeyPath = ()) ->
         below = merged.get(key)
         if isinstance(value, dict) and isinstance(below, dict):
             merged[key] = _merge(cast("dict[str, Any]", below), cast("dict[str, Any]", value), path)
+        elif path[:1] == ("hooks",) and isinstance(below, list):
+            merged[key] = [*cast("list[Any]", below), *value]  # a project's hooks must not displace the person's
         elif path in ADDITIVE and below is not None:
             merged[key] = list(dict.fromkeys([*cast("list[str]", below), *cast("list[str]", value)]))
         else:

@@ -13,8 +13,9 @@ from mltui.config.instructions import NAMES as INSTRUCTION_FILES
 from mltui.config.paths import folders_from_root, project_root, state_dir
 from mltui.core.errors import ConfigError
 
-_FILES = (*INSTRUCTION_FILES, ".mltui/config.toml", ".mcp.json", ".claude/settings.json")
-_FOLDERS = (".mltui/personas", ".claude/agents", ".mltui/skills", ".agents/skills", ".claude/skills")
+_SETTINGS = (".mltui/config.toml", ".mltui/hooks.json", ".mcp.json", ".claude/settings.json", ".claude/settings.local.json")
+_FILES = (*INSTRUCTION_FILES, *_SETTINGS)
+_FOLDERS = (".mltui/personas", ".claude/agents", ".mltui/skills", ".agents/skills", ".claude/skills", ".mltui/commands", ".claude/commands")
 
 
 def is_trusted(path: Path, environ: Mapping[str, str]) -> bool:

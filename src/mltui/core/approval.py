@@ -6,7 +6,7 @@ from typing import Annotated, Literal, Protocol
 
 from pydantic import Field
 
-from mltui.core.data import Data
+from mltui.core.data import Data, JsonObject
 from mltui.core.effects import Effect
 from mltui.core.experiment import Clause, Exchange, Experiment, Proposal, ProposalEdits
 from mltui.core.messages import ToolCall
@@ -99,12 +99,14 @@ class TrustRequest(Data):
 
     Attributes:
         found: what would be obeyed, relative to the project (`AGENTS.md`, `.mltui/config.toml`, …).
+        item: the folder is trusted, and this one thing of it is new or was changed: what would run, in words.
     """
 
     kind: Literal["trust"] = "trust"
     id: str
     folder: str
     found: tuple[str, ...]
+    item: bool = False
 
 
 ApprovalRequest = Annotated[
@@ -123,6 +125,7 @@ class Decision(Data):
         edits: what the person changed of the proposal before approving it.
         remember: add `PermissionRequest.rule` to this session's allowed rules.
         answers: question text to answer, for a `QuestionRequest`.
+        rule: of a policy file, the rule that approved in advance, as JSON: its totals are counted once more where it is recorded.
     """
 
     answer: Literal["approve", "reject", "hold", "stop", "maintenance", "ask"]
@@ -132,6 +135,7 @@ class Decision(Data):
     remember: bool = False
     edits: ProposalEdits | None = None
     answers: dict[str, str] = Field(default_factory=dict)
+    rule: JsonObject = Field(default_factory=dict)
 
     @property
     def approved(self) -> bool:

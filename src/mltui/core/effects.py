@@ -6,7 +6,7 @@ from typing import Literal
 
 from mltui.core.data import Data
 
-EffectKind = Literal["read", "write", "exec", "net", "ask", "note", "propose", "conclude", "promote"]
+EffectKind = Literal["read", "write", "exec", "net", "ask", "note", "propose", "conclude", "promote", "delegate", "mcp"]
 
 
 class Effect(Data):
@@ -15,7 +15,8 @@ class Effect(Data):
     `read`, `write`: an absolute, resolved path. `exec`: one simple shell command, wrappers kept; a
     command that could not be split is one effect with `opaque` set, which no pattern admits.
     `net`: a host. `ask`: a question to the person. `note`: the session's own notes (the todo list,
-    an experiment's status). `propose`: a new experiment. `conclude`, `promote`: an experiment id.
+    an experiment's status). `propose`: a new experiment. `conclude`, `promote`: an experiment id. `delegate`: the
+    persona that a piece of work is handed to. `mcp`: a tool of an outside server, which may do anything.
     """
 
     kind: EffectKind

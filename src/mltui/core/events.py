@@ -16,7 +16,7 @@ from pydantic import Field, TypeAdapter
 from mltui.core.approval import ApprovalRequest
 from mltui.core.data import Data, JsonObject
 from mltui.core.experiment import Answer, Arm, Comparison, Conclusion, ExperimentState, Proposal
-from mltui.core.messages import AssistantMessage, StopReason, ToolSpec, Usage
+from mltui.core.messages import AssistantMessage, Image, StopReason, ToolSpec, Usage
 
 FORMAT_VERSION = 1
 """Version of the session file's events; a reader refuses a higher one."""
@@ -45,8 +45,39 @@ class SessionStarted(EventBase):
 
 
 class ModelChanged(EventBase):
+    """Another model answers from now on.
+
+    Attributes:
+        reason: why, for the person.
+        temporary: for this turn only; the session's own model stays what it was.
+        input_price, output_price: dollars for a million tokens, None when no price is known.
+    """
+
     type: Literal["model.changed"] = "model.changed"
     model: str
+    reason: str = ""
+    temporary: bool = False
+    input_price: float | None = None
+    output_price: float | None = None
+
+
+class UsageAdded(EventBase):
+    """What a request beside the conversation used: a title, a summary, a fetched page.
+
+    Attributes: source: what it was for (`title`, `compaction`, `web_fetch`, …); model: who answered.
+    """
+
+    type: Literal["usage.added"] = "usage.added"
+    source: str
+    model: str
+    usage: Usage
+
+
+class ToolsChanged(EventBase):
+    """From the next turn on the model is offered these tools: servers came or went. Never within a turn."""
+
+    type: Literal["tools.changed"] = "tools.changed"
+    tools: tuple[ToolSpec, ...]
     reason: str = ""
 
 
@@ -58,6 +89,14 @@ class ModeChanged(EventBase):
 class TurnStarted(EventBase):
     type: Literal["turn.started"] = "turn.started"
     turn: int
+    text: str
+    images: tuple[Image, ...] = ()
+
+
+class TurnSteered(EventBase):
+    """The person said more while the turn ran; the next request has it."""
+
+    type: Literal["turn.steered"] = "turn.steered"
     text: str
 
 
@@ -108,9 +147,36 @@ class ApprovalResolved(EventBase):
 
 
 class CheckpointCreated(EventBase):
+    """The files and the draft as they were before a call; of the same state it is the same checkpoint.
+
+    Attributes:
+        call_id: empty: as they were when the turn ended.
+        commit: in the git directory of mltui's own, `.mltui/snapshots.git`.
+    """
+
     type: Literal["checkpoint.created"] = "checkpoint.created"
     call_id: str
     commit: str
+
+
+class SessionRewound(EventBase):
+    """Files, conversation or both are again as they were before a turn. The file of the session keeps what came after.
+
+    Attributes:
+        to_turn: the turn before which things are again as they were; of a redo, the turn of the rewind that it takes back.
+        code: the files were restored, from `checkpoint`; `before` is the checkpoint made just before, `files` how many changed.
+        conversation: the messages since then are sent no more.
+        redo: it takes the last rewind back.
+    """
+
+    type: Literal["session.rewound"] = "session.rewound"
+    to_turn: int
+    code: bool
+    conversation: bool
+    checkpoint: str = ""
+    before: str = ""
+    files: int = 0
+    redo: bool = False
 
 
 class ToolStarted(EventBase):
@@ -136,6 +202,7 @@ class ToolCompleted(EventBase):
     is_error: bool = False
     denied: bool = False
     details: JsonObject = Field(default_factory=dict)
+    images: tuple[Image, ...] = ()
     seconds: float = 0.0
 
 
@@ -205,12 +272,29 @@ class JobFinished(EventBase):
 
 
 class ContextCompacted(EventBase):
-    """Messages before this event are replaced by `summary` in requests from now on."""
+    """Messages before this event are replaced by `summary` in requests from now on; the file keeps them.
+
+    Attributes:
+        kept: how many of the last messages are sent on as they are, after the summary.
+        trigger: `full` (the window was nearly full), `refused` (the provider said so) or `asked` (a person did).
+        by: the model that wrote the summary; empty for one that was put together without a model.
+    """
 
     type: Literal["context.compacted"] = "context.compacted"
     summary: str
     tokens_before: int
     tokens_after: int
+    kept: int = 0
+    trigger: Literal["full", "refused", "asked"] = "asked"
+    by: str = ""
+
+
+class SessionTitled(EventBase):
+    """Attributes: by: who gave the name, `person` or the model's id; a model does not rename what a person named."""
+
+    type: Literal["session.titled"] = "session.titled"
+    title: str
+    by: str = "person"
 
 
 class Subagent(EventBase):
@@ -257,8 +341,11 @@ class TurnCompleted(EventBase):
 Event = Annotated[
     SessionStarted
     | ModelChanged
+    | UsageAdded
+    | ToolsChanged
     | ModeChanged
     | TurnStarted
+    | TurnSteered
     | TextDelta
     | ReasoningDelta
     | MessageCompleted
@@ -266,6 +353,7 @@ Event = Annotated[
     | ApprovalRequested
     | ApprovalResolved
     | CheckpointCreated
+    | SessionRewound
     | ToolStarted
     | ToolOutput
     | ToolCompleted
@@ -278,6 +366,7 @@ Event = Annotated[
     | JobStarted
     | JobFinished
     | ContextCompacted
+    | SessionTitled
     | Subagent
     | Notice
     | TurnCompleted,
@@ -290,6 +379,14 @@ event_adapter: TypeAdapter[Event] = TypeAdapter(Event)
 
 DELTAS = (TextDelta, ReasoningDelta, ToolOutput)
 """Events that are shown and not kept."""
+
+
+def passing(event: Event) -> bool:
+    """Whether an event is shown and forgotten, a subagent's own ones included."""
+    while isinstance(event, Subagent):
+        event = event.event
+    return isinstance(event, DELTAS)
+
 
 Emit = Callable[[Event], Awaitable[None]]
 """Awaited for each event: gives order, back-pressure and cancellation without a queue."""

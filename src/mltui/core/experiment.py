@@ -88,7 +88,7 @@ class ControlledChange(Data):
 
 
 class Origin(Data):
-    """Who decided, and from where.
+    """Who decided or proposed, and from where.
 
     Attributes:
         os_user: the login name, which the system vouches for.
@@ -201,6 +201,7 @@ class Proposal(Data):
         data: the declared data files, digested.
         environment: digest of interpreter and packages that the runs use; empty where they are not known.
         evaluate: the evaluator's command, run from the baseline's tree; empty where the metrics are self-reported.
+        origin: who the process that proposed belongs to; None in journals of versions that did not say.
         hash: SHA-256 over everything that an approval covers (see `experiments.proposals`).
     """
 
@@ -229,6 +230,7 @@ class Proposal(Data):
     review: Review = Review()
     author: str
     session_id: str | None = None
+    origin: Origin | None = None
     created: float
     hash: str
 
@@ -263,6 +265,8 @@ class Run(Data):
         model: the model that it left: path below the project and SHA-256; empty where none is declared.
         message: what went wrong, for people, when it did not finish.
         sandbox: what confined it: `bubblewrap`, `landlock` or `none`; empty where that was not recorded.
+        evaluator: SHA-256 of what measured it (command, tree, data with labels); empty where it reported its own metrics, or
+            where that was not recorded.
         reused: the run was made for an earlier proposal and stands for this one too (same tree,
             command, seed and data).
     """
@@ -281,6 +285,7 @@ class Run(Data):
     message: str = ""
     folder: str = ""
     sandbox: str = ""
+    evaluator: str = ""
     reused: bool = False
 
 

@@ -15,11 +15,17 @@ class Text(Data):
 
 
 class Thinking(Data):
-    """What the model thought before it answered; `signature` is the provider's seal, sent back unchanged."""
+    """What the model thought before it answered.
+
+    Attributes:
+        signature: the maker's seal, sent back unchanged to the maker's models and to no other.
+        maker: whose seal it is: `claude`, or LiteLLM's name of the provider; empty: Claude's, as older sessions have it.
+    """
 
     type: Literal["thinking"] = "thinking"
     text: str
     signature: str | None = None
+    maker: str = ""
 
 
 class ToolCall(Data):
@@ -40,9 +46,24 @@ class ToolCall(Data):
 AssistantPart = Annotated[Text | Thinking | ToolCall, Field(discriminator="type")]
 
 
+ImageType = Literal["image/png", "image/jpeg", "image/gif", "image/webp"]
+"""The kinds that every provider takes."""
+
+MAX_IMAGE = 5 * 2**20
+"""Bytes of one image as base64, the most that every provider takes."""
+
+
+class Image(Data):
+    """A picture. Attributes: data: the file as base64, without line breaks."""
+
+    media_type: ImageType
+    data: str = Field(max_length=MAX_IMAGE, pattern=r"^[A-Za-z0-9+/]+={0,2}$")
+
+
 class UserMessage(Data):
     role: Literal["user"] = "user"
     text: str
+    images: tuple[Image, ...] = ()
 
 
 class AssistantMessage(Data):
@@ -65,6 +86,7 @@ class ToolMessage(Data):
     name: str
     content: str
     is_error: bool = False
+    images: tuple[Image, ...] = ()
 
 
 Message = Annotated[UserMessage | AssistantMessage | ToolMessage, Field(discriminator="role")]
@@ -84,6 +106,7 @@ class ToolResult(Data):
     content: str
     is_error: bool = False
     details: JsonObject = Field(default_factory=dict)
+    images: tuple[Image, ...] = ()
 
 
 class Usage(Data):
@@ -104,6 +127,16 @@ class Usage(Data):
     def prompt_tokens(self) -> int:
         """All the tokens of the prompt, cached or not: what fills the context window."""
         return self.input_tokens + self.cache_read_tokens + self.cache_write_tokens
+
+    def __sub__(self, other: Usage) -> Usage:
+        """What was added since `other`."""
+        return Usage(
+            input_tokens=self.input_tokens - other.input_tokens,
+            output_tokens=self.output_tokens - other.output_tokens,
+            cache_read_tokens=self.cache_read_tokens - other.cache_read_tokens,
+            cache_write_tokens=self.cache_write_tokens - other.cache_write_tokens,
+            cost_usd=None if self.cost_usd is None else self.cost_usd - (other.cost_usd or 0.0),
+        )
 
     def __add__(self, other: Usage) -> Usage:
         costs = [cost for cost in (self.cost_usd, other.cost_usd) if cost is not None]

@@ -7,10 +7,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mltui.core.data import JsonObject
 from mltui.core.errors import ApprovalVoidError, ProposalError
 from mltui.core.experiment import Answer, Approval, Experiment, Origin, Proposal
 from mltui.experiments.drafts import Draft
 from mltui.experiments.fold import advance
+from mltui.experiments.grants import Preapprovals
 from mltui.experiments.intake import OPEN
 from mltui.experiments.ledger import Ledger
 from mltui.experiments.metric_history import governing, key
@@ -43,7 +45,16 @@ class Decisions:
         self._draft = draft
 
     def decide(
-        self, proposal_id: str, answer: Answer, *, by: str, reason: str, origin: Origin | None, confirmed: bool, here: bool
+        self,
+        proposal_id: str,
+        answer: Answer,
+        *,
+        by: str,
+        reason: str,
+        origin: Origin | None,
+        confirmed: bool,
+        here: bool,
+        rule: JsonObject | None = None,
     ) -> Experiment:
         """See `service.Experiments.decide`."""
         experiment = self._ledger.get(proposal_id)
@@ -53,16 +64,21 @@ class Decisions:
         if answer == "approve" and experiment.state in OPEN:
             self._bench().check_present(experiment.proposal, here)
         with file_lock(self._state / "decisions.lock"):
-            self._record(experiment, answer, by, reason, origin)
+            self._record(experiment, answer, by, reason, origin, rule or {})
         return self.accept(proposal_id, by=by, origin=origin) if answer == "maintenance" else self._ledger.get(proposal_id)
 
-    def _record(self, seen: Experiment, answer: Answer, by: str, reason: str, origin: Origin | None) -> None:
+    def _record(self, seen: Experiment, answer: Answer, by: str, reason: str, origin: Origin | None, rule: JsonObject) -> None:
         proposal = seen.proposal
         approval = Approval(
             proposal_id=proposal.id, proposal_hash=proposal.hash, answer=answer, by=by, at=time.time(), reason=reason.strip(), origin=origin
         )
+
+        def covered() -> None:
+            if answer == "approve":
+                Preapprovals(self._ledger).confirm(proposal, by, approval.reason, rule)
+
         try:
-            self._ledger.record(ProposalDecided(approval=approval), by)
+            self._ledger.record(ProposalDecided(approval=approval), by, prepare=covered)
         except ProposalError as error:
             now = self._ledger.get(proposal.id)
             if seen.state not in OPEN or now.state in OPEN:

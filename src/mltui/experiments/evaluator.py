@@ -22,6 +22,7 @@ from mltui.core.experiment import DataVersion, Proposal
 from mltui.experiments.checkout import Checkouts
 from mltui.experiments.datasets import difference
 from mltui.experiments.handing_over import CopyRefused, copy_plain
+from mltui.experiments.journal import canonical
 from mltui.experiments.metrics import numbers
 from mltui.experiments.outcomes import failure
 from mltui.experiments.run_confinement import RunConfinement
@@ -80,6 +81,11 @@ class Evaluator:
     def key(self) -> JsonObject:
         """What the metrics depend on besides the run."""
         return {"command": self._command, "tree": self._tree, "data": [item.digest for item in self._data]}
+
+    @property
+    def sha256(self) -> str:
+        """Of `key`, in hexadecimal: equal ones measured alike."""
+        return hashlib.sha256(canonical(self.key)).hexdigest()
 
     @property
     def data(self) -> tuple[DataVersion, ...]:

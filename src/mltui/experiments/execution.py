@@ -173,6 +173,7 @@ class Execution:
                 "message": message,
                 "folder": folder.relative_to(self._places.root).as_posix(),
                 "sandbox": self._rules.confinement.name if self._rules.confinement else "none",
+                "evaluator": self._evaluator.sha256 if self._evaluator else "",
             }
         )
         self._write_down(run, command, ran, evaluation)
@@ -248,8 +249,11 @@ class Execution:
             "model": dict(ran.model),
         }
         if self._evaluator:
-            key = hashlib.sha256(canonical(self._evaluator.key)).hexdigest()
-            record["evaluation"] = {"command": self._rules.evaluate, "sha256": key, "per_example_sha256": evaluation.per_example}
+            record["evaluation"] = {
+                "command": self._rules.evaluate,
+                "sha256": run.evaluator,
+                "per_example_sha256": evaluation.per_example,
+            }
         folder = self._places.root / run.folder
         if folder.is_symlink() or not folder.is_dir():
             raise ExperimentError(f"the run replaced its folder {run.folder}", hint="Look at what the command does with $MLTUI_RUN_DIR.")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 
+from mltui.core.data import JsonObject
 from mltui.core.errors import ProposalError
 from mltui.core.experiment import Origin, Proposal
 from mltui.experiments.journal import plain
@@ -34,10 +35,12 @@ class Covered:
 
     Attributes:
         reason: the rule, or why none covers it.
+        rule: of a policy file, what it says; a grant's is in the journal.
     """
 
     by: str
     reason: str
+    rule: ApproveRule | None = None
 
 
 class Preapprovals:
@@ -85,6 +88,27 @@ class Preapprovals:
                 total = total.and_(self._ledger.get(approval.proposal_id).proposal)
         return total
 
+    def confirm(self, proposal: Proposal, by: str, reason: str, rule: JsonObject) -> None:
+        """Counts once more, under the lock of all writers, whether what approves in advance has this much left.
+
+        Args:
+            by, reason: as `covers` said them.
+            rule: of a policy file, as JSON; empty: nothing of it is counted.
+
+        Raises: ProposalError: another session used it up, or somebody revoked it, meanwhile.
+        """
+        objection = ""
+        if by.startswith("grant:"):
+            grant = next((found for found in self.grants() if f"grant:{found.id}" == by), None)
+            if grant is None or grant.state != "active":
+                objection = f"it is {grant.state}" if grant else "there is no such grant"
+            else:
+                objection = objections(grant.rule, proposal, grant.spent)
+        elif by.startswith("policy:") and (kept := as_rule(rule)) is not None:
+            objection = objections(kept, proposal, self.spent(by, reason))
+        if objection:
+            raise ProposalError(f"{by} does not approve {proposal.id} any more: {objection}", hint="A person decides.")
+
     def covers(
         self,
         proposal: Proposal,
@@ -109,7 +133,7 @@ class Preapprovals:
             spent = self.spent(by, label) if _has_total(rule) else Spent()
             objection = objections(rule, proposal, spent)
             if not objection:
-                return Covered(by, label)
+                return Covered(by, label, rule)
             reasons.append(f"{label}: {objection}")
         for grant in self.grants() if grants else ():
             if grant.state == "active" and grant.id not in doubted:

@@ -23,7 +23,7 @@ from mltui.experiments.chain import BACKUP, GENESIS, check_chain, last_line, lin
 if TYPE_CHECKING:
     from mltui.core.experiment import Experiment
 
-VERSION = 1
+VERSION = 2
 BUSY_SECONDS = 60.0
 """How long one process waits for another that makes the index."""
 
@@ -33,11 +33,17 @@ CREATE TABLE records (seq INTEGER PRIMARY KEY, offset INTEGER, length INTEGER, t
 CREATE INDEX by_subject ON records (subject, seq);
 CREATE TABLE experiments (
     id TEXT PRIMARY KEY, position INTEGER, state TEXT, kind TEXT, title TEXT, created REAL, changed REAL, verdict TEXT, diff REAL,
-    ci_low REAL, ci_high REAL, p_value REAL, guardrails TEXT
+    ci_low REAL, ci_high REAL, p_value REAL, pairs INTEGER, unit TEXT, guardrails TEXT
 );
 CREATE INDEX by_position ON experiments (position);
 """
 _TABLES = ("meta", "records", "experiments")
+_STABLE = ("id", "position", "kind", "title", "created")
+_CHANGING = ("state", "changed", "verdict", "diff", "ci_low", "ci_high", "p_value", "pairs", "unit", "guardrails")
+_PUT = (
+    f"INSERT INTO experiments ({', '.join((*_STABLE, *_CHANGING))}) VALUES ({', '.join('?' * len((*_STABLE, *_CHANGING)))}) "  # noqa: S608
+    f"ON CONFLICT (id) DO UPDATE SET {', '.join(f'{name} = excluded.{name}' for name in _CHANGING)}"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +51,8 @@ class Row:
     """One experiment as a list shows it. Times in seconds since the epoch; None where there is no comparison.
 
     Attributes:
+        pairs: how many the comparison is made of.
+        unit: of the difference; may be empty.
         guardrails: their verdicts by metric.
     """
 
@@ -59,6 +67,8 @@ class Row:
     ci_low: float | None
     ci_high: float | None
     p_value: float | None
+    pairs: int | None
+    unit: str | None
     guardrails: dict[str, str]
 
 
@@ -105,7 +115,7 @@ class Index:
             clauses.append("created >= ?")
             values.append(since)
         where = f"WHERE {' AND '.join(clauses)}" if clauses else ""
-        columns = "id, state, kind, title, created, changed, verdict, diff, ci_low, ci_high, p_value, guardrails"
+        columns = "id, state, kind, title, created, changed, verdict, diff, ci_low, ci_high, p_value, pairs, unit, guardrails"
         query = f"SELECT {columns} FROM experiments {where} ORDER BY position DESC LIMIT ?"  # noqa: S608  names and question marks only
         found = self._db.execute(query, (*values, -1 if limit is None else limit)).fetchall()
         return [Row(*row[:-1], guardrails={} if row[-1] == "{}" else _verdicts(row[-1])) for row in reversed(found)]
@@ -241,12 +251,7 @@ class Index:
                     known[subject] = folding.advance(known.get(subject), entry, found.seq)
                     changed[subject] = (changed.get(subject, (found.seq, 0))[0], found.ts)
                 offset, seq, head = start + len(line), found.seq, found.hash
-        self._db.executemany(
-            "INSERT INTO experiments VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET state = excluded.state, "
-            "changed = excluded.changed, verdict = excluded.verdict, diff = excluded.diff, ci_low = excluded.ci_low, "
-            "ci_high = excluded.ci_high, p_value = excluded.p_value, guardrails = excluded.guardrails",
-            (_values(known[name], first, ts) for name, (first, ts) in changed.items()),
-        )
+        self._db.executemany(_PUT, (_values(known[name], first, ts) for name, (first, ts) in changed.items()))
         self._db.execute("UPDATE meta SET offset = ?, seq = ?, head = ?", (offset, seq, head))
 
     def _folded(self, file: Any, subject: str, before: int | None = None) -> Experiment | None:
@@ -286,13 +291,14 @@ def _values(experiment: Experiment, first: int, ts: float) -> tuple[str | float 
     return (
         experiment.id,
         first,
-        experiment.state,
         proposal.kind,
         _text(proposal.title),
         proposal.created,
+        experiment.state,
         ts,
         comparison.verdict if comparison else None,
         *((comparison.diff, comparison.ci_low, comparison.ci_high, comparison.p_value) if comparison else (None,) * 4),
+        *((comparison.n, _text(comparison.metric.unit)) if comparison else (None, None)),
         _text(json.dumps(guardrails)),
     )
 

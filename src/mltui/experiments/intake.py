@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mltui.core.errors import ProposalError
-from mltui.core.experiment import Experiment, ExperimentState, Proposal, ProposalEdits, ProposalRequest
+from mltui.core.experiment import Experiment, ExperimentState, Origin, Proposal, ProposalEdits, ProposalRequest
 from mltui.experiments.drafts import Draft
 from mltui.experiments.fold import advance
 from mltui.experiments.ledger import Ledger
@@ -43,7 +43,7 @@ class Intake:
         self._bench = bench
         self._draft = draft
 
-    def propose(self, request: ProposalRequest, *, session_id: str | None, author: str) -> Proposal:
+    def propose(self, request: ProposalRequest, *, session_id: str | None, author: str, origin: Origin | None = None) -> Proposal:
         """A new proposal, or the one that the same plan had already: nobody is asked twice.
 
         Raises:
@@ -56,7 +56,7 @@ class Intake:
             experiments = [*self._ledger.refresh().values()]
             if request.supersedes:
                 advance(self._ledger.get(request.supersedes), _replaced(request.supersedes, "", author))
-            built = bench.build(self._ledger.next_id("P"), request, draft, author, session_id)
+            built = bench.build(self._ledger.next_id("P"), request, draft, author, session_id, origin)
             known = _same(built.proposal, experiments)
             if known is not None:
                 return known.proposal
@@ -64,15 +64,15 @@ class Intake:
             former = {request.supersedes, *(item.id for item in _same_change(built.proposal, experiments))} - {None}
             return self._record(bench.finish(built, experiments), sorted(name for name in former if name), author)
 
-    def baseline(self, seeds: tuple[int, ...] | None, by: str) -> Proposal:
+    def baseline(self, seeds: tuple[int, ...] | None, by: str, origin: Origin | None = None) -> Proposal:
         """A plan that changes nothing and measures the working tree."""
         bench = self._bench()
         make_state_folder(self._state)
         with file_lock(self._state / "proposals.lock", timeout=120.0):
-            built = bench.build_baseline(self._ledger.next_id("B"), seeds, by)
+            built = bench.build_baseline(self._ledger.next_id("B"), seeds, by, origin)
             return self._record(bench.finish(built, [*self._ledger.refresh().values()]), (), by)
 
-    def rebuild(self, proposal_id: str, edits: ProposalEdits, by: str) -> Proposal:
+    def rebuild(self, proposal_id: str, edits: ProposalEdits, by: str, origin: Origin | None = None) -> Proposal:
         """The same change as a new proposal that takes the former's place, edited, with data and environment of now.
 
         Raises:
@@ -85,7 +85,7 @@ class Intake:
             if len(experiment.proposal.arms) < 2:
                 raise ProposalError(f"{proposal_id} is a baseline: nothing to edit", hint="Start another: mltui experiments baseline")
             staged = self._ledger.created(proposal_id)
-            built = bench.rebuild(self._ledger.next_id("P"), experiment.proposal, edits, by)
+            built = bench.rebuild(self._ledger.next_id("P"), experiment.proposal, edits, by, origin)
             built = bench.finish(built, [*self._ledger.refresh().values()])
             return self._record(built, (proposal_id,), by, staged.staged, staged.left_out)
 

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import threading
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 from mltui.core.errors import ExperimentError
 from mltui.core.experiment import Origin
-from mltui.experiments.journal import Journal, Record, plain
+from mltui.experiments.ledger import Ledger
 from mltui.experiments.records import UnplannedSettled, UnplannedTraining
-from mltui.experiments.storage import make_state_folder
 
 Settled = Literal["adopt", "discard"]
 ACTOR = "mltui"
@@ -30,17 +28,12 @@ class Orphan:
 class Orphans:
     """The orphans of one project. Reads only what is new in the journal; cheap to make."""
 
-    def __init__(self, state: Path) -> None:
-        self._state = state
-        self._journal = Journal(state / "journal.jsonl")
-        self._found: dict[str, Orphan] = {}
-        self._lock = threading.RLock()
+    def __init__(self, state: Path, ledger: Ledger | None = None) -> None:
+        self._ledger = ledger or Ledger(state)
 
     def list(self) -> list[Orphan]:
         """All, the newest last."""
-        with self._lock:
-            self._take(self._journal.read())
-            return [*self._found.values()]
+        return [*self._found().values()]
 
     def open(self) -> list[Orphan]:
         """Those that nobody settled."""
@@ -48,7 +41,7 @@ class Orphans:
 
     def get(self, orphan_id: str) -> Orphan:
         """Raises: ExperimentError: no such orphan."""
-        found = {orphan.training.id: orphan for orphan in self.list()}
+        found = self._found()
         wanted = orphan_id.upper()
         if wanted.removeprefix("U-").isdigit():
             wanted = f"U-{int(wanted.removeprefix('U-')):04d}"
@@ -62,10 +55,8 @@ class Orphans:
 
     def record(self, training: UnplannedTraining) -> UnplannedTraining:
         """Puts it into the journal under the next free id, and returns it with that."""
-        make_state_folder(self._state)
         while True:
-            self.list()
-            number = max((int(name.removeprefix("U-")) for name in self._found), default=0) + 1
+            number = max((int(name.removeprefix("U-")) for name in self._found()), default=0) + 1
             named = training.model_copy(update={"id": f"U-{number:04d}"})
             if self._append(named.id, named, taken=True):
                 return named
@@ -82,28 +73,28 @@ class Orphans:
     def _append(self, orphan_id: str, entry: UnplannedTraining | UnplannedSettled, *, taken: bool) -> bool:
         """Appends unless another process was faster: then the id is taken, or the matter settled."""
 
-        def check(news: tuple[Record, ...]) -> None:
-            self._take(news)
-            known = self._found.get(orphan_id)
+        def check() -> None:
+            known = self._found().get(orphan_id)
             if (known is not None) if taken else (known is None or bool(known.settled)):
                 raise _TooLate
 
-        with self._lock:
-            try:
-                self._take(self._journal.append(entry.type, ACTOR if taken else _by(entry), plain(entry), prepare=check))
-            except _TooLate:
-                return False
+        try:
+            self._ledger.record(entry, _by(entry), prepare=check)
+        except _TooLate:
+            return False
         return True
 
-    def _take(self, records: tuple[Record, ...]) -> None:
-        for record in records:
+    def _found(self) -> dict[str, Orphan]:
+        found: dict[str, Orphan] = {}
+        for record in self._ledger.of_type(UnplannedTraining.type, UnplannedSettled.type):
             if record.type == UnplannedTraining.type:
                 training = UnplannedTraining.model_validate(record.payload)
-                self._found[training.id] = Orphan(training, record.ts)
-            elif record.type == UnplannedSettled.type:
+                found[training.id] = Orphan(training, record.ts)
+            else:
                 entry = UnplannedSettled.model_validate(record.payload)
-                if known := self._found.get(entry.id):
-                    self._found[entry.id] = Orphan(known.training, known.when, entry.outcome, entry.by)
+                if known := found.get(entry.id):
+                    found[entry.id] = Orphan(known.training, known.when, entry.outcome, entry.by)
+        return found
 
 
 class _TooLate(Exception):

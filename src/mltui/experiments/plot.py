@@ -70,7 +70,9 @@ class Scale:
 
     def __init__(self, values: list[float]) -> None:
         low, high = min(values), max(values)
-        room = (high - low) * 0.08 or abs(high) * 0.01 or 1.0
+        largest = max(abs(low), abs(high))
+        # Values that differ by rounding alone still get an axis whose ticks are apart.
+        room = max((high - low) * 0.08, largest * 1e-9) if high > low else largest * 0.01 or 1.0
         self.low, self.high = low - room, high + room
 
     def y(self, value: float) -> float:

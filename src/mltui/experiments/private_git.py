@@ -19,6 +19,9 @@ from mltui.experiments.signature import Signature
 from mltui.experiments.storage import write_atomically
 
 FOLDER = "snapshots.git"
+CHECKPOINTS = "refs/mltui/checkpoints"
+"""Refs of checkpoints: each a commit, under the id of its session. What they lead to is kept."""
+_REFS = ("refs", "refs/heads", "refs/mltui", CHECKPOINTS)
 _PLAIN = b"* -text -eol -crlf -filter -ident -working-tree-encoding -diff -merge\n"
 """Attributes of the git directory itself come before all others."""
 
@@ -108,7 +111,7 @@ class PrivateGit:
         self._sha256 = sha256
         self._ignore_case = ignore_case
         self._place = os.path.realpath(folder)
-        self._folders = [str(folder / name) for name in ("", "info", "refs", "refs/heads", "objects", "objects/info")]
+        self._folders = [str(folder / name) for name in ("", "info", *_REFS, "objects", "objects/info")]
         self._stores: list[Path] = []
         self._written: dict[str, Signature | None] = {}
 
@@ -176,6 +179,10 @@ class PrivateGit:
 
     def blobs(self, names: Iterable[str], *, tree: Path, index: Path) -> dict[str, bytes]:
         """Contents by object name; those that are missing, or are not what their name says, are left out."""
+        return {name: data for name, (kind, data) in self.objects(names, tree=tree, index=index).items() if kind == "blob"}
+
+    def objects(self, names: Iterable[str], *, tree: Path, index: Path) -> dict[str, tuple[str, bytes]]:
+        """Kind and contents of objects by name; those that are missing, or are not what their name says, are left out."""
         wanted = [name for name in dict.fromkeys(names) if name]
         if not wanted:
             return {}
@@ -184,14 +191,15 @@ class PrivateGit:
             raw = self.run("cat-file", "--batch", tree=tree, index=index, data=asked)
         except GitFailedError:
             return {}
-        return dict(_sound_blobs(raw))
+        return {name: (kind, data) for name, kind, data in _sound_objects(raw)}
 
     def _foreign(self) -> list[Path]:
         """What git would obey and mltui did not put there."""
         return [
             *_unexpected(self.folder, {"HEAD", "config", "info", "objects", "refs"}, prefix="index"),
-            *_unexpected(self.folder / "info", {"attributes"}),
-            *_unexpected(self.folder / "refs", {"heads"}),
+            *_unexpected(self.folder / "info", {"attributes", "pruned"}),
+            *_unexpected(self.folder / "refs", {"heads", "mltui"}),
+            *_unexpected(self.folder / "refs" / "mltui", {"checkpoints"}),
             *_unexpected(self.folder / "refs" / "heads", set()),
             *_unexpected(self.folder / "objects" / "info", {"alternates"}),
         ]
@@ -230,7 +238,7 @@ def joined(items: Sequence[str]) -> bytes:
     return "".join(f"{item}\0" for item in items).encode("utf-8", "surrogateescape")
 
 
-def _sound_blobs(raw: bytes) -> Iterable[tuple[str, bytes]]:
+def _sound_objects(raw: bytes) -> Iterable[tuple[str, str, bytes]]:
     at = 0
     while (end := raw.find(b"\n", at)) >= 0:
         words = raw[at:end].decode("ascii", "replace").split(" ")
@@ -241,8 +249,8 @@ def _sound_blobs(raw: bytes) -> Iterable[tuple[str, bytes]]:
         data = raw[at : at + size]
         at += size + 1
         make = hashlib.sha256 if len(words[0]) == 64 else hashlib.sha1
-        if words[1] == "blob" and make(b"blob %d\0" % size + data).hexdigest() == words[0]:
-            yield words[0], data
+        if make(b"%s %d\0" % (words[1].encode(), size) + data).hexdigest() == words[0]:
+            yield words[0], words[1], data
 
 
 def _unexpected(folder: Path, expected: set[str], prefix: str = "\0") -> list[Path]:

@@ -17,6 +17,7 @@ from mltui.core.experiment import (
     ControlledChange,
     ExperimentKind,
     Metric,
+    Origin,
     ParameterChange,
     Proposal,
     ProposalEdits,
@@ -45,10 +46,11 @@ COVERED_IF_KNOWN = ("environment", "evaluate")
 
 @dataclass(frozen=True, slots=True)
 class Author:
-    """Who proposes, in which session (None: from outside a session)."""
+    """Who proposes, in which session (None: from outside a session), and from where."""
 
     name: str
     session_id: str | None
+    origin: Origin | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,6 +212,7 @@ class ProposalBuilder:
             supersedes=request.supersedes,
             author=author.name,
             session_id=author.session_id,
+            origin=author.origin,
             created=time.time(),
             hash="",
         )

@@ -36,12 +36,17 @@ def p_text(p_value: float) -> str:
 
 def difference_text(comparison: Comparison) -> str:
     """Returns: the difference with its interval first, `+0.0123 [0.004, 0.020]`; without one if there were fewer than two pairs."""
-    width = comparison.ci_high - comparison.ci_low
-    digits = decimals_for(width, comparison.diff)
-    number = f"{comparison.diff:+.{digits + (width > 0)}f}"
-    if comparison.n > 1:
-        number += f" [{comparison.ci_low:.{digits}f}, {comparison.ci_high:.{digits}f}]"
-    return f"{number} {comparison.metric.unit}".rstrip()
+    return difference_of(comparison.diff, comparison.ci_low, comparison.ci_high, comparison.n, comparison.metric.unit)
+
+
+def difference_of(diff: float, low: float, high: float, pairs: int, unit: str) -> str:
+    """Returns: as `difference_text`, of a comparison's numbers."""
+    width = high - low
+    digits = decimals_for(width, diff)
+    number = f"{diff:+.{digits + (width > 0)}f}"
+    if pairs > 1:
+        number += f" [{low:.{digits}f}, {high:.{digits}f}]"
+    return f"{number} {unit}".rstrip()
 
 
 def sentence(comparison: Comparison, reason: str = "") -> str:

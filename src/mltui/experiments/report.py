@@ -4,14 +4,23 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from datetime import UTC, datetime
 
 from mltui.core.data import JsonValue
-from mltui.core.experiment import Comparison, Experiment, Proposal, Run
+from mltui.core.experiment import Answer, Comparison, Experiment, Origin, Proposal, Run
 from mltui.experiments.render import clean, decimals_for, difference_text, p_text
 
 PATCH_LIMIT = 60_000
 """Characters of a patch that are shown; all of it is the artifact `diff.patch`."""
+
+_SAID: dict[Answer, str] = {
+    "approve": "Approved",
+    "reject": "Rejected",
+    "hold": "Held",
+    "ask": "Asked about",
+    "maintenance": "Let through as maintenance, without a run,",
+}
 
 
 def experiment_report(experiment: Experiment) -> str:
@@ -24,6 +33,7 @@ def experiment_report(experiment: Experiment) -> str:
         *_changes(proposal),
         "## Runs",
         _runs(experiment),
+        _circumstances(experiment),
     ]
     if experiment.comparison:
         parts += ["## Comparison", _comparison(experiment.comparison)]
@@ -59,11 +69,12 @@ def _plan(proposal: Proposal) -> list[str]:
         ("Primary metric", f"{clean(metric.name)}, {metric.direction}{effect}"),
         *(("Guardrail", f"{clean(guard.name)}, {guard.direction}, margin {clean(guard.margin)}") for guard in proposal.guardrails),
         ("Command", _code(proposal.command)),
+        ("Evaluator", _evaluator(proposal)),
         ("Seeds", ", ".join(map(str, proposal.seeds))),
         ("Budget", f"{proposal.budget.minutes:g} minutes, {proposal.budget.runs} runs"),
         ("Code", f"from {_code(proposal.base_commit[:12])} to {_code(proposal.commit[:12])}"),
         *(("Data", f"{_code(version.name)}, {version.size} bytes, SHA-256 {_code(version.digest[:16])}…") for version in proposal.data),
-        ("Proposed", f"{_when(proposal.created)} by {clean(proposal.author)}"),
+        ("Proposed", _proposed(proposal)),
     ]
     return [
         "## Hypothesis",
@@ -73,6 +84,27 @@ def _plan(proposal: Proposal) -> list[str]:
         "## Plan",
         "\n".join(f"- {name}: {value}" for name, value in facts),
     ]
+
+
+def _evaluator(proposal: Proposal) -> str:
+    if not proposal.evaluate:
+        return "none, the metrics are self-reported"
+    tree, whose = (proposal.tree, "the changed") if proposal.kind == "eval" else (proposal.base_tree, "the baseline's")
+    return f"{_code(proposal.evaluate)}, from {whose} tree {_code(tree[:12])}"
+
+
+def _proposed(proposal: Proposal) -> str:
+    session = f" in session {_code(proposal.session_id)}" if proposal.session_id else ""
+    return f"{_when(proposal.created)} by {clean(proposal.author)}{session}{_from(proposal.origin)}"
+
+
+def _from(origin: Origin | None) -> str:
+    if origin is None:
+        return ""
+    # A mail address in angle brackets would be a link.
+    identity = _code(origin.identity) if origin.identity else ""
+    host, via = (f"{word} {clean(value)}" if value else "" for word, value in (("on", origin.host), ("by", origin.via)))
+    return f" ({', '.join(part for part in (f'login {clean(origin.os_user)}', identity, host, via) if part)})"
 
 
 def _changes(proposal: Proposal) -> list[str]:
@@ -96,6 +128,24 @@ def _runs(experiment: Experiment) -> str:
         values = [f"{run.metrics[name]:.6g}" if name in run.metrics else "–" for name in names]
         rows.append([run.arm, str(run.seed), run.status, *values, f"{run.ended - run.started:.1f}", _note(run)])
     return _table(rows)
+
+
+def _circumstances(experiment: Experiment) -> str:
+    """What measured the runs, and what confined them."""
+    runs = experiment.runs
+    if not runs:
+        return ""
+    evaluators = dict.fromkeys(run.evaluator for run in runs if run.evaluator)
+    if evaluators:
+        measured = f"the evaluator, SHA-256 {', '.join(_code(f'{digest[:16]}…') for digest in evaluators)}"
+    elif experiment.proposal.evaluate:
+        measured = "the evaluator; its SHA-256 was not recorded"
+    else:
+        measured = "the runs themselves: self-reported, which satisfies no gate of a promotion"
+    kinds = Counter(run.sandbox or "not recorded" for run in runs)
+    count = "" if len(kinds) == 1 else " ({} of {} runs)"
+    sandboxes = ", ".join(f"{kind}{count.format(number, len(runs))}" for kind, number in sorted(kinds.items()))
+    return f"- Measured by: {measured}\n- Sandbox: {sandboxes}"
 
 
 def _note(run: Run) -> str:
@@ -133,8 +183,8 @@ def _decision(experiment: Experiment) -> str:
     lines: list[str] = []
     if experiment.approval:
         approval = experiment.approval
-        said = {"approve": "Approved", "reject": "Rejected", "hold": "Held"}[approval.answer]
-        lines.append(f"- {said} by {clean(approval.by)}, {_when(approval.at)}{f': {clean(approval.reason)}' if approval.reason else ''}")
+        by = f"{_SAID[approval.answer]} by {clean(approval.by)}{_from(approval.origin)}"
+        lines.append(f"- {by}, {_when(approval.at)}{f': {clean(approval.reason)}' if approval.reason else ''}")
     if experiment.state in {"accepted", "discarded"}:
         lines.append(f"- Change {experiment.state} by {clean(experiment.decided_by or 'unknown')}")
     return "\n".join(lines) or "None yet."

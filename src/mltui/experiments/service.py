@@ -6,10 +6,12 @@ import contextlib
 import importlib
 import time
 from collections.abc import AsyncIterator, Collection
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from mltui.config.schema import Config
+from mltui.core.data import JsonObject
 from mltui.core.errors import ExperimentError, NotARepositoryError, ProposalError
 from mltui.core.events import ExperimentFinished, ExperimentProgressed
 from mltui.core.experiment import (
@@ -22,15 +24,16 @@ from mltui.core.experiment import (
     ProposalRequest,
     Recommendation,
 )
-from mltui.experiments import following
+from mltui.experiments import following, own_writes
 from mltui.experiments.control import Control
 from mltui.experiments.decisions import Decisions
 from mltui.experiments.drafts import Draft
 from mltui.experiments.fold import advance
 from mltui.experiments.grants import Preapprovals
-from mltui.experiments.index import Index
+from mltui.experiments.index import Index, Row
 from mltui.experiments.intake import Intake
 from mltui.experiments.ledger import Ledger
+from mltui.experiments.orphans import Orphans
 from mltui.experiments.records import (
     AnyMatter,
     ExperimentConcluded,
@@ -72,6 +75,7 @@ class Experiments:
         self.control = Control(root, config.experiments)
         self.config = config
         self._ledger = Ledger(self.state)
+        self._orphans = Orphans(self.state, self._ledger)
         self._bench: Workbench | None = None
         self._intake = Intake(self.state, self._ledger, self._workbench, self.draft)
         self._decisions = Decisions(self.state, self._ledger, self._workbench, self.draft)
@@ -89,14 +93,14 @@ class Experiments:
     def draft(self, session_id: str) -> Draft:
         return Draft(self.root, self.state, session_id)
 
-    def propose(self, request: ProposalRequest, *, session_id: str | None, author: str) -> Proposal:
+    def propose(self, request: ProposalRequest, *, session_id: str | None, author: str, origin: Origin | None = None) -> Proposal:
         """Makes a proposal of the session's draft and the requested parameter changes, and puts it into the journal.
 
         Raises:
             NotARepositoryError: no repository or no commit; says what to run.
             ProposalError: nothing would change, or something that a plan needs is missing; says what.
         """
-        return self._intake.propose(request, session_id=session_id, author=author)
+        return self._intake.propose(request, session_id=session_id, author=author, origin=origin)
 
     def start_baseline(self, *, by: str, seeds: tuple[int, ...] | None = None, origin: Origin | None = None) -> Proposal:
         """Measures the working tree as it is, over the declared seeds: its spread is the noise floor.
@@ -105,7 +109,8 @@ class Experiments:
 
         Raises: as `propose` and `start` do.
         """
-        plan = self._intake.baseline(seeds, by)
+        self._workbench().check_sandbox()
+        plan = self._intake.baseline(seeds, by, origin)
         self.decide(plan.id, answer="approve", by=by, reason="asked for", origin=origin)
         self.start(plan.id)
         return plan
@@ -120,6 +125,7 @@ class Experiments:
         origin: Origin | None = None,
         confirmed: bool = False,
         here: bool = True,
+        rule: JsonObject | None = None,
     ) -> Experiment:
         """What a person says to a proposal. `maintenance` also makes the change the working tree.
 
@@ -127,12 +133,15 @@ class Experiments:
             reason: of `ask` the question; `maintenance` needs one.
             confirmed: the person said twice that a change of evaluation or data is maintenance.
             here: the runs will be started from here, so the environment of this process counts.
+            rule: of a policy file that approves, as JSON; what it has left is counted as the decision is recorded.
 
         Raises:
-            ProposalError: the proposal is not open (any more), or the answer lacks its reason.
+            ProposalError: the proposal is not open (any more), the answer lacks its reason, or a grant or a policy is used up.
             ApprovalVoidError: `approve`, and data or environment are not those that were proposed: `refresh` it.
         """
-        experiment = self._decisions.decide(proposal_id, answer, by=by, reason=reason, origin=origin, confirmed=confirmed, here=here)
+        experiment = self._decisions.decide(
+            proposal_id, answer, by=by, reason=reason, origin=origin, confirmed=confirmed, here=here, rule=rule
+        )
         if answer == "maintenance":
             self._mirror()
         return experiment
@@ -151,16 +160,16 @@ class Experiments:
             ApprovalVoidError: data or environment are not those that were proposed.
         """
         self._workbench().check_present(self._ledger.get(proposal_id).proposal, here)
-        revised = self._intake.rebuild(proposal_id, edits, by)
+        revised = self._intake.rebuild(proposal_id, edits, by, origin)
         self.decide(revised.id, answer="approve", by=by, reason=reason or f"{proposal_id} with edits", origin=origin, here=here)
         return revised
 
-    def refresh(self, proposal_id: str, *, by: str) -> Proposal:
+    def refresh(self, proposal_id: str, *, by: str, origin: Origin | None = None) -> Proposal:
         """The same change with the data and the environment of now, as a new open proposal in the place of the old one.
 
         Raises: ProposalError: it is not open.
         """
-        return self._intake.rebuild(proposal_id, ProposalEdits(), by)
+        return self._intake.rebuild(proposal_id, ProposalEdits(), by, origin)
 
     def reopen(self, proposal_id: str, *, by: str, reason: str) -> Experiment:
         """Lets a person decide again on what was rejected, or approved and not started. Raises: ProposalError: it is neither."""
@@ -182,11 +191,13 @@ class Experiments:
         Raises:
             ProposalError: it is not approved, or was started before.
             ApprovalVoidError: code, data or environment are not those that were approved; it is open for a decision again.
+            SandboxError: runs must be confined, and there is nothing to confine them; the journal is as it was.
             JournalError: the journal was changed.
         """
         experiment = self._ledger.get(proposal_id)
         entry = JobStarted(proposal_id=proposal_id, job="", runs=experiment.proposal.planned_runs)
         advance(experiment, entry)
+        self._workbench().check_sandbox()
         self._ledger.check()
         self._decisions.check_start(experiment)
         job = self._workbench().create_job(proposal_id)
@@ -253,13 +264,39 @@ class Experiments:
             self._recover(proposal_id)
         return self._ledger.get(proposal_id)
 
-    def newest(self, limit: int, states: Collection[str] = ()) -> list[Experiment]:
-        """The newest experiments, the newest last, without folding all: for lists, from the index."""
-        index = Index(self.state)
-        try:
+    def newest(self, limit: int | None = None, states: Collection[str] = ()) -> list[Experiment]:
+        """The newest experiments (None: all in these states), the newest last, without folding all: for lists, from the index."""
+        with closing(Index(self.state)) as index:
             return index.experiments([row.id for row in index.rows(states=states, limit=limit)])
-        finally:
-            index.close()
+
+    def peek(self, proposal_id: str) -> Experiment:
+        """An experiment to look at, from the index; what is decided about is got with `get`. Raises: ProposalError: there is none."""
+        with closing(Index(self.state)) as index:
+            found = index.experiments([proposal_id])
+        return found[0] if found else self.get(proposal_id)
+
+    def rows(self) -> list[Row]:
+        """All experiments as a list shows them, the newest last, from the index; those whose supervisor died are ended first."""
+        with closing(Index(self.state)) as index:
+            found = index.rows()
+        running = [row.id for row in found if row.state == "running"]
+        if not running:
+            return found
+        for name in running:
+            self._recover(name)
+        with closing(Index(self.state)) as index:
+            return index.rows()
+
+    def orphans(self) -> Orphans:
+        """Training outside a proposal."""
+        return self._orphans
+
+    def put_by(self, path: str, content: bytes | None) -> str:
+        """The experiment that mltui itself left a file of the working tree so by, when it was kept or promoted; empty: none.
+
+        Raises: ExperimentError: that cannot be found out.
+        """
+        return own_writes.put_by(self._ledger, self._workbench, path, content)
 
     def verify(self) -> int:
         """The number of journal records. Raises: JournalError: names the first that was changed or is gone."""

@@ -15,7 +15,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from mltui.experiments.statistics_scipy import stats
+from mltui.experiments.statistics_scipy import noncentral_t_cdf, stats, t_cdf, t_ppf, t_sf
 
 Alternative = Literal["two-sided", "greater", "less"]
 Floats = NDArray[np.float64]
@@ -171,10 +171,10 @@ def ratio(center: float, error: float) -> float:
 def t_p_value(statistic: float, df: float, alternative: Alternative) -> float:
     """Returns: the p-value of a t statistic."""
     if alternative == "greater":
-        return float(stats.t.sf(statistic, df))
+        return t_sf(statistic, df)
     if alternative == "less":
-        return float(stats.t.cdf(statistic, df))
-    return min(1.0, 2 * float(stats.t.sf(abs(statistic), df)))
+        return t_cdf(statistic, df)
+    return min(1.0, 2 * t_sf(abs(statistic), df))
 
 
 def wilcoxon(differences: Sequence[float], alternative: Alternative = "two-sided", zeros: Literal["split", "drop"] = "split") -> Wilcoxon:
@@ -202,7 +202,7 @@ def t_interval(differences: Sequence[float], confidence: float = 0.95) -> Interv
     """Interval of the mean difference: mean(d) ± t_{1-(1-confidence)/2, n-1} · s_d / √n."""
     n = as_floats(differences, at_least=2).size
     center = mean(differences)
-    half = float(stats.t.ppf((1 + confidence) / 2, n - 1)) * std(differences) / math.sqrt(n)
+    half = t_ppf((1 + confidence) / 2, n - 1) * std(differences) / math.sqrt(n)
     return Interval(center - half, center + half, confidence, "paired t")
 
 
@@ -255,10 +255,10 @@ def paired_t_power(n: int, effect: float, alpha: float = 0.05) -> float:
     if n < 2:
         return 0.0
     df, noncentrality = n - 1, abs(effect) * math.sqrt(n)
-    critical = float(stats.t.ppf(1 - alpha / 2, df))
+    critical = t_ppf(1 - alpha / 2, df)
     # Far below zero the noncentral t answers nan; the chance of the wrong tail is nothing there.
-    wrong_tail = float(stats.nct.cdf(-critical, df, noncentrality)) if noncentrality < 10 else 0.0
-    right_tail = float(stats.nct.sf(critical, df, noncentrality)) if noncentrality < 35 else 1.0
+    wrong_tail = noncentral_t_cdf(-critical, df, noncentrality) if noncentrality < 10 else 0.0
+    right_tail = 1 - noncentral_t_cdf(critical, df, noncentrality) if noncentrality < 35 else 1.0
     return right_tail + wrong_tail
 
 

@@ -130,9 +130,10 @@ class Supervisor:
         control = Control(self._root, self._section)
         check_approval(self._experiment(), git, control, Digests(self._state / "digests.json"))
         execution = self._execution(git, control)
-        reusable = {entry.key: entry.run for entry in self._ledger.finished_runs()}
-        deadline = time.monotonic() + self._proposal.budget.minutes * 60
         tasks = [Task(arm, seed) for seed in self._proposal.seeds for arm in self._proposal.arms]
+        wanted = {execution.key(task) for task in tasks if task.arm == "baseline"}
+        reusable = {entry.key: entry.run for entry in self._ledger.finished_runs(wanted)}
+        deadline = time.monotonic() + self._proposal.budget.minutes * 60
         with ThreadPoolExecutor(max_workers=self._section.parallel) as pool:
             futures: list[Future[None]] = [pool.submit(self._guarded, task, execution, reusable, deadline) for task in tasks]
             for future in futures:

@@ -75,6 +75,7 @@ class TreeLayer:
         self._kept: tuple[Signature | None, bytes] = (None, b"")
         self._least_ms = float("inf")
         self._slow = False
+        self._tree = ""
 
     def start(self, former: Path | None, repository: Repository | None, *, converts: bool) -> None:
         """Begins with an index that spares reading all files: that of an earlier session, or the person's.
@@ -100,6 +101,7 @@ class TreeLayer:
     def adopt(self, other: Path) -> None:
         """Takes another session's index for the state before. Raises: OSError."""
         shutil.copy2(other, self.index)
+        self._tree = ""
         self._remember_index()
 
     def look(self) -> Seen:
@@ -139,7 +141,7 @@ class TreeLayer:
         """Brings the index up to date. Raises: GitFailedError, OSError."""
         update: list[str] = []
         for name in (*seen.tracked, *seen.others):
-            now = Signature.of(self.top / name)
+            now = self._signature(name)
             if now is not None and self.apart.get(name) == now:
                 continue
             self.apart.pop(name, None)
@@ -148,14 +150,22 @@ class TreeLayer:
             else:
                 self.apart[name] = now
         others = set(seen.others)
-        drop = [name for name in seen.tracked if name in self.apart or Signature.of(self.top / name) is None]
-        for name in [name for name in self.apart if name not in others and not os.path.lexists(self.top / name)]:
+        drop = [name for name in seen.tracked if name in self.apart or self._signature(name) is None]
+        for name in [name for name in self.apart if name not in others and self._signature(name) is None]:
             del self.apart[name]
         if drop:
             self._run("update-index", "--force-remove", "-z", "--stdin", data=joined(drop))
         self._add([name for name in update if name not in drop])
         if drop or update:
+            self._tree = ""
             self._remember_index()
+
+    def tree(self) -> str:
+        """The index as a tree object. Costs nothing where it did not change. Raises: GitFailedError, OSError."""
+        if not self._tree:
+            self._tree = self._run("write-tree", "--missing-ok").decode("ascii").strip()
+            self._remember_index()
+        return self._tree
 
     def entries(self, wanted: Iterable[str], *, below: bool = False) -> dict[str, Entry]:
         """What the index says of these names (`below`: of all in these folders). Raises: GitFailedError, OSError."""
@@ -191,6 +201,9 @@ class TreeLayer:
             self._kept = (Signature.of(self.index), data)
         with contextlib.suppress(OSError):
             self.index.with_name(f"{self.index.name}.lock").unlink(missing_ok=True)
+
+    def _signature(self, name: str) -> Signature | None:
+        return None if through_link(self.top, name) else Signature.of(self.top / name)
 
     def _takes(self, name: str, now: Signature, *, tracked: bool) -> bool:
         """Whether a file's content goes into the index."""
@@ -250,6 +263,16 @@ class TreeLayer:
 
     def _run(self, *arguments: str, data: bytes | None = None, index: Path | None = None) -> bytes:
         return self._git.run(*arguments, tree=self.top, index=index or self.index, data=data)
+
+
+def through_link(top: Path, name: str) -> bool:
+    """Whether a folder on the way to a file is a link: what lies behind it is another file."""
+    place = str(top)
+    for part in name.split("/")[:-1]:
+        place = f"{place}/{part}"
+        if os.path.islink(place):  # noqa: PTH114  half the time of Path's
+            return True
+    return False
 
 
 def kind_of(mode: int) -> str:

@@ -15,7 +15,7 @@ from mltui.experiments.globs import NEVER, walk_files
 from mltui.experiments.private_git import FOLDER, PrivateGit, Repository, excludes_file, settings_of_person
 from mltui.experiments.signature import Signature
 from mltui.experiments.storage import make_state_folder
-from mltui.experiments.tree_layer import LINK, Seen, TreeLayer, kind_of
+from mltui.experiments.tree_layer import LINK, Seen, TreeLayer, kind_of, through_link
 
 MOST_NESTED = 100
 """Repositories within the project beyond which further ones are not looked into."""
@@ -75,6 +75,8 @@ class TreeWatch:
         self._contents: dict[str, bytes] = {}
         self._rules: tuple[tuple[Path, Signature | None], ...] = ()
         self._began = 0
+        self._carried: dict[str, Change] = {}
+        self._news: dict[str, Change] = {}
 
     def before(self, adopt: str | None = None) -> None:
         """Takes the tree as it is.
@@ -85,22 +87,41 @@ class TreeWatch:
 
         Raises: GitFailedError, OSError: there is no git, no room, or something worse.
         """
-        first = self._git is None
-        if first:
-            self._open()
-        for prefix in [prefix for prefix in self._layers if prefix and not (self._root / prefix / ".git").exists()]:
-            self._layers.pop(prefix).index.unlink(missing_ok=True)
-        outside: list[Change] = []
-        for prefix, layer, seen in self._looks():
-            found = [] if first else self._changed(prefix, layer, seen)
-            outside += (change for change in found if not self._is_settled(change.path))
-            if not (adopt and self._adopt(layer, prefix, adopt)):
-                layer.take(seen)
-        self._outside = tuple(outside)
-        self._changes = {change.path: change for change in outside}
+        outside = {**self._take(adopt), **self._carried}
+        self._carried = {}
+        self._outside = tuple(outside.values())
+        self._changes = outside
         self._contents = {}
         self._rules = tuple((path, Signature.of(path)) for path in self._rule_files())
         self._began = self._now()
+
+    def look(self) -> None:
+        """Takes the tree as it is between two commands; the next `before` still tells what changed. Raises: as `before`."""
+        self._carried = {**self._take(None), **self._carried}
+
+    def news(self) -> tuple[Change, ...]:
+        """What no command that was watched changed, as found since the last time this was asked."""
+        news, self._news = tuple(self._news.values()), {}
+        return news
+
+    @property
+    def git(self) -> PrivateGit | None:
+        """None before the first look."""
+        return self._git
+
+    def tree(self) -> str:
+        """What the last look took, as a tree object, without nested repositories. Raises: GitFailedError, OSError."""
+        return self._layers[""].tree()
+
+    @property
+    def apart(self) -> dict[str, Signature]:
+        """Files that the last look knows by their signature alone, nested repositories left out."""
+        return self._layers[""].apart
+
+    @property
+    def nested(self) -> tuple[str, ...]:
+        """Folders of repositories within, each with a slash at the end."""
+        return tuple(prefix for prefix in self._layers if prefix)
 
     def after(self) -> tuple[Change, ...]:
         """What is not as it was at `before`. Raises: GitFailedError, OSError."""
@@ -145,6 +166,22 @@ class TreeWatch:
             for prefix, layer in self._layers.items():
                 if layer.index.exists():
                     layer.index.replace(self._index("last", prefix))
+
+    def _take(self, adopt: str | None) -> dict[str, Change]:
+        """Brings all layers up to date. Returns: what changed and is not settled."""
+        first = self._git is None
+        if first:
+            self._open()
+        for prefix in [prefix for prefix in self._layers if prefix and not (self._root / prefix / ".git").exists()]:
+            self._layers.pop(prefix).index.unlink(missing_ok=True)
+        news: dict[str, Change] = {}
+        for prefix, layer, seen in self._looks():
+            found = [] if first else self._changed(prefix, layer, seen)
+            news.update((change.path, change) for change in found if not self._is_settled(change.path))
+            if not (adopt and self._adopt(layer, prefix, adopt)):
+                layer.take(seen)
+        self._news.update(news)
+        return news
 
     # ── the layers ───────────────────────────────────────────────────────────────
 
@@ -283,18 +320,9 @@ def _files_of(layer: TreeLayer, below: tuple[str, ...]) -> Iterator[str]:
 
 def _kind(top: Path, name: str, mode: str) -> Kind:
     now = Signature.of(top / name)
-    if now is None or _through_link(top, name):
+    if now is None or through_link(top, name):
         return "deleted"
     return "modified" if (kind_of(now.mode) == LINK) == (mode == LINK) and kind_of(now.mode) else "typechange"
-
-
-def _through_link(top: Path, name: str) -> bool:
-    place = str(top)
-    for part in name.split("/")[:-1]:
-        place = f"{place}/{part}"
-        if os.path.islink(place):  # noqa: PTH114  half the time of Path's
-            return True
-    return False
 
 
 def _parent(name: str, known: Iterable[str]) -> str:

@@ -65,15 +65,22 @@ class UnplannedWatch:
         self._log = self._folder / "log.jsonl"
         self._log.touch(0o600)
         self._spent: float | None = None
+        self._before = 0.0
         self._begin("", "")
 
     def environ(self, environ: Mapping[str, str] | None = None) -> dict[str, str]:
         """Variables for the session's commands."""
         return hook_environment(os.environ if environ is None else environ, self._log)
 
-    def start(self, command: str, launch: str = "") -> None:
-        """A command begins. `launch`: why it is known to train, or empty."""
+    def start(self, command: str, launch: str = "", before: float = 0.0) -> None:
+        """A command begins.
+
+        Args:
+            launch: why it is known to train, or empty.
+            before: CPU seconds that its process, which was there already, has spent on other things.
+        """
         self._begin(command, launch)
+        self._before = before
 
     def tick(self, process: int) -> Over | None:
         """What to do about the command now; to be asked about once a second. Costs a `stat` where nothing trains."""
@@ -81,7 +88,7 @@ class UnplannedWatch:
         self._sample_gpu(process)
         if not (evidence.libraries or evidence.models or self._launch or self.gpu_seconds):
             return None
-        self.cpu_seconds = max(self.cpu_seconds, tree_seconds(process))
+        self.cpu_seconds = max(self.cpu_seconds, tree_seconds(process) - self._before)
         if not self._trains(evidence) and not self._may_train(evidence):
             return None
         over = self._over(evidence)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from mltui.config.schema import Config
-from mltui.core.experiment import Experiment, Proposal, ProposalEdits, ProposalRequest
+from mltui.core.experiment import Experiment, Origin, Proposal, ProposalEdits, ProposalRequest
 from mltui.experiments.approvals import check_approval, check_present
 from mltui.experiments.control import Control
 from mltui.experiments.datasets import Digests
@@ -33,14 +33,16 @@ class Workbench:
         self._digests = Digests(state / "digests.json")
         self._builder = ProposalBuilder(control, config.experiments, self._git, self._digests, self._environment)
 
-    def build(self, proposal_id: str, request: ProposalRequest, draft: Draft | None, author: str, session_id: str | None) -> Built:
-        return self._builder.build(proposal_id, request, draft, Author(author, session_id))
+    def build(
+        self, proposal_id: str, request: ProposalRequest, draft: Draft | None, author: str, session_id: str | None, origin: Origin | None
+    ) -> Built:
+        return self._builder.build(proposal_id, request, draft, Author(author, session_id, origin))
 
-    def rebuild(self, proposal_id: str, former: Proposal, edits: ProposalEdits, by: str) -> Built:
-        return self._builder.rebuild(proposal_id, former, edits, Author(by, former.session_id))
+    def rebuild(self, proposal_id: str, former: Proposal, edits: ProposalEdits, by: str, origin: Origin | None) -> Built:
+        return self._builder.rebuild(proposal_id, former, edits, Author(by, former.session_id, origin))
 
-    def build_baseline(self, baseline_id: str, seeds: tuple[int, ...] | None, by: str) -> Built:
-        return self._builder.build_baseline(baseline_id, seeds, Author(by, None))
+    def build_baseline(self, baseline_id: str, seeds: tuple[int, ...] | None, by: str, origin: Origin | None) -> Built:
+        return self._builder.build_baseline(baseline_id, seeds, Author(by, None, origin))
 
     def finish(self, built: Built, experiments: Sequence[Experiment]) -> Built:
         """With its commits, and with what a person should know before deciding."""
@@ -63,8 +65,16 @@ class Workbench:
         """Raises: ApprovalVoidError: data or (if asked for) this process's environment are not those that were proposed."""
         check_present(proposal, self._git, self._control, self._digests, self._environment() if environment else None)
 
+    def check_sandbox(self) -> None:
+        """Raises: SandboxError: runs must be confined, and this machine has nothing to confine them."""
+        choose(self._config.sandbox, os.environ)
+
     def apply(self, experiment: Experiment) -> tuple[str, ...]:
         return apply_change(experiment.proposal, self._git, self._config.promotion.prompt)
+
+    def proposed(self, proposal: Proposal, path: str) -> bytes | None:
+        """A file as a proposal leaves it, as a checkout writes it; None where it is deleted."""
+        return self._git.read(proposal.tree, path) if path in self._git.entries(proposal.tree, (path,)) else None
 
     def create_job(self, proposal_id: str) -> Job:
         return Job.create(self._state, self._root, proposal_id, self._config)

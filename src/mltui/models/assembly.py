@@ -11,7 +11,7 @@ from typing import Any, Protocol, cast
 from mltui.core.errors import ModelUnavailableError
 from mltui.core.messages import AssistantMessage, AssistantPart, StopReason, Text, Thinking, ToolCall
 from mltui.models.base import ReasoningPiece, TextPiece
-from mltui.models.conversation import REDACTED
+from mltui.models.conversation import ITEMS, REDACTED
 
 
 class FunctionDelta(Protocol):
@@ -47,15 +47,20 @@ class _Prose:
     pieces: list[str] = field(default_factory=list[str])
     signature: str | None = None
 
-    def part(self) -> AssistantPart:
+    def part(self, maker: str) -> AssistantPart:
         text = whole("".join(self.pieces))
-        return Thinking(text=text, signature=self.signature) if self.thinking else Text(text=text)
+        return Thinking(text=text, signature=self.signature, maker=maker) if self.thinking else Text(text=text)
 
 
 class Assembler:
-    """Takes the deltas of one answer in order; `message` and `stop_reason` are what they come to."""
+    """Takes the deltas of one answer in order; `message` and `stop_reason` are what they come to.
 
-    def __init__(self) -> None:
+    Args:
+        maker: whose thinking it is, as in `Thinking.maker`.
+    """
+
+    def __init__(self, maker: str = "") -> None:
+        self._maker = maker
         self._prose: list[_Prose] = []
         self._calls: dict[int, _Call] = {}
         self._all_calls: list[_Call] = []
@@ -66,8 +71,11 @@ class Assembler:
         """Takes a delta and returns what of it is to be shown."""
         blocks = cast("Iterable[dict[str, str]] | None", getattr(delta, "thinking_blocks", None))
         reasoning = cast("str | None", getattr(delta, "reasoning_content", None))
+        items = cast("Iterable[dict[str, Any]] | None", getattr(delta, "reasoning_items", None))
         if blocks:
             yield from self._add_blocks(blocks)
+        elif items:
+            self._add_items(items)
         elif reasoning:
             self._open(thinking=True).pieces.append(reasoning)
             yield ReasoningPiece(whole(reasoning))
@@ -84,7 +92,7 @@ class Assembler:
     @property
     def message(self) -> AssistantMessage:
         """Thinking and text as they came, then the calls in the order they began."""
-        parts = [prose.part() for prose in self._prose if prose.pieces or prose.signature]
+        parts = [prose.part(self._maker) for prose in self._prose if prose.pieces or prose.signature]
         seen: set[str] = set()
         parts += [_parsed(call, seen) for call in self._all_calls]
         return AssistantMessage(parts=tuple(parts))
@@ -117,6 +125,14 @@ class Assembler:
                 prose.pieces.append(text)
                 yield ReasoningPiece(whole(text))
             prose.signature = block.get("signature") or prose.signature
+
+    def _add_items(self, items: Iterable[dict[str, Any]]) -> None:
+        """Encrypted thinking of the Responses protocol, which comes at the end; what could be read of it came before."""
+        sealed = [item for item in items if item.get("encrypted_content")]
+        if sealed and (prose := next((prose for prose in self._prose if prose.thinking), None)):
+            prose.signature = ITEMS + json.dumps(sealed, ensure_ascii=False, sort_keys=True)
+        elif sealed:
+            self._prose.insert(0, _Prose(thinking=True, signature=ITEMS + json.dumps(sealed, ensure_ascii=False, sort_keys=True)))
 
     def _add_call(self, delta: CallDelta) -> None:
         # Some servers leave the index out or give every call index 0: a new id then starts a new call.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 
 from mltui.core.messages import AssistantMessage, Message, StopReason, ToolSpec, Usage
@@ -17,6 +18,8 @@ class ModelInfo:
         id: as the person or the configuration named it, resolved (`anthropic/claude-sonnet-4-5`, a path, `scripted:demo`).
         context_window: tokens of prompt and answer together, or None when unknown.
         max_output_tokens: the most tokens of one answer, or None when unknown.
+        sees: whether it takes images.
+        effort: how hard it was told to think; empty: as its maker decides.
         note: what the person should know about it, such as that it cannot reason; or empty.
     """
 
@@ -24,6 +27,13 @@ class ModelInfo:
     context_window: int | None = None
     max_output_tokens: int | None = None
     note: str = ""
+    sees: bool = False
+    effort: str = ""
+
+    @property
+    def author(self) -> str:
+        """Its name in the journal: `model:ID`, for a file without its folder."""
+        return f"model:{Path(self.id).name if self.id.lower().endswith('.gguf') else self.id}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +78,15 @@ class Answer:
     stop_reason: StopReason
 
 
-StreamPart = TextPiece | ReasoningPiece | Retry | Answer
+@dataclass(frozen=True, slots=True)
+class Switch:
+    """Another model answers from here to the end of the turn; what was streamed of this answer is void."""
+
+    info: ModelInfo
+    reason: str
+
+
+StreamPart = TextPiece | ReasoningPiece | Retry | Switch | Answer
 
 
 class Model(Protocol):

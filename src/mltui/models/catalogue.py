@@ -22,11 +22,24 @@ _DECODER = json.JSONDecoder()
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Attributes: provider: LiteLLM's name of it; context_window, max_output_tokens: in tokens, None when not listed."""
+    """What the table says of a model.
+
+    Attributes:
+        provider: LiteLLM's name of it.
+        context_window, max_output_tokens: in tokens, None when not listed.
+        input_price, output_price: dollars for a million tokens, None when not listed.
+        responses: whether it is asked by OpenAI's Responses protocol.
+        sees, thinks: whether it takes images, and an effort of reasoning.
+    """
 
     provider: str | None = None
     context_window: int | None = None
     max_output_tokens: int | None = None
+    input_price: float | None = None
+    output_price: float | None = None
+    sees: bool = False
+    thinks: bool = False
+    responses: bool = False
 
 
 @functools.cache
@@ -54,6 +67,7 @@ def newest_in(table: str, family: str) -> str | None:
 
 def limits(id: str) -> Limits | None:
     """What is listed of a model, by its id as it is or without the provider before the slash; None when it is not listed."""
+    id = id.replace("/responses/", "/", 1)
     return listed(id) or listed(id.partition("/")[2])
 
 
@@ -68,6 +82,11 @@ def listed(id: str) -> Limits | None:
         provider=str(provider),
         context_window=_tokens(entry.get("max_input_tokens") or entry.get("max_tokens")),
         max_output_tokens=_tokens(entry.get("max_output_tokens")),
+        input_price=_per_million(entry.get("input_cost_per_token")),
+        output_price=_per_million(entry.get("output_cost_per_token")),
+        sees=entry.get("supports_vision") is True,
+        thinks=entry.get("supports_reasoning") is True,
+        responses=entry.get("mode") == "responses",
     )
 
 
@@ -78,6 +97,8 @@ def info_of(settings: ModelSettings) -> ModelInfo:
         id=settings.id,
         context_window=settings.max_input_tokens or listed.context_window,
         max_output_tokens=settings.max_output_tokens or listed.max_output_tokens,
+        sees=listed.sees if settings.sees is None else settings.sees,
+        effort=settings.reasoning_effort or "",
     )
 
 
@@ -125,5 +146,12 @@ def _tokens(value: object) -> int | None:
     """The table has a few numbers written as text or as floats."""
     try:
         return int(float(value)) if isinstance(value, (int, float, str)) else None
+    except ValueError:
+        return None
+
+
+def _per_million(price: object) -> float | None:
+    try:
+        return round(float(price) * 1e6, 6) if isinstance(price, (int, float, str)) else None
     except ValueError:
         return None

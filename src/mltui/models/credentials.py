@@ -44,3 +44,9 @@ def credentials_for(provider: str, environ: Mapping[str, str]) -> str | None:
 def base_url_for(provider: str, environ: Mapping[str, str]) -> str | None:
     """The provider's address from the environment, where it is not the provider's own."""
     return next((environ[name] for name in _BASES.get(provider, ()) if environ.get(name)), None)
+
+
+def known_providers() -> tuple[str, ...]:
+    """Providers that people commonly have credentials for."""
+    usual = ("anthropic", "openai", "gemini", "mistral", "deepseek", "xai", "groq", "openrouter", "cohere", "moonshot")
+    return tuple(dict.fromkeys((*usual, *_VARIABLES)))

@@ -51,7 +51,12 @@ def mapped(error: Exception, *, model: str, provider: str) -> MltuiError:
 def missing_credentials(provider: str, model: str, variable: str | None = None) -> AuthError:
     """The error for credentials that are not there at all."""
     names = (variable,) if variable else variables_of(provider)
-    return AuthError(f"no credentials for {model}", hint=f"set {' or '.join(names[:2])}, or choose a local model with --model local")
+    return AuthError(f"no credentials for {model}", hint=_get_one(provider, names))
+
+
+def _get_one(provider: str, names: tuple[str, ...]) -> str:
+    login = f", run `mltui auth login {provider}`" if names and names[0].endswith("_API_KEY") and names == variables_of(provider) else ""
+    return f"set {' or '.join(names[:2])}{login}, or choose a local model with --model local"
 
 
 def retry_after(error: Exception) -> float | None:

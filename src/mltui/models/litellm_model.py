@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import gc
-import json
 import logging
 import os
+import warnings
 from collections.abc import AsyncGenerator, Generator, Mapping
-from contextlib import aclosing, contextmanager, suppress
+from contextlib import aclosing, contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import Any, Protocol, cast
+from typing import Any, Protocol
 
 import httpx
 
@@ -19,12 +19,14 @@ from mltui.config.schema import ModelSettings
 from mltui.core.errors import ModelUnavailableError
 from mltui.core.messages import Usage
 from mltui.models import catalogue
+from mltui.models.arguments import arguments
 from mltui.models.assembly import Assembler, Delta
 from mltui.models.backoff import RetryPolicy
 from mltui.models.base import Answer, ModelInfo, ModelRequest, Retry, StreamPart
-from mltui.models.conversation import Dialect, dialect_of, wire_messages, wire_tools
-from mltui.models.credentials import OWN_VARIABLE, base_url_for, credentials_for, variables_of
-from mltui.models.failures import mapped, missing_credentials
+from mltui.models.conversation import Dialect, dialect_of
+from mltui.models.credentials import OWN_VARIABLE
+from mltui.models.failures import mapped
+from mltui.models.server_sent import payloads
 
 
 @contextmanager
@@ -72,10 +74,28 @@ with _quiet_import():
 
     anthropic_beta_headers_manager.reload_beta_headers_config()  # pyright: ignore[reportUnknownMemberType] (untyped)
 
+# Said of its own answers in the Responses protocol, and nothing that a person could mend.
+warnings.filterwarnings("ignore", message="Pydantic serializer warnings", category=UserWarning)
 litellm.suppress_debug_info = True
 litellm.disable_streaming_logging = True
 for _name in ("LiteLLM", "LiteLLM Router", "LiteLLM Proxy"):
     logging.getLogger(_name).setLevel(logging.CRITICAL + 1)
+
+
+class _Vocabulary:
+    """LiteLLM's `encoding`, loaded when something counts with it.
+
+    LiteLLM hands it to every provider's code, which needs it for answers that come whole and without their usage. Ours are
+    streamed: 40 MB and 150 ms of CPU for nothing.
+    """
+
+    def __getattr__(self, name: str) -> Any:
+        vars(litellm.main).pop("encoding", None)
+        return getattr(litellm.main.encoding, name)
+
+
+if "encoding" not in vars(litellm.main):
+    vars(litellm.main)["encoding"] = _Vocabulary()
 # OpenAI models through httpx instead of the openai package, whose walk over the history took 15 ms at 60 messages.
 os.environ.setdefault(OWN_VARIABLE, "true")
 
@@ -137,7 +157,7 @@ class LiteLLMModel:
         self._timeouts = timeouts or Timeouts()
         self._info = catalogue.info_of(settings)
         self._name, self._provider = _provider_of(settings.id)
-        self._dialect: Dialect = dialect_of(self._provider, settings.id)
+        self._dialect: Dialect = dialect_of(self._provider, settings.id, sees=self._info.sees)
         limits = httpx.Timeout(self._timeouts.idle, connect=self._timeouts.connect)
         self._client = _Client(timeout=limits) if self._provider in _DIRECT else None
 
@@ -171,11 +191,12 @@ class LiteLLMModel:
             await close_litellm_async_clients()  # shared; LiteLLM opens them again where they are still needed
 
     async def _try(self, request: ModelRequest) -> AsyncGenerator[StreamPart]:
-        arguments = self._arguments(request)
-        answer = Assembler()
+        asked = arguments(request, self._settings, self._provider, self._dialect, self._environ)
+        asked |= {"timeout": self._timeouts.idle} | ({"client": self._client} if self._client else {})
+        answer = Assembler(self._dialect.maker)
         usage: Any = None
         try:
-            async with _Response(arguments, self._timeouts.first) as response, aclosing(_chunks(response)) as chunks:
+            async with _Response(asked, self._timeouts.first) as response, aclosing(_chunks(response)) as chunks:
                 async for chunk in chunks:
                     usage = getattr(chunk, "usage", None) or usage
                     for choice in chunk.choices[:1]:
@@ -185,74 +206,35 @@ class LiteLLMModel:
             stop = answer.stop_reason
         except Exception as error:
             raise mapped(error, model=self._settings.id, provider=self._provider) from error
-        yield Answer(message=answer.message, usage=self._usage(usage), stop_reason=stop)
+        yield Answer(message=answer.message, usage=usage_of(usage, self._name, self._provider), stop_reason=stop)
 
-    def _arguments(self, request: ModelRequest) -> dict[str, Any]:
-        """Keyword arguments of `litellm.acompletion`; what is None is left out."""
-        settings = self._settings
-        thinking = settings.reasoning_effort
-        if request.force_tool and self._dialect.signed_thinking:
-            thinking = None  # Claude refuses a forced tool while it thinks
-        force = {"type": "function", "function": {"name": request.force_tool}} if request.force_tool else None
-        api_base = settings.api_base or base_url_for(self._provider, self._environ)
-        if api_base and self._provider == "anthropic":
-            api_base = api_base.rstrip("/").removesuffix("/v1")  # LiteLLM adds /v1/messages
-        arguments: dict[str, Any] = {
-            "model": settings.id,
-            "messages": wire_messages(request, self._dialect),
-            "tools": wire_tools(request.tools, self._dialect) or None,
-            "tool_choice": force,
-            "api_base": api_base,
-            "api_key": self._api_key(api_base),
-            "temperature": settings.temperature,
-            "reasoning_effort": thinking,
-            "max_tokens": settings.max_output_tokens,
-            "timeout": self._timeouts.idle,
-            "client": self._client,
-        }
-        return {name: value for name, value in arguments.items() if value is not None} | settings.extra
 
-    def _api_key(self, api_base: str | None) -> str | None:
-        """The key to send, or None where LiteLLM finds the credentials itself (clouds with more than a key).
+def usage_of(reported: Any, name: str, provider: str) -> Usage:
+    """What a provider says was used, with the dollars of LiteLLM's price table.
 
-        Raises:
-            AuthError: there is none, and the provider needs one.
-        """
-        variable = self._settings.api_key_env
-        if variable:
-            if not (key := self._environ.get(variable)):
-                raise missing_credentials(self._provider, self._settings.id, variable)
-            return key
-        found = credentials_for(self._provider, self._environ)
-        if found and found.endswith(("_API_KEY", "HF_TOKEN")):
-            return self._environ[found]
-        if not found and api_base:
-            return "none"  # a server of one's own may want no key, but LiteLLM wants one to send
-        if not found and variables_of(self._provider):
-            raise missing_credentials(self._provider, self._settings.id)
-        return None
+    The prices are those of the table for what was read from a cache, written to one for five minutes or for an hour, and for
+    long prompts; `cost_usd` is None for a model that is not in it.
 
-    def _usage(self, reported: Any) -> Usage:
-        if reported is None:
-            return Usage()
-        details = getattr(reported, "prompt_tokens_details", None)
-        read = getattr(details, "cached_tokens", None) or 0
-        written = getattr(details, "cache_creation_tokens", None) or 0
-        return Usage(
-            input_tokens=max(0, (reported.prompt_tokens or 0) - read - written),
-            output_tokens=reported.completion_tokens or 0,
-            cache_read_tokens=read,
-            cache_write_tokens=written,
-            cost_usd=self._cost(reported),
-        )
-
-    def _cost(self, usage: Any) -> float | None:
-        """Dollars by LiteLLM's price table, or None for a model that is not in it."""
-        try:
-            parts = litellm.cost_per_token(model=self._name, custom_llm_provider=self._provider, usage_object=usage)
-        except Exception:
-            return None  # an unknown model raises a bare Exception
-        return sum(parts)
+    Args:
+        reported: LiteLLM's usage object, or None where the provider said nothing.
+        name: the model's name without its provider.
+    """
+    if reported is None:
+        return Usage()
+    details = getattr(reported, "prompt_tokens_details", None)
+    read = getattr(details, "cached_tokens", None) or 0
+    written = getattr(details, "cache_creation_tokens", None) or 0
+    try:
+        cost = sum(litellm.cost_per_token(model=name, custom_llm_provider=provider, usage_object=reported))
+    except Exception:  # an unknown model raises a bare Exception
+        cost = None
+    return Usage(
+        input_tokens=max(0, (reported.prompt_tokens or 0) - read - written),
+        output_tokens=reported.completion_tokens or 0,
+        cache_read_tokens=read,
+        cache_write_tokens=written,
+        cost_usd=cost,
+    )
 
 
 def _provider_of(id: str) -> tuple[str, str]:
@@ -307,8 +289,8 @@ async def _chunks(response: Any) -> AsyncGenerator[_Chunk]:
     """
     events = response.completion_stream
     if type(events) in (AnthropicEvents, OpenAIEvents):
-        async with aclosing(_server_sent(events.streaming_response)) as payloads:
-            async for payload in payloads:
+        async with aclosing(payloads(events.streaming_response)) as sent:
+            async for payload in sent:
                 yield events.chunk_parser(payload)
         return
     async for chunk in response:
@@ -319,37 +301,4 @@ async def _chunks(response: Any) -> AsyncGenerator[_Chunk]:
         yield chunk
 
 
-async def _server_sent(lines: AsyncGenerator[str]) -> AsyncGenerator[dict[str, Any]]:
-    """The JSON objects of a stream of server-sent events, up to the end that both protocols mark.
-
-    Raises:
-        ModelUnavailableError: something else was sent.
-    """
-    data = ""
-    async for line in lines:
-        if line.startswith("data:"):
-            data = line[5:].strip()
-        elif data and line and not line.startswith(("event:", "id:", "retry:", ":")):
-            data += "\u2028" + line  # the reader of lines also splits at Unicode's separators, which JSON may contain
-        elif not line and data:
-            if data == "[DONE]":
-                break
-            payload = _decoded(data)
-            data = ""
-            yield payload
-            if payload.get("type") == "message_stop":
-                break
-    with suppress(TimeoutError):
-        async with asyncio.timeout(1.0):  # the connection can be used again once the response was read to its very end
-            async for _ in lines:
-                pass
-
-
-def _decoded(data: str) -> dict[str, Any]:
-    try:
-        return cast("dict[str, Any]", json.loads(data))
-    except ValueError:
-        raise ModelUnavailableError("the server sent something that is no JSON") from None
-
-
-__all__ = ["LiteLLMModel", "Timeouts"]
+__all__ = ["LiteLLMModel", "Timeouts", "usage_of"]

@@ -162,6 +162,60 @@ class ExperimentDesk(Protocol):
     async def promote(self, experiment_id: str, alias: str) -> ToolResult: ...
 
 
+class Agents(Protocol):
+    """The only way to another agent."""
+
+    async def run(self, persona: str, task: str) -> ToolResult:
+        """Hands the task to a subagent of the persona; its answer. Raises: ToolError: there is no such persona."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class WebPage:
+    """A page of the web as text.
+
+    Attributes:
+        url: where it was in the end.
+        moved: where it redirects to, on another host, which was not asked; `text` is empty then.
+        cut: the page is longer than `text`.
+    """
+
+    url: str
+    title: str
+    text: str
+    type: str = ""
+    moved: str = ""
+    cut: bool = False
+    cached: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class WebHit:
+    title: str
+    url: str
+    snippet: str
+
+
+class WebAccess(Protocol):
+    async def fetch(self, url: str) -> WebPage: ...
+
+    async def search(self, host: str, query: str, allowed: Sequence[str], blocked: Sequence[str]) -> tuple[WebHit, ...]: ...
+
+    async def digest(self, page: WebPage, prompt: str) -> str | None:
+        """What a small model answers to the prompt from the page; None where there is no such model."""
+        ...
+
+
+class McpAccess(Protocol):
+    async def call(self, server: str, tool: str, arguments: JsonObject, on_output: Callable[[str], Awaitable[None]]) -> ToolResult: ...
+
+
+class SkillShelf(Protocol):
+    async def load(self, name: str, argument: str = "") -> str:
+        """The skill's instructions. Raises: ToolError: there is none of that name."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class ToolContext:
     """What one approved call may touch. Each part refuses what was not granted (UndeclaredEffectError)."""
@@ -173,6 +227,10 @@ class ToolContext:
     notes: Notes
     questions: Questions
     experiments: ExperimentDesk
+    agents: Agents
+    web: WebAccess
+    mcp: McpAccess
+    skills: SkillShelf
     output: Callable[[str], Awaitable[None]]
 
 
@@ -198,6 +256,9 @@ def description(name: str) -> str:
 
 def spec(tool: Tool) -> ToolSpec:
     """The tool as it is declared to a model."""
+    own = getattr(tool, "spec", None)
+    if own is not None:  # its text and schema came from elsewhere
+        return own()
     schema: JsonObject = tool.args_model.model_json_schema()
     schema.pop("title", None)
     return ToolSpec(name=tool.name, description=description(tool.name), parameters=schema)

@@ -12,7 +12,11 @@ from mltui.tools.grep import Grep
 from mltui.tools.notebook_edit import NotebookEdit
 from mltui.tools.promote import Promote
 from mltui.tools.read import Read
+from mltui.tools.skill import Skill
+from mltui.tools.task import Task
 from mltui.tools.todo_write import TodoWrite
+from mltui.tools.web_fetch import WebFetch
+from mltui.tools.web_search import WebSearch
 from mltui.tools.write import Write
 
 _CATALOG: tuple[Tool, ...] = (
@@ -29,6 +33,10 @@ _CATALOG: tuple[Tool, ...] = (
     ExperimentStatus(),
     ConcludeExperiment(),
     Promote(),
+    Task(),
+    WebFetch(),
+    WebSearch(),
+    Skill(),
 )
 
 

@@ -70,6 +70,10 @@ _BRANCHING = frozenset(
 _SCOPES = frozenset({"subshell", "command_substitution", "process_substitution"})
 
 
+_LETTERS = bytes(byte if byte < 0x80 else ord("X") for byte in range(256))
+"""To bash every byte beyond ASCII is a letter; the grammar's own table of letters crashes the process at some of them."""
+
+
 class _Unsplittable(Exception):
     pass
 
@@ -78,7 +82,7 @@ def split(command: str) -> tuple[SimpleCommand, ...] | None:
     """The simple commands of a command line, or None when it cannot be told what they are."""
     try:
         source = command.encode("utf-8")
-        root = _PARSER.parse(source).root_node
+        root = _PARSER.parse(source.translate(_LETTERS)).root_node
         if root.has_error or not _BLANK.fullmatch(source[: root.start_byte] + source[root.end_byte :]):
             return None
         walk = _Walk(source)

@@ -12,7 +12,7 @@ from mltui.core.data import JsonValue
 from mltui.core.errors import MltuiError
 from mltui.core.events import Emit, ExperimentProposed, ExperimentStarted, TurnCompleted
 from mltui.core.experiment import Experiment
-from mltui.core.messages import ToolSpec, Usage
+from mltui.core.messages import Image, ToolSpec, Usage
 from mltui.experiments.config_files import get_value
 from mltui.tryout.choices import conclusion_spec, proposal_spec
 
@@ -37,10 +37,17 @@ class TryoutSession(Session):
         super().interrupt()
 
     async def prompt(
-        self, text: str, show: Emit, *, force_tool: str | None = None, tools: tuple[ToolSpec, ...] | None = None, once: bool = False
+        self,
+        text: str,
+        show: Emit,
+        *,
+        images: tuple[Image, ...] = (),
+        force_tool: str | None = None,
+        tools: tuple[ToolSpec, ...] | None = None,
+        once: bool = False,
     ) -> TurnCompleted:
         if force_tool is not None or self.transcript.turns > 0:
-            return await super().prompt(text, show, force_tool=force_tool, tools=tools, once=once)
+            return await super().prompt(text, show, images=images, force_tool=force_tool, tools=tools, once=once)
         return await self._play(text, show)
 
     async def _play(self, text: str, show: Emit) -> TurnCompleted:

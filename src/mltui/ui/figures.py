@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from mltui.core.events import ModelChanged, SessionRewound
+
 
 def tokens(count: int) -> str:
     """Returns: `950`, `12.3k`, `1.2M`."""
@@ -14,6 +19,28 @@ def tokens(count: int) -> str:
 def dollars(amount: float) -> str:
     """Returns: `$0.0042` under a cent, else `$1.23`."""
     return f"${amount:.4f}" if 0 < amount < 0.01 else f"${amount:.2f}"
+
+
+def price(input_price: float | None, output_price: float | None) -> str:
+    """Returns: `$3 in, $15 out per million tokens`; empty where no price is known."""
+    if input_price is None or output_price is None:
+        return ""
+    return f"${input_price:.4g} in, ${output_price:.4g} out per million tokens"
+
+
+def model_change(event: ModelChanged) -> str:
+    """Returns: who answers from now on, why and at what price, as `ID (for this turn: plan mode; $5 in, …)`."""
+    reason = "" if event.reason == "chosen" else event.reason
+    why = f"for this turn: {reason}" if event.temporary and not reason.startswith(("until", "architect")) else reason
+    notes = "; ".join(note for note in (why, price(event.input_price, event.output_price)) if note)
+    return f"{event.model} ({notes})" if notes else event.model
+
+
+def rewound(event: SessionRewound) -> str:
+    """What going back did, in words."""
+    files = f"{event.files} file{'' if event.files == 1 else 's'}"
+    what = " and ".join([*([f"the code ({files})"] if event.code else []), *(["the conversation"] if event.conversation else [])])
+    return f"Went forward again: {what}" if event.redo else f"Went back to before turn {event.to_turn}: {what or 'nothing changed'}"
 
 
 def duration(seconds: float) -> str:

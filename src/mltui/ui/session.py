@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
+from collections.abc import AsyncIterator, Awaitable, Collection, Sequence
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
+    from mltui.agent.context_report import ContextReport
+    from mltui.agent.person_commands import PersonCommand
+    from mltui.agent.steering import Steering
     from mltui.config.schema import PermissionMode
     from mltui.core.approval import Approver
-    from mltui.core.events import Emit, Event, ExperimentFinished, ExperimentProgressed, TurnCompleted
+    from mltui.core.commits import PendingCommit
+    from mltui.core.events import ContextCompacted, Emit, Event, ExperimentFinished, ExperimentProgressed, TurnCompleted
     from mltui.core.experiment import Answer, Experiment, Origin, Proposal, ProposalEdits
     from mltui.core.messages import Usage
+    from mltui.core.rewind import RewindPlan, RewindPoint, Rewound
     from mltui.experiments.index import Row
     from mltui.experiments.orphans import Orphan, Settled
     from mltui.models.base import ModelInfo
+    from mltui.models.roles import Effort, ModelOption
     from mltui.tools.base import Workspace
 
 
@@ -65,6 +71,59 @@ class Conversation(Protocol):
     @property
     def context_tokens(self) -> int: ...
 
+    @property
+    def title(self) -> str:
+        """The session's name, or empty."""
+        ...
+
+
+class SessionHistory(Protocol):
+    """The points of a session that a person can go back to. Its methods raise MltuiError with what to do."""
+
+    async def points(self) -> tuple[RewindPoint, ...]: ...
+
+    async def plan(self, turn: int) -> RewindPlan: ...
+
+    async def rewind(self, turn: int, show: Emit, *, code: bool, conversation: bool, overwrite: Collection[str] = ()) -> Rewound: ...
+
+    def undoable(self) -> int:
+        """The last turn whose files `/undo` would put back; 0: none."""
+        ...
+
+    async def redo(self, show: Emit, *, overwrite: Collection[str] = ()) -> Rewound: ...
+
+    async def redo_plan(self) -> RewindPlan: ...
+
+    async def diff(self, turn: int | None = None) -> tuple[str, tuple[str, ...]]: ...
+
+
+class SessionCommits(Protocol):
+    """The commits that a person asks for. Its methods raise MltuiError with what to do."""
+
+    async def pending(self) -> PendingCommit: ...
+
+    async def message(self, pending: PendingCommit, hint: str, show: Emit) -> str: ...
+
+    async def commit(self, pending: PendingCommit, message: str) -> str: ...
+
+
+class SessionCommands(Protocol):
+    """Commands of people's files, of skills and of servers."""
+
+    def list(self) -> tuple[PersonCommand, ...]: ...
+
+    async def text(self, name: str, argument: str, show: Emit) -> str:
+        """The prompt that a command becomes. Raises: MltuiError: what it runs was denied."""
+        ...
+
+    def servers(self) -> Sequence[str]:
+        """A line for each; `hooks` and `skills` likewise."""
+        ...
+
+    def hooks(self) -> Sequence[str]: ...
+
+    def skills(self) -> Sequence[str]: ...
+
 
 class AgentSession(Protocol):
     @property
@@ -75,6 +134,15 @@ class AgentSession(Protocol):
 
     @property
     def experiments(self) -> ExperimentLog: ...
+
+    @property
+    def history(self) -> SessionHistory: ...
+
+    @property
+    def commits(self) -> SessionCommits: ...
+
+    @property
+    def commands(self) -> SessionCommands: ...
 
     @property
     def mode(self) -> PermissionMode: ...
@@ -104,15 +172,61 @@ class AgentSession(Protocol):
 
     async def prompt(self, text: str, show: Emit, /) -> TurnCompleted: ...
 
+    @property
+    def steering(self) -> Steering: ...
+
+    @property
+    def budget(self) -> float | None:
+        """Dollars that the session may cost in all; None: no limit."""
+        ...
+
+    def set_budget(self, dollars: float | None) -> None: ...
+
+    async def aside(self, question: str, show: Emit) -> tuple[str, Usage]: ...
+
     def interrupt(self) -> None: ...
 
     async def set_mode(self, mode: PermissionMode, show: Emit) -> None: ...
 
     async def set_model(self, name: str, show: Emit) -> None: ...
 
+    def model_options(self) -> Sequence[ModelOption]:
+        """Models to choose from. Blocks."""
+        ...
+
+    async def set_effort(self, effort: Effort, show: Emit) -> None: ...
+
+    @property
+    def architect(self) -> bool:
+        """Whether the architect answers every turn."""
+        ...
+
+    async def set_architect(self, on: bool, show: Emit) -> None: ...
+
+    def ask_architect(self, text: str) -> None:
+        """The next turn with this prompt goes to the architect."""
+        ...
+
+    async def compact(self, focus: str, show: Emit) -> ContextCompacted: ...
+
+    async def context(self) -> ContextReport: ...
+
+    async def rename(self, title: str, show: Emit) -> None: ...
+
+    async def fork(self, title: str) -> str:
+        """Copies the session as it is. Returns: the copy's id."""
+        ...
+
+    def name_itself(self, show: Emit) -> None:
+        """Lets a model name the session in the background, if it has no name yet."""
+        ...
+
     async def warm_up(self) -> None: ...
 
     async def close(self) -> None: ...
 
 
-OpenSession = Callable[["Approver"], Awaitable[AgentSession]]
+class OpenSession(Protocol):
+    """Makes the session that the command line asked for or, with an id, that one."""
+
+    def __call__(self, approver: Approver, resume: str | None = None, /) -> Awaitable[AgentSession]: ...

@@ -59,6 +59,16 @@ async def model(smollm2: Path) -> AsyncIterator[LocalModel]:
     await model.close()
 
 
+async def test_tokens_are_counted_exactly_before_a_request(model: LocalModel) -> None:
+    request = ModelRequest(SYSTEM, (UserMessage(text="Say hello — “ü” 你好."),), (PROPOSE,))
+    counted = await model.count(request)
+    answer = [part async for part in model.stream(request)][-1]
+    assert isinstance(answer, Answer)
+    assert counted == answer.usage.prompt_tokens
+    long = ModelRequest(SYSTEM, (UserMessage(text="word " * 5_000),))
+    assert await model.count(long) > 5_000
+
+
 async def ask(model: LocalModel, request: ModelRequest) -> tuple[str, Answer]:
     """The streamed text, and the answer."""
     text, answer = "", None

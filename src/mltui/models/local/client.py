@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import importlib.util
 from collections.abc import AsyncGenerator
+from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
 
@@ -136,6 +137,30 @@ class LocalModel:
             finally:
                 if not answered:
                     await self._cancel(worker, message.id)
+
+    async def count(self, request: ModelRequest) -> int:
+        """Tokens of a request's prompt, exactly. Raises: as `stream`."""
+        async with self._one_at_a_time:
+            worker = await self._ready()
+            self._requests += 1
+            message = replace(self._generate(self._requests, request), max_tokens=0)
+            counted = False
+            try:
+                await worker.send(message)
+                answer = await worker.receive()
+                counted = True
+            except WorkerDied:
+                counted, self._worker = True, None
+                raise
+            except protocol.ProtocolError as error:
+                counted = True
+                raise ModelRequestError(f"The request is too large for the local model: {error}") from None
+            finally:
+                if not counted:
+                    await self._cancel(worker, message.id)
+        if isinstance(answer, protocol.Done):
+            return answer.prompt_tokens
+        raise ModelError(answer.text if isinstance(answer, protocol.Failed) else "The worker did not count")
 
     async def close(self) -> None:
         """Ends the worker. Safe to call twice."""

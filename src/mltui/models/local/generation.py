@@ -86,6 +86,8 @@ class Generator:
         note = self._prompter.note
         segments, thinking = self._segments(request)
         tokens = self._engine.prompt_tokens(segments)
+        if request.max_tokens == 0:
+            return Done(request.id, [], "max_tokens", len(tokens), 0, 0, 0.0, 0.0, "")
         room = self._engine.context_size - len(tokens)
         if room < MIN_ANSWER:
             raise RequestError(

@@ -51,6 +51,7 @@ class Generate:
     Attributes:
         messages: `core.messages` as JSON, without the system text.
         tools: `core.messages.ToolSpec` as JSON.
+        max_tokens: of the answer; with 0 the prompt's tokens are only counted.
         temperature: 0 takes the likeliest token each time.
     """
 

@@ -26,8 +26,30 @@ class Console(Protocol):
 
     async def show(self, event: Event) -> None: ...
 
-    async def choose(self, title: str, options: Sequence[tuple[str, str]]) -> int | None:
-        """Lets the person pick one of (label, description). Returns: its index, or None if they picked none."""
+    async def choose(self, title: str, options: Sequence[tuple[str, str]], preview: Callable[[int], str] | None = None) -> int | None:
+        """Lets the person pick one of (label, description).
+
+        Args:
+            preview: what is shown of an option while it is looked at, where there is room; called in a thread.
+
+        Returns: its index, or None if they picked none.
+        """
+        ...
+
+    async def switch(self, session_id: str) -> None:
+        """Goes on with another session of this project. Raises: MltuiError: a turn runs, or it cannot be opened."""
+        ...
+
+    async def patch(self, title: str, patch: str) -> None:
+        """Shows a unified diff."""
+        ...
+
+    def suggest(self, text: str) -> None:
+        """Offers a prompt that was taken back, to be changed and sent anew."""
+        ...
+
+    async def edit(self, title: str, text: str) -> str | None:
+        """Lets the person change a text. Returns: what it is then, or None if they left it."""
         ...
 
     async def prompt(self, text: str) -> None:

@@ -25,13 +25,6 @@ async def set_mode(console: Console, argument: str) -> None:
         console.tell("info", f"mode {console.session.mode}; there are plan, default, accept-edits and auto")
 
 
-async def model(console: Console, argument: str) -> None:
-    if not argument:
-        console.tell("info", f"model {console.session.model_info.id}", "/model NAME goes on with another")
-        return
-    await console.session.set_model(argument, console.show)
-
-
 async def personas(console: Console, _argument: str) -> None:
     session = console.session
     found = await asyncio.to_thread(_load_personas, session.workspace.cwd)
@@ -57,8 +50,10 @@ async def status(console: Console, _argument: str) -> None:
     drafts = await asyncio.to_thread(lambda: session.draft_paths)
     window = f" of {tokens(info.context_window)}" if info.context_window else ""
     lines = [
-        f"session   {session.id}",
+        f"session   {session.id}" + (f" ({title})" if (title := session.transcript.title) else ""),
         f"model     {info.id}" + (f" ({info.note})" if info.note else ""),
+        f"effort    {info.effort or 'as the maker of the model decides'}",
+        *(["architect answers every turn, until /architect off"] if session.architect else []),
         f"persona   {session.persona_name}",
         f"mode      {session.mode}",
         f"context   {tokens(session.transcript.context_tokens)}{window} tokens",

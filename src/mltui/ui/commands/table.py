@@ -13,9 +13,28 @@ COMMANDS: tuple[Command, ...] = (
     Command("experiments", "the experiment log: decide, run, compare, keep", "[ID]", aliases=("log",)),
     Command("review", "all proposals that wait for a decision, in one place", aliases=("pending",), only=frozenset({"tui"})),
     Command("mode", "what may run without asking", "[MODE]", MODES, run="conversation.set_mode"),
-    Command("model", "go on with another model", "[NAME]", run="conversation.model"),
+    Command("model", "go on with another model", "[NAME]", run="models.model"),
+    Command("effort", "how hard a model that reasons should do so", "[EFFORT]", ("low", "medium", "high"), run="models.effort"),
+    Command("architect", "let the architect's model answer a question, or all until `off`", "[QUESTION|off]", run="models.architect"),
+    Command("rewind", "go back to before a prompt: code, conversation or both", "[TURN]", run="rewind.rewind"),
+    Command("undo", "put back the files that the last turn changed", run="rewind.undo"),
+    Command("redo", "take the last rewind back", run="rewind.redo"),
+    Command("diff", "what changed since the session, or a turn, began", "[TURN]", run="rewind.diff"),
+    Command("commit", "commit with a message made from the changes", "[HINT]", run="commit.commit"),
     Command("personas", "list the personas", run="conversation.personas"),
     Command("status", "model, context, cost, drafted files", run="conversation.status"),
+    Command("btw", "a side question: the conversation does not learn of it", "QUESTION", run="aside.aside"),
+    Command("context", "what fills the model's window", run="context.context"),
+    Command("budget", "what the session may cost in all, in dollars, or `off`", "[DOLLARS]", run="limits.budget"),
+    Command("compact", "sum the conversation up to make room", "[WHAT TO KEEP]", run="context.compact"),
+    Command("sessions", "go on with another session", "[ID]", run="sessions.sessions", aliases=("resume",)),
+    Command("rename", "name this session", "TITLE", run="sessions.rename"),
+    Command("fork", "go on in a copy of this session", "[TITLE]", run="sessions.fork"),
+    Command("export", "write this session down: .md, .html or .json", "[FILE]", run="sessions.export"),
+    Command("mcp", "MCP servers and their tools", run="extensions.mcp"),
+    Command("hooks", "the hooks of this session", run="extensions.hooks"),
+    Command("skills", "the skills of this session", run="extensions.skills"),
+    Command("remember", "append a line to AGENTS.md; `# LINE` does the same", "LINE", run="extensions.remember"),
     Command("clear", "clear the screen (the session goes on)", only=frozenset({"tui"})),
     Command("quit", "end mltui; running experiments go on", aliases=("exit",)),
 )
@@ -60,6 +79,8 @@ def parse(line: str, front_end: str, more: Sequence[Command] = ()) -> tuple[Comm
     Raises: ValueError: it looks like a command and is none, or its argument is missing or wrong. The text says what to do.
     """
     text = line.strip()
+    if text.startswith("# ") and "\n" not in text:
+        text = f"/remember {text[2:].strip()}"
     name, _, argument = text[1:].partition(" ")
     if not text.startswith("/") or "\n" in text or "/" in name or not name:
         return None

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from mltui.core.errors import AuthError, ConfigError, LimitError, MltuiError, ModelError, UsageError
-from mltui.core.events import Event, MessageCompleted, ToolCompleted, TurnCompleted, TurnOutcome
+from mltui.core.events import Event, MessageCompleted, Subagent, ToolCompleted, TurnCompleted, TurnOutcome, UsageAdded
 from mltui.core.messages import Usage
 from mltui.ui.headless import wire
 
@@ -43,6 +43,10 @@ class Tally:
 
     def take(self, event: Event) -> None:
         match event:
+            case Subagent(event=inner) if isinstance(inner, (MessageCompleted, UsageAdded, ToolCompleted, Subagent)):
+                self.take(inner)
+            case UsageAdded():
+                self.usage[event.model] = self.usage.get(event.model, Usage()) + event.usage
             case MessageCompleted():
                 self.usage[event.model] = self.usage.get(event.model, Usage()) + event.usage
                 self.model_seconds += event.seconds

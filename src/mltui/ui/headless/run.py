@@ -4,23 +4,25 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 import signal
 import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, Protocol, cast
+from typing import Any, Literal, Protocol
 
 from mltui.agent.session import Session
 from mltui.agent.transcript import last_answer
 from mltui.core.approval import Approver
 from mltui.core.errors import MltuiError, UsageError
-from mltui.core.events import ApprovalRequested, Event, ExperimentProposed, ModelRetrying, Notice, ToolCompleted, ToolStarted
+from mltui.core.events import ApprovalRequested, Event, ExperimentProposed, ModelChanged, ModelRetrying, Notice, ToolCompleted, ToolStarted
+from mltui.core.messages import Image
+from mltui.ui.figures import model_change
 from mltui.ui.headless import result as results
 from mltui.ui.headless import wire
 from mltui.ui.headless.output import Stdout, printable, tell
+from mltui.ui.headless.said import Said, said
 from mltui.ui.headless.structured import TRIES, Schema
 
 OpenSession = Callable[[Approver], Awaitable[Session]]
@@ -43,6 +45,7 @@ class HeadlessOptions:
     schema: str | None = None
     timeout: float | None = None
     denied_ok: bool = False
+    images: tuple[Image, ...] = ()
 
 
 def run_headless(open_session: OpenSession, approver: Approver, options: HeadlessOptions) -> int:
@@ -92,7 +95,15 @@ class _Run:
         head = session.transcript.head
         assert head is not None
         if self._options.output == "stream-json":
-            self._out.line(wire.init(head, session.mode, session.sandbox))
+            early: list[Event] = []
+
+            async def keep(event: Event) -> None:
+                early.append(event)
+
+            await session.ready(keep)
+            self._out.line(wire.init(head, session.mode, session.sandbox, session.tools, session.commands.server_states()))
+            for event in early:
+                await self._show(event)
         note = session.model_info.note
         for notice in (*((note,) if note else ()), *session.notices):
             await self._show(Notice(level="warning", text=notice))
@@ -108,8 +119,8 @@ class _Run:
     async def _turns(self, session: Session, schema: Schema | None) -> str:
         """Runs all prompts; returns why no valid structured answer came, or an empty string."""
         failure = ""
-        async for text in self._prompts(session):
-            await session.prompt(text + (schema.instruction if schema else ""), self._show)
+        async for prompt in self._prompts(session):
+            await session.prompt(prompt.text + (schema.instruction if schema else ""), self._show, images=prompt.images)
             for attempt in range(TRIES + 1):
                 if schema is None or self._tally.outcome != "completed":
                     break
@@ -121,17 +132,17 @@ class _Run:
                 break
         return failure
 
-    async def _prompts(self, session: Session) -> AsyncIterator[str]:
+    async def _prompts(self, session: Session) -> AsyncIterator[Said]:
         if self._options.input == "text":
-            yield self._options.prompt or await _decided_meanwhile(session)
+            yield Said(self._options.prompt or await _decided_meanwhile(session), self._options.images)
             return
         if self._options.prompt:
-            yield self._options.prompt
+            yield Said(self._options.prompt, self._options.images)
         number = 0
         while line := await asyncio.to_thread(sys.stdin.readline):
             number += 1
             if line.strip():
-                yield _user_text(line, number)
+                yield said(line, number)
 
     async def _show(self, event: Event) -> None:
         self._tally.take(event)
@@ -204,20 +215,6 @@ async def _decided_meanwhile(session: Session) -> str:
     return "The experiments of this session were decided on meanwhile. " + " ".join(lines) + " Go on: look at them with ExperimentStatus."
 
 
-def _user_text(line: str, number: int) -> str:
-    """The text of a `{"type":"user","message":{…}}` line."""
-    try:
-        content = json.loads(line)["message"]["content"]
-        if isinstance(content, str):
-            return content
-        blocks = cast("list[dict[str, Any]]", content)
-        return "".join(str(block.get("text", "")) for block in blocks if block.get("type") == "text")
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
-        raise UsageError(
-            f"Line {number} of stdin is not a user message", hint='Expected {"type":"user","message":{"role":"user","content":"…"}}'
-        ) from None
-
-
 def _tell(event: Event) -> None:
     """One line on stderr for what a person would want to know."""
     match event:
@@ -233,6 +230,8 @@ def _tell(event: Event) -> None:
             text = f"◆ {proposal.id} {proposal.title}"
         case ApprovalRequested(request=request) if request.kind == "experiment":
             text = f"? {request.proposal.id} asks for approval"
+        case ModelChanged():
+            text = f"= model {model_change(event)}"
         case Notice():
             text = f"{event.level}: {event.text}"
         case _:

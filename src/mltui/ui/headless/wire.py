@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from mltui.core.approval import ExperimentRequest
 from mltui.core.events import (
     ApprovalRequested,
+    ContextCompacted,
     Event,
     ExperimentConcluded,
     ExperimentDecided,
@@ -15,6 +17,7 @@ from mltui.core.events import (
     ExperimentProposed,
     ExperimentStarted,
     MessageCompleted,
+    ModelChanged,
     ModelRetrying,
     Notice,
     ReasoningDelta,
@@ -22,19 +25,20 @@ from mltui.core.events import (
     TextDelta,
     ToolCompleted,
 )
-from mltui.core.messages import AssistantPart, Text, Thinking, Usage
+from mltui.core.messages import AssistantPart, Text, Thinking, ToolSpec, Usage
 
 Line = dict[str, Any]
 
 
-def init(head: SessionStarted, mode: str, sandbox: str) -> Line:
+def init(head: SessionStarted, mode: str, sandbox: str, tools: Sequence[ToolSpec], servers: Sequence[tuple[str, str]] = ()) -> Line:
+    """Args: tools: what is offered now; servers: name and state of each MCP server."""
     return {
         "type": "system",
         "subtype": "init",
         "session_id": head.session_id,
         "cwd": head.cwd,
-        "tools": [tool.name for tool in head.tools],
-        "mcp_servers": [],
+        "tools": [tool.name for tool in tools],
+        "mcp_servers": [{"name": name, "status": "connected" if state == "ready" else state} for name, state in servers],
         "model": head.model,
         "permissionMode": mode,
         "sandbox": sandbox,
@@ -103,6 +107,8 @@ def _system(event: Event) -> Line | None:
     match event:
         case ModelRetrying():
             return _named("api_retry", attempt=event.attempt, retry_delay_ms=round(event.delay * 1000), error=event.error)
+        case ModelChanged():
+            return _named("model_changed", **event.model_dump(mode="json", exclude={"type", "at"}))
         case ExperimentProposed(proposal=proposal):
             return _named("experiment_proposed", experiment=proposal.model_dump(mode="json"))
         case ApprovalRequested(request=ExperimentRequest() as request):
@@ -117,6 +123,10 @@ def _system(event: Event) -> Line | None:
             return _named("job_finished", **event.model_dump(mode="json", exclude={"type", "at"}))
         case ExperimentConcluded():
             return _named("experiment_concluded", **event.model_dump(mode="json", exclude={"type", "at"}))
+        case ContextCompacted():
+            tokens = {"pre_tokens": event.tokens_before, "post_tokens": event.tokens_after}
+            trigger = "manual" if event.trigger == "asked" else "auto"
+            return _named("compact_boundary", compact_metadata={"trigger": trigger, **tokens})
         case Notice():
             return _named("notice", level=event.level, text=event.text)
         case _:

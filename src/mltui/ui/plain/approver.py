@@ -72,14 +72,18 @@ class PlainApprover:
         return Decision(answer="hold", by=self._by, via="plain", reason="Ctrl-C")
 
     async def _trust(self, request: TrustRequest) -> Decision:
-        self._printer.line(f"{request.folder} is new here. mltui would obey what is in it:")
+        is_new = "has something new that would run" if request.item else "is new here. mltui would obey what is in it"
+        self._printer.line(f"{request.folder} {is_new}:")
         self._printer.lines(f"  {name}" for name in request.found)
-        name, _ = await self._choice("Trust this folder? yes or no: ", ("yes", "no"))
+        name, _ = await self._choice(f"{'Let it run' if request.item else 'Trust this folder'}? yes or no: ", ("yes", "no"))
         return Decision(answer="approve" if name == "yes" else "reject", by=self._by)
 
     async def _permission(self, request: PermissionRequest) -> Decision:
         self._printer.line(f"? {request.call.name} asks for permission: {one_line(request.reason)}")
         self._printer.lines(f"    {effect.kind}: {effect.target}" for effect in request.effects)
+        if any(effect.kind in ("mcp", "net") for effect in request.effects):
+            # What leaves the machine is decided on as well as where it goes.
+            self._printer.lines(f"    {key}: {one_line(str(value), 2000)}" for key, value in request.call.arguments.items())
         if request.diff:
             self._printer.block(request.diff)
         names = ("yes", "no", "always") if request.rule else ("yes", "no")

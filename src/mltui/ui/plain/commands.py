@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 
+from mltui import __version__
 from mltui.core.errors import MltuiError
 from mltui.core.events import Event
 from mltui.ui.commands.base import Level
+from mltui.ui.commands.extensions import more
 from mltui.ui.commands.table import offered, parse
 from mltui.ui.plain.events import EventPrinter
 from mltui.ui.plain.experiments import list_line, proposal_lines, result_lines
@@ -15,6 +17,8 @@ from mltui.ui.plain.input import Reader
 from mltui.ui.plain.text import Printer
 from mltui.ui.session import AgentSession
 
+_MOST_SHOWN = 40
+"""Options of a choice that are listed; the others can still be picked by their number."""
 NAMES = tuple(f"/{command.name}" for command in offered("plain"))
 
 
@@ -23,16 +27,24 @@ class PlainConsole:
 
     Args:
         send: takes a text for the agent, to be sent when the command has ended.
+        open_other: opens the session of an id, which the conversation goes on with.
     """
 
     def __init__(
-        self, session: AgentSession, printer: Printer, events: EventPrinter, reader: Reader, send: Callable[[str], Awaitable[None]]
+        self,
+        session: AgentSession,
+        printer: Printer,
+        events: EventPrinter,
+        reader: Reader,
+        send: Callable[[str], Awaitable[None]],
+        open_other: Callable[[str], Awaitable[AgentSession]],
     ) -> None:
         self.session = session
+        self.events = events
         self._printer = printer
-        self._events = events
         self._reader = reader
         self._send = send
+        self._open_other = open_other
 
     def tell(self, level: Level, text: str, hint: str = "") -> None:
         self._printer.line(text if level == "info" else f"{level}: {text}")
@@ -40,22 +52,60 @@ class PlainConsole:
             self._printer.line(f"  {hint}")
 
     async def show(self, event: Event) -> None:
-        await self._events.show(event)
+        await self.events.show(event)
 
-    async def choose(self, title: str, options: Sequence[tuple[str, str]]) -> int | None:
+    async def choose(self, title: str, options: Sequence[tuple[str, str]], preview: Callable[[int], str] | None = None) -> int | None:
+        return await choose(self._reader, self._printer, title, options, preview)
+
+    async def patch(self, title: str, patch: str) -> None:
         self._printer.line(title)
-        for number, (label, description) in enumerate(options, 1):
-            self._printer.line(f"  {number}. {label}" + (f"  {description}" if description else ""))
-        answer = await self._reader.line("Number, or nothing to leave it: ")
-        if answer is None or not answer.strip():
-            return None
-        if answer.strip().isdecimal() and 1 <= int(answer) <= len(options):
-            return int(answer) - 1
-        self._printer.line(f"There is no {answer.strip()}.")
-        return None
+        self._printer.block(patch)
+
+    def suggest(self, text: str) -> None:
+        self._printer.line("The prompt was:")
+        self._printer.block(text)
+
+    async def edit(self, title: str, text: str) -> str | None:
+        self._printer.line(f"{title}. It was:")
+        self._printer.block(text)
+        self._printer.line("Type it anew, with \\n where a line ends, or nothing to leave it:")
+        answer = await self._reader.line("> ")
+        return None if answer is None or not answer.strip() else answer.strip().replace("\\n", "\n")
 
     async def prompt(self, text: str) -> None:
         await self._send(text)
+
+    async def switch(self, session_id: str) -> None:
+        other = await self._open_other(session_id)
+        await self.session.close()
+        self.session, self.events = other, EventPrinter(self._printer, other.workspace.cwd)
+        self._printer.line(greeting(other))
+        if title := other.transcript.title:
+            self._printer.line(f"This is: {title}")
+
+
+async def choose(
+    reader: Reader, printer: Printer, title: str, options: Sequence[tuple[str, str]], _preview: Callable[[int], str] | None = None
+) -> int | None:
+    """Lists the options and reads a number. Returns: the option's index, or None."""
+    printer.line(title)
+    for number, (label, description) in enumerate(options[:_MOST_SHOWN], 1):
+        printer.line(f"  {number}. {label}" + (f"  {description}" if description else ""))
+    if len(options) > _MOST_SHOWN:
+        printer.line(f"  … and {len(options) - _MOST_SHOWN} more, up to {len(options)}")
+    answer = await reader.line("Number, or nothing to leave it: ", fresh=True)
+    if answer is None or not answer.strip():
+        return None
+    if answer.strip().isdecimal() and 1 <= int(answer) <= len(options):
+        return int(answer) - 1
+    printer.line(f"There is no {answer.strip()}.")
+    return None
+
+
+def greeting(session: AgentSession) -> str:
+    """The line that a conversation begins with."""
+    sandbox = ", no sandbox" if session.sandbox == "none" else ""
+    return f"mltui {__version__}: {session.model_info.id}, persona {session.persona_name}, mode {session.mode}{sandbox}. /help helps."
 
 
 async def run_command(text: str, console: PlainConsole, printer: Printer) -> bool | None:
@@ -64,7 +114,7 @@ async def run_command(text: str, console: PlainConsole, printer: Printer) -> boo
     Returns: whether to leave; None if the line is no command but a prompt.
     """
     try:
-        parsed = parse(text, "plain")
+        parsed = parse(text, "plain", more(console.session))
     except ValueError as error:
         printer.line(str(error))
         return False
@@ -93,7 +143,7 @@ async def _experiments(argument: str, session: AgentSession, printer: Printer) -
         printer.lines(proposal_lines(experiment.proposal))
         printer.lines(result_lines(experiment))
         return
-    experiments = await asyncio.to_thread(session.experiments.list)
+    experiments = await asyncio.to_thread(session.experiments.newest)
     printer.lines(map(list_line, experiments))
     if not experiments:
         printer.line("There are no experiments yet.")

@@ -21,13 +21,16 @@ from mltui.core.events import (
     ModelChanged,
     ModelRetrying,
     Notice,
+    SessionRewound,
     Subagent,
     TextDelta,
     ToolCompleted,
     ToolOutput,
     ToolStarted,
     TurnCompleted,
+    TurnSteered,
 )
+from mltui.ui.figures import model_change, rewound
 from mltui.ui.plain.experiments import comparison_lines
 from mltui.ui.plain.text import Printer, one_line
 
@@ -67,6 +70,8 @@ class EventPrinter:
     async def show(self, event: Event) -> None:
         line = self._printer.line
         match event:
+            case TurnSteered():
+                line(f"> {event.text}")
             case TextDelta():
                 self._streamed = True
                 self._printer.text(event.text)
@@ -85,20 +90,33 @@ class EventPrinter:
             case ToolStarted() | ToolOutput() | ToolCompleted():
                 self._tool(event)
             case ModelChanged():
-                line(f"= model {event.model}" + (f" ({event.reason})" if event.reason else ""))
+                line(f"= model {model_change(event)}")
             case ModeChanged():
                 line(f"= mode {event.mode}")
             case Notice():
                 line(event.text if event.level == "info" else f"{event.level}: {event.text}")
+            case SessionRewound():
+                line(f"= {rewound(event)}")
             case ContextCompacted():
                 line(f"= the conversation was shortened from {event.tokens_before:,} to {event.tokens_after:,} tokens")
             case Subagent():
-                if isinstance(event.event, ToolStarted):
-                    line(f"  * {event.event.name} {target(event.event.arguments, self._cwd)}".rstrip())
+                self._inner(event.event)
             case TurnCompleted():
                 self._turn_completed(event)
             case _:
                 self._experiment(event)
+
+    def _inner(self, event: Event) -> None:
+        """What a subagent does, a step further in."""
+        match event:
+            case ToolStarted():
+                self._printer.line(f"  * {event.name} {target(event.arguments, self._cwd)}".rstrip())
+            case ToolCompleted(is_error=True):
+                self._printer.line(f"    ! {event.name} {'was denied' if event.denied else 'failed'}: {one_line(event.content, 300)}")
+            case Notice():
+                self._printer.line(f"    {event.level}: {event.text}")
+            case _:
+                pass
 
     def _tool(self, event: ToolStarted | ToolOutput | ToolCompleted) -> None:
         line = self._printer.line

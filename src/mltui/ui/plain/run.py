@@ -7,14 +7,15 @@ import contextlib
 import os
 import signal
 import sys
-from collections.abc import Generator
+from collections.abc import Awaitable, Callable, Generator
+from functools import partial
 from pathlib import Path
 
-from mltui import __version__
 from mltui.core.errors import MltuiError
 from mltui.core.events import TurnCompleted
+from mltui.ui.commands.sessions import pick
 from mltui.ui.plain.approver import PlainApprover
-from mltui.ui.plain.commands import NAMES, PlainConsole, run_command
+from mltui.ui.plain.commands import NAMES, PlainConsole, choose, greeting, run_command
 from mltui.ui.plain.events import EventPrinter
 from mltui.ui.plain.input import Interrupted, Reader, open_reader
 from mltui.ui.plain.text import Printer
@@ -32,8 +33,11 @@ _EXIT_CODES = {
 }
 
 
-async def run_plain(open_session: OpenSession, initial_prompt: str = "") -> int:
+async def run_plain(open_session: OpenSession, initial_prompt: str = "", pick_from: Path | None = None) -> int:
     """Holds a conversation until the person leaves or the input ends.
+
+    Args:
+        pick_from: the folder of sessions of which the person picks one first; None: they do not.
 
     Returns:
         The exit code: 0 when a person left; for piped input that of the first turn that did not complete.
@@ -45,27 +49,43 @@ async def run_plain(open_session: OpenSession, initial_prompt: str = "") -> int:
         # A terminal that cannot show a character gets a `?` instead of a crash.
         reconfigure(errors="replace")
     reader, printer = open_reader(os.environ, NAMES), Printer()
-    session = await open_session(PlainApprover(reader, printer))
+    approver = PlainApprover(reader, printer)
+    chosen: str | None = None
     try:
-        return await _PlainConversation(session, reader, printer).run(initial_prompt)
+        chosen = await pick(pick_from, partial(choose, reader, printer)) if pick_from is not None else None
+    except MltuiError as error:
+        printer.line(f"{error}: this is a new one.")
+    session = await (open_session(approver, chosen) if chosen else open_session(approver))
+
+    async def open_other(session_id: str) -> AgentSession:
+        return await open_session(approver, session_id)
+
+    conversation = _PlainConversation(session, reader, printer, open_other)
+    try:
+        return await conversation.run(initial_prompt)
     except BrokenPipeError:
         # Whoever read along is gone. Without this the interpreter would complain again when it flushes.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     finally:
-        await session.close()
+        await conversation.session.close()
 
 
 class _PlainConversation:
-    def __init__(self, session: AgentSession, reader: Reader, printer: Printer) -> None:
-        self._session = session
+    def __init__(
+        self, session: AgentSession, reader: Reader, printer: Printer, open_other: Callable[[str], Awaitable[AgentSession]]
+    ) -> None:
         self._reader = reader
         self._printer = printer
-        self._events = EventPrinter(printer, session.workspace.cwd)
         self._turn: asyncio.Task[TurnCompleted] | None = None
         self._interrupts = 0
         self._queued: list[str] = []
-        self._console = PlainConsole(session, printer, self._events, reader, self._queue)
+        self._console = PlainConsole(session, printer, EventPrinter(printer, session.workspace.cwd), reader, self._queue, open_other)
+
+    @property
+    def session(self) -> AgentSession:
+        """The one that is open now."""
+        return self._console.session
 
     async def _queue(self, text: str) -> None:
         self._queued.append(text)
@@ -89,22 +109,19 @@ class _PlainConversation:
                     text = await self._next()
         finally:
             warming.cancel()
-        here = self._session.workspace.cwd == Path.cwd()
-        self._printer.line(f"Go on later with: mltui -r {self._session.id}" + ("" if here else f" -C {self._session.workspace.cwd}"))
+        here = self.session.workspace.cwd == Path.cwd()
+        self._printer.line(f"Go on later with: mltui -r {self.session.id}" + ("" if here else f" -C {self.session.workspace.cwd}"))
         return 0 if self._reader.interactive else exit_code
 
     def _greet(self) -> None:
-        session = self._session
-        self._printer.line(
-            f"mltui {__version__}: {session.model_info.id}, persona {session.persona_name}, mode {session.mode}"
-            f"{', no sandbox' if session.sandbox == 'none' else ''}. /help helps."
-        )
+        session = self.session
+        self._printer.line(greeting(session))
         self._printer.lines(filter(None, dict.fromkeys((session.model_info.note, *session.notices))))
 
     async def _warm_up(self) -> None:
         # What is wrong with the model is told when it is first asked.
         with contextlib.suppress(MltuiError):
-            await self._session.warm_up()
+            await self.session.warm_up()
 
     async def _next(self) -> str | None:
         """The next line of the conversation; None to leave: end of input, or Ctrl-C twice in a row."""
@@ -135,7 +152,11 @@ class _PlainConversation:
         return _EXIT_CODES.get(completed.outcome, 1)
 
     async def _prompt(self, text: str) -> TurnCompleted:
-        return await self._session.prompt(text, self._events.show)
+        session, events = self.session, self._console.events
+        completed = await session.prompt(text, events.show)
+        if completed.outcome == "completed":
+            session.name_itself(events.show)
+        return completed
 
     def _on_sigint(self) -> None:
         """A question that is open is answered by it; else the turn stops: gently first, at once the second time."""
@@ -144,7 +165,7 @@ class _PlainConversation:
         self._interrupts += 1
         if self._interrupts == 1:
             self._printer.line("! stopping")
-            self._session.interrupt()
+            self.session.interrupt()
         else:
             self._turn.cancel()
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import importlib
 import time
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -11,7 +10,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from textual.app import App
 from textual.binding import Binding, BindingType
 
-from mltui.ui.commands.table import MODES, parse
+from mltui.ui.commands.extensions import more
+from mltui.ui.commands.table import MODES, find, parse
 from mltui.ui.tui.approver import PaneApprover
 from mltui.ui.tui.composer import Composer, PromptArea
 from mltui.ui.tui.status import StatusLine
@@ -19,6 +19,8 @@ from mltui.ui.tui.theme import DARK, LIGHT
 from mltui.ui.tui.transcript import TranscriptView
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from textual.app import ComposeResult
     from textual.timer import Timer
     from textual.worker import Worker
@@ -32,10 +34,8 @@ if TYPE_CHECKING:
 FIRST_KEY = 0.1
 """Seconds after the first paint that belong to the first keys alone; then the session opens."""
 QUIT_WINDOW = 2.0
-"""Seconds in which a second Ctrl+C quits."""
-REPLAYED = 60
-"""Items of a resumed conversation that are on screen at once; the rest is paged out."""
-_MAIN_ONLY = frozenset({"next_mode", "page", "earlier", "toggle_all", "log", "escape"})
+"""Seconds in which a second Ctrl+C quits, and a second Esc goes back."""
+_MAIN_ONLY = frozenset({"next_mode", "page", "earlier", "toggle_all", "log", "model", "escape"})
 
 
 class MltuiApp(App[int]):
@@ -44,6 +44,7 @@ class MltuiApp(App[int]):
     Args:
         open_session: makes the session; awaited after the first paint, with the approver that it is to ask.
         initial_prompt: sent as soon as the session is open.
+        pick_from: the folder of sessions of which the person picks one first; None: they do not.
     """
 
     TITLE = "mltui"
@@ -53,6 +54,7 @@ class MltuiApp(App[int]):
         Binding("f1", "help", "Keys and commands", priority=True),
         Binding("f2", "log", "Experiments", priority=True),
         Binding("f3", "earlier", "Show earlier", priority=True),
+        Binding("f4", "model", "Model", priority=True),
         Binding("ctrl+o", "toggle_all", "Open or close all", priority=True),
         Binding("shift+tab", "next_mode", "Next mode", priority=True),
         Binding("pageup", "page(-1)", "Scroll up", priority=True),
@@ -60,15 +62,16 @@ class MltuiApp(App[int]):
         Binding("escape", "escape", "Interrupt"),
     ]
 
-    def __init__(self, open_session: OpenSession, initial_prompt: str = "") -> None:
+    def __init__(self, open_session: OpenSession, initial_prompt: str = "", pick_from: Path | None = None) -> None:
         super().__init__()
         self.register_theme(DARK)
         self.register_theme(LIGHT)
         self.theme = DARK.name
-        self._open_session = open_session
+        self.open_session = open_session
+        self.pick_from = pick_from
         self._waiting: list[str] = [initial_prompt] if initial_prompt.strip() else []
         self.view = TranscriptView()
-        self.composer = Composer()
+        self.composer = Composer(lambda: more(self.session))
         self.status_line = StatusLine()
         self.approver = PaneApprover(self)
         self.session: AgentSession | None = None
@@ -77,7 +80,7 @@ class MltuiApp(App[int]):
         self._turn: Worker[None] | None = None
         self._turn_since = 0.0
         self._clock: Timer | None = None
-        self._quit_armed_at = float("-inf")
+        self._quit_armed_at = self._back_armed_at = float("-inf")
         self._followed: dict[str, Worker[None]] = {}
 
     def compose(self) -> ComposeResult:
@@ -91,62 +94,11 @@ class MltuiApp(App[int]):
         self.call_after_refresh(lambda: self.set_timer(FIRST_KEY, self._start))
 
     def _start(self) -> None:
-        self.run_worker(self._begin, name="start", exit_on_error=True)
+        from mltui.ui.tui.opening import begin
+
+        self.run_worker(partial(begin, self), name="start", exit_on_error=True)
 
     # ── the session ──────────────────────────────────────────────────────────────
-
-    async def _begin(self) -> None:
-        """Loads what events need, opens the session and shows what it has behind it."""
-        module = await asyncio.to_thread(importlib.import_module, "mltui.ui.tui.presenter")
-        self.presenter = module.Presenter(self.view)
-        from mltui.core.errors import MltuiError
-
-        try:
-            session = await self._open_session(self.approver)
-        except MltuiError as error:
-            self._fail(str(error.args[0]), error.hint, error.exit_code)
-            return
-        except Exception as error:
-            self._fail(f"{type(error).__name__}: {error}", "This is a bug in mltui; Ctrl+C twice quits", 1)
-            return
-        self.session = session
-        if session.theme in self.available_themes:
-            self.theme = session.theme
-        elif session.theme:
-            self.tell("warning", f"There is no theme {session.theme!r}", f"Themes: {', '.join(sorted(self.available_themes))}")
-        self.presenter = module.Presenter(self.view, session.workspace.cwd)
-        self._welcome(session)
-        self.status_line.put(activity="")
-        self.refresh_status()
-        self.run_worker(partial(self._warm_up, session), name="warm-up", exit_on_error=False)
-        self._send_next()
-
-    def _fail(self, message: str, hint: str, exit_code: int) -> None:
-        self.exit_code = exit_code
-        self.tell("error", message, hint or "Ctrl+C twice quits")
-        self.status_line.put(activity="", hint="not started")
-
-    def _welcome(self, session: AgentSession) -> None:
-        from mltui.ui.tui.welcome import Welcomed, WelcomeItem
-
-        info = session.model_info
-        self.view.add(WelcomeItem(Welcomed(info.id, info.note, session.persona_name, str(session.workspace.cwd))))
-        events = list(session.transcript.events)
-        self.composer.area.sent += [
-            text for event in events if isinstance(text := getattr(event, "text", None), str) and event.type == "turn.started"
-        ]
-        if self.presenter is not None and any(event.type == "turn.started" for event in events):
-            self.presenter.replay(events, REPLAYED)
-        for notice in session.notices:
-            self.tell("warning", notice)
-
-    async def _warm_up(self, session: AgentSession) -> None:
-        from mltui.core.errors import MltuiError
-
-        try:
-            await session.warm_up()
-        except MltuiError as error:
-            self.tell("error", str(error.args[0]), error.hint)
 
     async def close_session(self) -> None:
         """Ends the turn and the session; experiments that run go on."""
@@ -181,7 +133,7 @@ class MltuiApp(App[int]):
             return
         info = session.model_info
         self.status_line.put(
-            model=info.id,
+            model=f"{info.id} {info.effort}".strip(),
             context_tokens=session.transcript.context_tokens,
             context_window=info.context_window,
             cost_usd=session.transcript.usage.cost_usd,
@@ -202,24 +154,31 @@ class MltuiApp(App[int]):
         self._quit_armed_at = float("-inf")
         self.status_line.put(hint="")
         try:
-            command = parse(event.text, "tui")
+            command = parse(event.text, "tui", more(self.session))
         except ValueError as error:
             self.tell("error", str(error))
             return
         if command is not None:
             self.run_worker(partial(self._command, *command), name="command", exit_on_error=True)
             return
-        self.send(event.text)
+        if not (event.now and self.session is not None and self.session.steering.say(event.text)):
+            self.send(event.text)
 
     def send(self, text: str) -> None:
         """Puts a prompt to the agent, behind those that wait already."""
         self._waiting.append(text)
-        self._send_next()
+        self.send_next()
 
     def on_prompt_area_leave(self) -> None:
         self.view.enter()
 
-    def _send_next(self) -> None:
+    @property
+    def working(self) -> bool:
+        """Whether a turn runs."""
+        return self._turn is not None
+
+    def send_next(self) -> None:
+        """Begins the next turn if a prompt waits and the agent is free."""
         if self._waiting and self.session is not None and self._turn is None:
             text = self._waiting.pop(0)
             self._turn_since = time.monotonic()
@@ -237,6 +196,7 @@ class MltuiApp(App[int]):
 
         try:
             await session.prompt(text, self.show)
+            session.name_itself(self.show)
         except MltuiError as error:
             self.tell("error", str(error.args[0]), error.hint)
         except Exception as error:
@@ -249,8 +209,9 @@ class MltuiApp(App[int]):
             self.composer.remove_class("-busy")
             self.status_line.put(activity="")
             self.refresh_status()
+            self._waiting[:0] = session.steering.unsaid()
             if self.is_running:
-                self._send_next()
+                self.send_next()
 
     async def _command(self, command: Command, argument: str) -> None:
         from mltui.core.errors import MltuiError
@@ -267,13 +228,23 @@ class MltuiApp(App[int]):
         return len(self.screen_stack) == 1 if action in _MAIN_ONLY else True
 
     def action_escape(self) -> None:
-        """Esc: back to the composer, else interrupt."""
+        """Esc: back to the composer, else interrupt; twice where there is nothing to interrupt: go back in the conversation."""
         area = self.composer.area
         if self.focused is not area:
             area.focus()
             self.view.anchor()
         elif self._turn is not None:
             self._interrupt()
+        elif self.session is not None and not area.text:
+            self.session.interrupt()  # a summary may be in the making
+            now = time.monotonic()
+            armed, self._back_armed_at = now - self._back_armed_at < QUIT_WINDOW, now
+            self.status_line.put(hint="" if armed else "Esc again goes back to an earlier prompt")
+            if armed:
+                self._back_armed_at = float("-inf")
+                self.run_named("rewind")
+            else:
+                self.set_timer(QUIT_WINDOW, lambda: self.status_line.put(hint=""))
 
     def _interrupt(self) -> None:
         if self._waiting:
@@ -321,6 +292,14 @@ class MltuiApp(App[int]):
             mode = MODES[(MODES.index(self.session.mode) + 1) % len(MODES)]
             self.run_worker(partial(self.session.set_mode, mode, self.show), name="mode", exit_on_error=True)
 
+    def action_model(self) -> None:
+        self.run_named("model")
+
+    def run_named(self, name: str) -> None:
+        """Carries out a slash command without an argument."""
+        if (command := find(name, "tui")) is not None:
+            self.run_worker(partial(self._command, command, ""), name="command", exit_on_error=True)
+
     def action_page(self, direction: int) -> None:
         self.view.page(direction)
 
@@ -360,7 +339,7 @@ class MltuiApp(App[int]):
     def ask_agent(self, proposal_id: str, question: str) -> None:
         """Puts a person's question about a proposal to the agent as soon as it is free."""
         self._waiting.append(f'About {proposal_id}: {question}\n\nAnswer with ProposeExperiment, experiment_id "{proposal_id}" and answer.')
-        self._send_next()
+        self.send_next()
 
     # ── experiments that run beside the conversation ─────────────────────────────
 
@@ -381,11 +360,11 @@ class MltuiApp(App[int]):
             self.tell("error", str(error.args[0]), error.hint)
 
 
-def run_tui(open_session: OpenSession, initial_prompt: str = "") -> int:
+def run_tui(open_session: OpenSession, initial_prompt: str = "", pick_from: Path | None = None) -> int:
     """Runs the app until the person quits. Returns: the exit code, that of the error if the session could not be opened."""
 
     async def main() -> int:
-        app = MltuiApp(open_session, initial_prompt)
+        app = MltuiApp(open_session, initial_prompt, pick_from)
         try:
             await app.run_async()
         finally:

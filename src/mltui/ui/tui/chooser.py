@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
 from rich.text import Text
@@ -35,21 +37,28 @@ class Chooser(ModalScreen[int | None]):
         & Static { height: auto; color: $text-muted; }
         & Input { border: none; height: 1; padding: 0; background: $surface; }
         & OptionList { border: none; height: auto; max-height: 100%; padding: 0; background: $surface; }
+        &.-previews > Vertical { width: 120; max-height: 90%; & OptionList { max-height: 12; }
+            & #preview { height: 16; border-top: solid $primary 40%; color: $text; } }
     }
     """
 
-    def __init__(self, title: str, options: Sequence[tuple[str, str]]) -> None:
+    def __init__(self, title: str, options: Sequence[tuple[str, str]], preview: Callable[[int], str] | None = None) -> None:
+        """With `preview`, what it returns of the option under the cursor is shown below the list; it is called in a thread."""
         super().__init__()
         self._title = title
+        self._preview = preview
         self._options = [(one_line(label), one_line(description)) for label, description in options]
 
     def compose(self) -> ComposeResult:
         with Vertical() as box:
             box.border_title = one_line(self._title)
             box.border_subtitle = "Enter picks, Esc leaves"
-            yield Input(placeholder="type to narrow the list", id="narrow")
+            yield Input(placeholder="type to narrow the list", id="narrow", compact=True)
             yield OptionList(id="list")
             yield Static("", id="none")
+            if self._preview is not None:
+                self.add_class("-previews")
+                yield Static("", id="preview", markup=False)
 
     def on_mount(self) -> None:
         self._fill("")
@@ -65,6 +74,15 @@ class Chooser(ModalScreen[int | None]):
 
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
         self._pick(event.option)
+
+    def on_option_list_option_highlighted(self, event: OptionList.OptionHighlighted) -> None:
+        if self._preview is not None:
+            place = int(event.option.id or "0")
+            self.run_worker(partial(self._look, self._preview, place), group="preview", exclusive=True, exit_on_error=False)
+
+    async def _look(self, preview: Callable[[int], str], place: int) -> None:
+        text = await asyncio.to_thread(preview, place)
+        self.query_one("#preview", Static).update(Text("\n".join(map(one_line, text.splitlines()))))
 
     def _pick(self, option: Option) -> None:
         self.dismiss(int(option.id or "0"))

@@ -16,8 +16,12 @@ from mltui.ui.tui.strip_view import RichView
 from mltui.ui.tui.text import clip, one_line
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
     from textual import events
     from textual.app import ComposeResult
+
+    from mltui.ui.commands.base import Command
 
 MOST_COMPLETIONS = 8
 
@@ -26,7 +30,8 @@ class PromptArea(TextArea):
     """The editor itself. Enter sends; Shift+Enter, Alt+Enter and Ctrl+J make a new line."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("shift+enter,alt+enter,ctrl+j", "newline", "New line", show=False),
+        Binding("shift+enter,ctrl+j", "newline", "New line", show=False),
+        Binding("ctrl+s,alt+enter", "send_now", "Say it to the turn that runs", show=False),
         Binding("up", "up_or_history", "Up", show=False),
         Binding("down", "down_or_history", "Down", show=False),
     ]
@@ -36,9 +41,12 @@ class PromptArea(TextArea):
     """
 
     class Sent(Message):
-        def __init__(self, text: str) -> None:
+        """Attributes: now: it is for the turn that runs."""
+
+        def __init__(self, text: str, *, now: bool = False) -> None:
             super().__init__()
             self.text = text
+            self.now = now
 
     class Leave(Message):
         """Tab with nothing to complete."""
@@ -70,7 +78,10 @@ class PromptArea(TextArea):
         else:
             await super()._on_key(event)
 
-    def send(self) -> None:
+    def action_send_now(self) -> None:
+        self.send(now=True)
+
+    def send(self, *, now: bool = False) -> None:
         """Hands the text over and starts a new one; does nothing when there is only white space."""
         text = self.text.strip("\n")
         if not text.strip():
@@ -79,7 +90,7 @@ class PromptArea(TextArea):
             self.sent.append(text)
         self._place = None
         self.text = ""
-        self.post_message(self.Sent(text))
+        self.post_message(self.Sent(text, now=now))
 
     def action_newline(self) -> None:
         self.insert("\n")
@@ -125,8 +136,10 @@ class Composer(Vertical):
     }
     """
 
-    def __init__(self) -> None:
+    def __init__(self, more: Callable[[], Sequence[Command]] = tuple) -> None:
+        """Args: more: the commands beside mltui's own, as they are now."""
         super().__init__()
+        self._more = more
         self.area = PromptArea()
         self._queue = RichView(id="queue")
         self._list = RichView(id="completions")
@@ -151,7 +164,7 @@ class Composer(Vertical):
     def on_text_area_changed(self, event: TextArea.Changed) -> None:
         event.stop()
         text = self.area.text
-        self._choices = [] if text == self._dismissed else complete(text, "tui")
+        self._choices = [] if text == self._dismissed else complete(text, "tui", self._more())
         if self._choices == [(text, self._choices[0][1])] if self._choices else False:
             self._choices = []
         self._chosen = 0

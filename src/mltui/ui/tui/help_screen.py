@@ -19,15 +19,18 @@ if TYPE_CHECKING:
 
 _KEYS = (
     ("Enter", "send; while the agent works: queue"),
+    ("Ctrl+S, Alt+Enter", "say it now, to the turn that runs"),
     ("Shift+Enter, Ctrl+J", "new line"),
     ("Up, Down", "at the edges: earlier prompts"),
     ("Tab", "complete a command; else go to the last tool call"),
     ("Esc", "interrupt; from the transcript: back to the composer"),
+    ("Esc Esc", "with nothing typed: go back to before a prompt"),
     ("Ctrl+C", "interrupt, or clear; twice: quit"),
     ("Shift+Tab", "next mode: plan, default, accept-edits, auto"),
     ("PgUp, PgDn", "scroll"),
     ("F2", "experiment log"),
     ("F3", "show earlier parts of the conversation"),
+    ("F4", "choose another model"),
     ("Ctrl+O", "open or close all tool calls"),
     ("Enter on a tool call", "open or close it; Up and Down go to others"),
 )

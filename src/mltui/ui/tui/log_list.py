@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, ClassVar
 
 from textual.binding import Binding, BindingType
-from textual.geometry import Size
+from textual.geometry import Size, Spacing
 from textual.message import Message
 from textual.reactive import reactive
 from textual.scroll_view import ScrollView
@@ -93,7 +93,7 @@ class LogList(ScrollView, can_focus=True):
         style = self.get_visual_style(*classes)
         if at >= len(self._ids) or width < 1:
             return Strip.blank(width, style.rich_style)
-        drawn = Visual.to_strips(self, Padding(self._draw(at, max(20, width - 3)), (0, 1)), width, None, style)
+        drawn = Visual.to_strips(self, Padding(self._draw(at, max(20, width - 3)), Spacing(0, 1, 0, 1)), width, None, style)
         strip = drawn[line] if line < len(drawn) else Strip.blank(width, style.rich_style)
         return strip.extend_cell_length(width, style.rich_style)
 

@@ -35,6 +35,11 @@ def actions_for(state: str) -> list[tuple[str, str]]:
     return _ACTIONS.get(state, [])
 
 
+def is_open(state: str) -> bool:
+    """Whether a person has yet to decide on an experiment in this state."""
+    return state in ("proposed", "held")
+
+
 def row_of(row: Row, width: int, progress: tuple[int, int] | None) -> Content:
     """Returns: id, title and state on one line; kind, difference with its interval and age on the next, no line wider than `width`."""
     facts = [duration(max(10.0, time.time() - row.created)) + " ago"]

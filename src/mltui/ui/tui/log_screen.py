@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
+from heapq import merge
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from rich.console import Group
@@ -12,29 +13,30 @@ from rich.text import Text
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.screen import Screen
-from textual.widgets._option_list import OptionList  # the public name is a lazy import of the same
-from textual.widgets.option_list import Option
 
 from mltui.core.approval import Decision, ExperimentRequest, KeepRequest
 from mltui.core.errors import MltuiError
 from mltui.core.messages import ToolCall
+from mltui.experiments.index import Row
 from mltui.ui.tui.deciding import Decider, Done
 from mltui.ui.tui.diff import counts
 from mltui.ui.tui.diff_lines import DiffLines
 from mltui.ui.tui.diff_view import DiffView
-from mltui.ui.tui.experiment_list import ExperimentList
 from mltui.ui.tui.experiment_pane import ExperimentPane, KeepPane
-from mltui.ui.tui.log_rows import actions_for, row_of
+from mltui.ui.tui.log_list import LogList
+from mltui.ui.tui.log_orphans import orphan_report, orphan_row
+from mltui.ui.tui.log_rows import actions_for, is_open, row_of
 from mltui.ui.tui.proposal_view import proposal_sections, result_sections, state_line, title_line
-from mltui.ui.tui.review_rows import is_open
 from mltui.ui.tui.strip_view import RichView
 from mltui.ui.tui.text import one_line
 
 if TYPE_CHECKING:
+    from rich.console import RenderableType
     from textual.app import App, ComposeResult
+    from textual.content import Content
 
     from mltui.core.events import ExperimentFinished, ExperimentProgressed
-    from mltui.core.experiment import Experiment
+    from mltui.experiments.orphans import Orphan, Settled
 
 
 _ACTS = (
@@ -45,6 +47,16 @@ _ACTS = (
     ("k", "keep"),
     ("a", "adopt"),
     ("x", "discard"),
+)
+
+_OUTCOMES: dict[str, Settled] = {"adopt": "adopt", "discard": "discard"}
+_SETTLING = ("compared", "interpreted", "maintenance")
+_EMPTY = (
+    Text("No experiments yet", style="strong"),
+    Text(
+        "They appear here when the agent proposes a change to training code, hyperparameters, prompts, data or evaluation.",
+        style="muted",
+    ),
 )
 
 
@@ -86,6 +98,8 @@ class LogScreen(Screen[None]):
         self._by = decider.by
         self._follow = follow
         self._ask = ask
+        self._rows: list[Row] = []
+        self._orphans: list[Orphan] = []
         self._all: dict[str, Row | Orphan] = {}
         self._ids: list[str] = []
         self._loaded = False
@@ -96,6 +110,7 @@ class LogScreen(Screen[None]):
         self._diff_head = RichView()
         self._diff_view = DiffView(DiffLines(""))
         self._reported: Row | Orphan | None = None
+        self._waiting = False
         self._keys = RichView(id="keys")
         self._note: Text | None = None
         self._noted: str | None = None
@@ -113,6 +128,7 @@ class LogScreen(Screen[None]):
 
     def on_mount(self) -> None:
         self._list.focus()
+        self._fill()
         self.refresh_all()
 
     # ── what is shown ────────────────────────────────────────────────────────────
@@ -122,21 +138,94 @@ class LogScreen(Screen[None]):
         self.run_worker(self._load, group="load", exclusive=True, exit_on_error=False)
 
     async def _load(self) -> None:
+        """Experiments first: what trained outside of them is found by reading the journal."""
+        log = self._experiments
         try:
-            self._put(await asyncio.to_thread(self._experiments.rows), [])
-            if orphans := await asyncio.to_thread(self._experiments.orphans().list):
-                self._put([each for each in self._all.values() if isinstance(each, Row)], orphans)
+            self._rows = await asyncio.to_thread(log.rows)
+            self._loaded = True
+            self._fill()
+            orphans = await asyncio.to_thread(lambda: log.orphans().list())
         except MltuiError as error:
             self._say(str(error), "error")
+            return
+        if orphans != self._orphans:
+            self._orphans = orphans
+            self._fill()
+        for row in self._rows:
+            if row.state == "running" and row.id not in self._progress:
+                self.run_worker(partial(self._watch, row.id), group=f"watch-{row.id}", exclusive=True, exit_on_error=False)
 
-    def _put(self, found: Sequence[Row], orphans: Sequence[Orphan]) -> None:
-        ...
+    def _fill(self) -> None:
+        entries = merge(reversed(self._rows), reversed(self._orphans), key=_age)
+        self._all = {_id(entry): entry for entry in entries}
+        states = [*map(_state_of, self._all.values())]
+        waiting, unplanned = sum(map(is_open, states)), states.count("unplanned")
+        headline = Text.assemble(("Experiments", "primary.bold"), no_wrap=True, overflow="ellipsis")
+        headline.append(f"  {len(self._rows)} in all" if self._loaded else "", style="muted")
+        if waiting:
+            headline.append(f" · {waiting} waiting for a decision", style="accent")
+        if unplanned:
+            headline.append(f" · {unplanned} training outside a proposal", style="warning")
+        self._headline.update(headline)
+        self._waiting = bool(waiting)
+        self._ids = [*self._all]
+        self._list.put(self._ids)
+        if not self._ids:
+            self._report.update(*(_EMPTY if self._loaded else [Text("Reading the log …", style="strong")]))
+
+    def _row(self, at: int, width: int) -> Content:
+        entry = self._all[self._ids[at]]
+        return row_of(entry, width, self._progress.get(entry.id)) if isinstance(entry, Row) else orphan_row(entry, width)
+
+    @property
+    def _chosen(self) -> Row | Orphan | None:
+        return self._all.get(self._list.chosen or "")
+
+    def on_log_list_chosen(self) -> None:
+        self._draw_report()
+        if self._list.chosen != self._noted:
+            self._note, self._noted = None, self._list.chosen
+        self._draw_keys()
+
+    def on_log_list_opened(self) -> None:
+        self.action_act("decide")
+
+    def _draw_report(self) -> None:
+        entry = self._chosen
+        if entry is None or entry == self._reported:
+            return
+        if self._reported is None or _id(self._reported) != _id(entry):
+            self.query_one("#report", VerticalScroll).scroll_home(animate=False)
+        self._reported = entry
+        if isinstance(entry, Row):
+            self.run_worker(partial(self._load_report, entry), group="report", exclusive=True, exit_on_error=False)
+        else:
+            self._put_report(orphan_report(entry), "")
+
+    async def _load_report(self, row: Row) -> None:
+        try:
+            experiment = await asyncio.to_thread(self._experiments.peek, row.id)
+        except MltuiError as error:
+            self._reported = None
+            self._say(str(error), "error")
+            return
+        if self._reported is row:
+            sections = [*result_sections(experiment), *proposal_sections(experiment.proposal, experiment.exchanges)]
+            self._put_report([title_line(experiment.proposal), state_line(experiment), Text(), Group(*sections)], experiment.proposal.patch)
+
+    def _put_report(self, parts: Sequence[RenderableType], patch: str) -> None:
+        self._report.update(*parts)
+        lines = DiffLines(patch)
+        self._diff_head.update(Text.assemble(("Changed code  ", "primary.bold"), counts(lines)) if lines else Text())
+        self._diff_view.put(lines)
 
     def _draw_keys(self) -> None:
         line = Text()
-        keys = actions_for(self.chosen.state) if self.chosen else []
-        pending = [("p", "all pending")] if any(map(is_open, self._all.values())) else []
-        for key, label in [*keys, *pending, ("d", "diff"), ("Esc", "close")]:
+        entry = self._chosen
+        keys = actions_for(_state_of(entry)) if entry is not None else []
+        pending = [("p", "all pending")] if self._waiting else []
+        diff = [("d", "diff")] if entry is None or isinstance(entry, Row) else []
+        for key, label in [*keys, *pending, *diff, ("Esc", "close")]:
             line.append(f" {key}", style="strong")
             line.append(f" {label} ", style="muted")
         self._keys.update(*([self._note] if self._note else []), line)
@@ -161,31 +250,44 @@ class LogScreen(Screen[None]):
     def _took(self, id_: str, event: ExperimentProgressed | ExperimentFinished) -> None:
         if event.type == "experiment.progressed":
             self._progress[id_] = (event.done, event.total)
-            self._fill()
+            self._list.redraw(id_)
 
     # ── decisions ────────────────────────────────────────────────────────────────
 
-    def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
-        event.stop()
-        self.action_act("decide")
-
     def action_act(self, name: str) -> None:
-        experiment = self.chosen
-        if experiment is None:
+        entry, id_ = self._chosen, self._list.chosen
+        if entry is None or id_ is None:
             return
-        state, id_ = experiment.state, experiment.id
-        call = ToolCall(id="", name="")
-        if name == "decide" and state in ("proposed", "held"):
-            request = ExperimentRequest(id=id_, call=call, proposal=experiment.proposal, exchanges=experiment.exchanges)
-            self._push(ExperimentPane(request, self._by), self._decided(id_))
-        elif name in ("decide", "keep") and state in ("compared", "interpreted", "maintenance"):
-            self._push(KeepPane(KeepRequest(id=id_, call=call, experiment=experiment), self._by), self._settled(id_))
+        state = _state_of(entry)
+        if name in _OUTCOMES and state == "unplanned":
+            self._do(id_, partial(self._decider.settle_orphan, id_, _OUTCOMES[name]))
+        elif (name in ("decide", "keep") and state in _SETTLING) or (name == "decide" and is_open(state)):
+            self.run_worker(partial(self._put_to_person, id_), group="pane", exclusive=True, exit_on_error=False)
         elif name in ("decide", "run") and state == "approved":
             self._do(id_, self._started(id_))
         elif name == "stop" and state == "running":
             self._do(id_, self._stopped(id_))
+        elif state == "unplanned":
+            self._say(f"{id_} is training outside a proposal: a adopts it, x discards it", "warning")
         else:
             self._say(f"{id_} is {state}: nothing to {name}", "warning")
+
+    async def _put_to_person(self, id_: str) -> None:
+        """Opens the pane that decides, on what the journal itself says."""
+        try:
+            experiment = await asyncio.to_thread(self._experiments.get, id_)
+        except MltuiError as error:
+            self._say(str(error), "error")
+            return
+        call = ToolCall(id="", name="")
+        if is_open(experiment.state):
+            request = ExperimentRequest(id=id_, call=call, proposal=experiment.proposal, exchanges=experiment.exchanges)
+            self._push(ExperimentPane(request, self._by), self._decided(id_))
+        elif experiment.state in _SETTLING:
+            self._push(KeepPane(KeepRequest(id=id_, call=call, experiment=experiment), self._by), self._settled(id_))
+        else:
+            self._say(f"{id_} was decided elsewhere: it is {experiment.state}", "warning")
+            await self._load()
 
     def _push(self, pane: Screen[Decision], take: Callable[[Decision | None], None]) -> None:
         cast("App[Any]", self.app).push_screen(pane, take)  # pyright: ignore[reportUnknownMemberType]  (Textual leaves its parameter open)
@@ -251,3 +353,16 @@ class LogScreen(Screen[None]):
 
     def action_report_diff(self) -> None:
         self.query_one("#report", VerticalScroll).scroll_to_widget(self._diff_head, top=True, animate=False)
+
+
+def _id(entry: Row | Orphan) -> str:
+    return entry.id if isinstance(entry, Row) else entry.training.id
+
+
+def _age(entry: Row | Orphan) -> float:
+    return -(entry.created if isinstance(entry, Row) else entry.when)
+
+
+def _state_of(entry: Row | Orphan) -> str:
+    """The experiment's; of training outside a proposal what was said of it, or `unplanned`."""
+    return entry.state if isinstance(entry, Row) else {"adopt": "adopted", "discard": "discarded"}.get(entry.settled, "unplanned")

@@ -25,6 +25,7 @@ _VERBS = {
     "write": "writes",
     "exec": "runs",
     "net": "connects to",
+    "mcp": "calls",
     "ask": "asks",
     "propose": "proposes",
     "conclude": "concludes",

@@ -22,6 +22,7 @@ from mltui.core.events import (
     ModelRetrying,
     Notice,
     ReasoningDelta,
+    SessionRewound,
     Subagent,
     TextDelta,
     ToolCompleted,
@@ -29,11 +30,12 @@ from mltui.core.events import (
     ToolStarted,
     TurnCompleted,
     TurnStarted,
+    TurnSteered,
 )
 from mltui.core.messages import Text, Thinking, ToolCall
-from mltui.ui.figures import duration, tokens
+from mltui.ui.figures import duration, model_change, rewound, tokens
 from mltui.ui.tui.experiment_card import ExperimentCard, ExperimentCardState
-from mltui.ui.tui.items import Answer, AnswerItem, Item, NoticeItem, Said, ThinkingItem, Thought, Told, UserItem
+from mltui.ui.tui.items import Answer, AnswerItem, NoticeItem, Said, ThinkingItem, Thought, Told, UserItem
 from mltui.ui.tui.markdown import MarkdownLines
 from mltui.ui.tui.text import one_line
 from mltui.ui.tui.tool_card import ToolCard, ToolState
@@ -55,19 +57,19 @@ class Presenter:
     """Shows events in a transcript. Only what streams is kept at hand; everything else is in the items' states."""
 
     def __init__(self, view: TranscriptView, cwd: PurePath | None = None) -> None:
-        self._view = view
+        self.view = view
         self._cwd = cwd
         self._answer: AnswerItem | None = None
         self._thinking: ThinkingItem | None = None
         self._thinking_since = 0.0
         self._cards: dict[str, ToolCard] = {}
-        self._experiments: dict[str, ExperimentCard] = {}
+        self.experiments: dict[str, ExperimentCard] = {}
 
     def show(self, event: Event) -> None:
         match event:
-            case TurnStarted():
-                self._view.add(UserItem(Said(event.text)))
-                self._view.anchor()
+            case TurnStarted() | TurnSteered():
+                self.view.add(UserItem(Said(event.text)))
+                self.view.anchor()
             case TextDelta():
                 self._text(event.text)
             case ReasoningDelta():
@@ -88,7 +90,9 @@ class Presenter:
             ):
                 self._experiment(event)
             case ModelChanged():
-                self.tell("info", f"Model: {event.model}" + (f" ({event.reason})" if event.reason not in ("", "chosen") else ""))
+                self.tell("info", f"Model: {model_change(event)}")
+            case SessionRewound():
+                self.tell("info", rewound(event))
             case ContextCompacted():
                 self.tell("info", f"Context compacted: {tokens(event.tokens_before)} → {tokens(event.tokens_after)} tokens")
             case Notice():
@@ -98,20 +102,8 @@ class Presenter:
             case _:
                 pass
 
-    def replay(self, events: list[Event], live: int) -> None:
-        """Shows a finished conversation; all but the last `live` items go straight to the paged ones."""
-        collector = _Collector()
-        shadow = Presenter(collector, self._cwd)  # pyright: ignore[reportArgumentType]  (it takes what a view takes)
-        for event in events:
-            shadow.show(event)
-        older, recent = collector.items[:-live], collector.items[-live:]
-        for item in older:
-            self._view.add_paged(type(item), item.state)
-        self._view.add(*recent)
-        self._experiments = {key: card for key, card in shadow._experiments.items() if card in recent}
-
     def tell(self, level: Any, text: str, hint: str = "") -> None:
-        self._view.add(NoticeItem(Told(level, text, hint)))
+        self.view.add(NoticeItem(Told(level, text, hint)))
 
     def _text(self, text: str) -> None:
         self._end_thinking()
@@ -119,13 +111,13 @@ class Presenter:
             if not text.strip():
                 return
             self._answer = AnswerItem(Answer(MarkdownLines(), growing=True))
-            self._view.add(self._answer)
+            self.view.add(self._answer)
         self._answer.append(text)
 
     def _reasoning(self, text: str) -> None:
         if self._thinking is None:
             self._thinking, self._thinking_since = ThinkingItem(Thought()), time.monotonic()
-            self._view.add(self._thinking)
+            self.view.add(self._thinking)
         self._thinking.append(text)
 
     def _end_thinking(self) -> None:
@@ -141,9 +133,9 @@ class Presenter:
         for part in event.message.parts:
             match part:
                 case Thinking(text=text) if text.strip() and not streamed_thinking and answer is None:
-                    self._view.add(ThinkingItem(Thought(text, event.seconds)))
+                    self.view.add(ThinkingItem(Thought(text, event.seconds)))
                 case Text(text=text) if text.strip() and answer is None:
-                    self._view.add(AnswerItem(Answer(MarkdownLines(text))))
+                    self.view.add(AnswerItem(Answer(MarkdownLines(text))))
                 case ToolCall():
                     self._call(part)
                 case _:
@@ -156,12 +148,12 @@ class Presenter:
     def _call(self, call: ToolCall) -> None:
         card = ToolCard(ToolState(call.id, call.name, call.arguments, self._cwd))
         self._cards[call.id] = card
-        self._view.add(card)
+        self.view.add(card)
 
     def _retry(self, event: ModelRetrying) -> None:
         for item in (self._answer, self._thinking):
             if item is not None:
-                self._view.drop(item)
+                self.view.drop(item)
         self._answer = self._thinking = None
         self.tell("warning", f"{event.error}: try {event.attempt + 1} in {duration(event.delay)}")
 
@@ -193,13 +185,25 @@ class Presenter:
         card = self._cards.pop(event.call_id, None)
         if card is None:
             card = ToolCard(ToolState(event.call_id, event.name, {}, self._cwd))
-            self._view.add(card)
+            self.view.add(card)
         card.complete(event.content, event.details, failed=event.is_error, denied=event.denied, seconds=event.seconds)
 
     def _inner(self, event: Subagent) -> None:
-        """A subagent's own calls are lines of output on the card of the call that started it."""
-        if (card := self._cards.get(event.call_id)) and isinstance(inner := event.event, ToolStarted):
-            card.output(f"{inner.name} {target_of(inner.name, inner.arguments, self._cwd)}\n")
+        """What a subagent says and does are lines of output on the card of the call that started it."""
+        card = self._cards.get(event.call_id)
+        if card is None:
+            return
+        match event.event:
+            case ToolStarted() as inner:
+                card.output(f"{inner.name} {target_of(inner.name, inner.arguments, self._cwd)}\n")
+            case ToolCompleted(is_error=True) as inner:
+                card.output(f"  {inner.name} {'was denied' if inner.denied else 'failed'}: {one_line(inner.content)}\n")
+            case MessageCompleted() as inner if inner.message.tool_calls and inner.message.text.strip():
+                card.output(f"{one_line(inner.message.text)}\n")
+            case Notice() as inner:
+                card.output(f"{one_line(inner.text)}\n")
+            case _:
+                pass
 
     def _experiment(self, event: Event) -> None:
         match event:
@@ -229,11 +233,11 @@ class Presenter:
 
     def _card(self, id_: str) -> ExperimentCard:
         """The card of an experiment; a new one if the old one was paged out."""
-        card = self._experiments.get(id_)
-        if card is None or not self._view.shows(card):
+        card = self.experiments.get(id_)
+        if card is None or not self.view.shows(card):
             card = ExperimentCard(card.state if card else ExperimentCardState(id_))
-            self._experiments[id_] = card
-            self._view.add(card)
+            self.experiments[id_] = card
+            self.view.add(card)
         return card
 
     def _turn_end(self, event: TurnCompleted) -> None:
@@ -248,22 +252,3 @@ class Presenter:
             self.tell("warning", f"{_OUTCOMES[event.outcome]} after {duration(event.seconds)}", one_line(event.error))
         elif event.error:
             self.tell("error", one_line(event.error))
-
-
-class _Collector:
-    """Takes items as a view does, without showing them."""
-
-    def __init__(self) -> None:
-        self.items: list[Item[Any]] = []
-
-    def add(self, *items: Item[Any]) -> None:
-        self.items += items
-
-    def drop(self, item: Item[Any]) -> None:
-        self.items.remove(item)
-
-    def shows(self, item: Item[Any]) -> bool:
-        return True
-
-    def anchor(self) -> None:
-        pass

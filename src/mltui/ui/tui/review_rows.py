@@ -10,7 +10,7 @@ from textual.content import Content
 
 from mltui.ui.tui.evidence_view import short_baseline, short_minutes, short_power
 from mltui.ui.tui.experiment_card import parameter_line
-from mltui.ui.tui.log_rows import color_of
+from mltui.ui.tui.log_rows import color_of, is_open
 from mltui.ui.tui.proposal_view import KIND_STYLES
 from mltui.ui.tui.text import one_line
 
@@ -22,10 +22,6 @@ RISK = ("eval", "data", "infra", "train", "prompt", "hparam")
 _COLUMNS = (("id", 7), ("kind", 6), ("title", 0), ("changes", 0), ("time", 6), ("finds, of worth", 16), ("▲", 2), ("baseline", 16))
 _FROM = {"changes": 96, "time": 48, "finds, of worth": 74, "baseline": 116}
 """Widths from which a column is shown."""
-
-
-def is_open(experiment: Experiment) -> bool:
-    return experiment.state in ("proposed", "held")
 
 
 def minutes_of(proposal: Proposal) -> float:
@@ -40,7 +36,7 @@ def pending(experiments: Iterable[Experiment]) -> list[Experiment]:
     def rank(experiment: Experiment) -> tuple[int, float, str]:
         return RISK.index(experiment.proposal.kind), -minutes_of(experiment.proposal), experiment.id
 
-    return sorted(filter(is_open, experiments), key=rank)
+    return sorted((experiment for experiment in experiments if is_open(experiment.state)), key=rank)
 
 
 def _widths(width: int) -> list[tuple[str, int]]:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from mltui.ui.commands.base import Command, Level
+from mltui.ui.tui.text import clean
 
 if TYPE_CHECKING:
     from mltui.core.events import Event
@@ -26,10 +27,29 @@ class AppConsole:
     async def show(self, event: Event) -> None:
         await self._app.show(event)
 
-    async def choose(self, title: str, options: Sequence[tuple[str, str]]) -> int | None:
+    async def choose(self, title: str, options: Sequence[tuple[str, str]], preview: Callable[[int], str] | None = None) -> int | None:
         from mltui.ui.tui.chooser import Chooser
 
-        return await self._app.push_screen_wait(Chooser(title, options))
+        return await self._app.push_screen_wait(Chooser(title, options, preview))
+
+    async def switch(self, session_id: str) -> None:
+        from mltui.ui.tui.opening import switch
+
+        await switch(self._app, session_id)
+
+    async def patch(self, title: str, patch: str) -> None:
+        from mltui.ui.tui.diff_screen import DiffScreen
+
+        await self._app.push_screen_wait(DiffScreen(title, patch))
+
+    def suggest(self, text: str) -> None:
+        if not self._app.composer.area.text:
+            self._app.composer.area.put(clean(text))
+
+    async def edit(self, title: str, text: str) -> str | None:
+        from mltui.ui.tui.text_screen import TextScreen
+
+        return await self._app.push_screen_wait(TextScreen(title, text))
 
     async def prompt(self, text: str) -> None:
         self._app.send(text)

@@ -13,7 +13,12 @@ from mltui.ui.tui.items import Fold, Item
 from mltui.ui.tui.strip_view import RichView
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from textual import events
+
+Paged = tuple[type[Item[Any]], Any]
+"""An item without its widget: its kind and its state."""
 
 MOST_LIVE = 120
 """Widgets kept in the DOM; `PAGE` of them leave it at once when there are that many more."""
@@ -28,9 +33,11 @@ class EarlierBar(RichView):
     class Chosen(Message):
         pass
 
-    def show_count(self, count: int) -> None:
-        self.display = count > 0
-        self.update(Text.assemble(("↑ ", "primary"), (f"{count} earlier", "muted"), ("  F3 shows them", "faint"), no_wrap=True))
+    def show_count(self, count: int, more: bool) -> None:
+        """Args: more: there are others that were not counted."""
+        self.display = count > 0 or more
+        text = f"{count}{' and more' if more else ''} earlier" if count else "more earlier"
+        self.update(Text.assemble(("↑ ", "primary"), (text, "muted"), ("  F3 shows them", "faint"), no_wrap=True))
 
     def on_click(self, event: events.Click) -> None:
         self.post_message(self.Chosen())
@@ -50,7 +57,8 @@ class TranscriptView(VerticalScroll):
         super().__init__()
         self._earlier = EarlierBar()
         self._live: list[Item[Any]] = []
-        self._paged: list[tuple[type[Item[Any]], Any]] = []
+        self._paged: list[Paged] = []
+        self._older: Callable[[], tuple[list[Paged], bool]] | None = None
 
     def on_mount(self) -> None:
         self.mount(self._earlier)
@@ -86,7 +94,15 @@ class TranscriptView(VerticalScroll):
     def add_paged(self, kind: type[Item[Any]], state: Any) -> None:
         """Puts an item before all live ones, without a widget."""
         self._paged.append((kind, state))
-        self._earlier.show_count(len(self._paged))
+        self._count()
+
+    def add_earlier(self, load: Callable[[], tuple[list[Paged], bool]]) -> None:
+        """What comes before all paged items: `load` returns its last part, and whether there is more before that."""
+        self._older = load
+        self._count()
+
+    def _count(self) -> None:
+        self._earlier.show_count(len(self._paged), self._older is not None)
 
     def shows(self, item: Item[Any]) -> bool:
         """Whether the item is among the live ones."""
@@ -100,17 +116,21 @@ class TranscriptView(VerticalScroll):
 
     def clear(self) -> None:
         self.remove_children(self._live)
-        self._live, self._paged = [], []
-        self._earlier.show_count(0)
+        self._live, self._paged, self._older = [], [], None
+        self._count()
 
     def _page_out(self, count: int) -> None:
         leaving, self._live = self._live[:count], self._live[count:]
         self._paged += [(type(item), item.state) for item in leaving]
         self.remove_children(leaving)
-        self._earlier.show_count(len(self._paged))
+        self._count()
 
     def show_earlier(self) -> None:
         """Brings the latest of the paged items back, and keeps what is read in its place."""
+        if self._older is not None and len(self._paged) < PAGE:
+            older, more = self._older()
+            self._paged = [*older, *self._paged]
+            self._older = self._older if more else None
         returning, self._paged = self._paged[-PAGE:], self._paged[:-PAGE]
         if not returning:
             return
@@ -119,7 +139,7 @@ class TranscriptView(VerticalScroll):
         self.release_anchor()
         self.mount_all(items, after=self._earlier)
         self._live = [*items, *self._live]
-        self._earlier.show_count(len(self._paged))
+        self._count()
         self.call_after_refresh(lambda: self.scroll_to(y=self.scroll_y + self.virtual_size.height - height, animate=False))
 
     def on_earlier_bar_chosen(self) -> None:

@@ -37,15 +37,19 @@ class TrustPane(DecisionPane[Decision]):
         self._by = by
 
     def compose(self) -> ComposeResult:
+        found = ", ".join(self._request.found)
+        title, would, without = "Do you trust this folder?", f"It would obey {found}", "Without trust its files are only material"
+        if self._request.item:
+            title, would, without = "Let this run?", f"New or changed: {found}", "Without your yes it stays off"
         with Vertical():
             yield RichView(
-                Text("Do you trust this folder?", style="accent.bold"),
+                Text(title, style="accent.bold"),
                 Text(),
                 Text(one_line(self._request.folder), style="strong", overflow="fold"),
                 Text(),
-                Text(clean("It would obey " + ", ".join(self._request.found)), overflow="fold"),
+                Text(clean(would), overflow="fold"),
                 Text(),
-                Text("Without trust its files are only material: mltui works, and uses none of these.", style="muted", overflow="fold"),
+                Text(f"{without}: mltui works, and uses none of these.", style="muted", overflow="fold"),
             )
             yield self.bar
 

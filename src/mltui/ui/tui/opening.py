@@ -1,0 +1,117 @@
+"""Opens the app's session: the one that was asked for, one that the person picks, or another one later on."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+from functools import partial
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from mltui.ui.session import AgentSession
+    from mltui.ui.tui.app import MltuiApp
+
+REPLAYED = 60
+"""Items of a resumed conversation that are on screen at once; the rest is paged out."""
+
+
+async def begin(app: MltuiApp) -> None:
+    """Loads what events need, opens the session and shows what it has behind it. What goes wrong is told."""
+    module = await asyncio.to_thread(importlib.import_module, "mltui.ui.tui.presenter")
+    app.presenter = module.Presenter(app.view)
+    from mltui.core.errors import MltuiError
+
+    try:
+        session = await _picked(app) if app.pick_from is not None else await app.open_session(app.approver)
+    except MltuiError as error:
+        _fail(app, str(error.args[0]), error.hint, error.exit_code)
+        return
+    except Exception as error:
+        _fail(app, f"{type(error).__name__}: {error}", "This is a bug in mltui; Ctrl+C twice quits", 1)
+        return
+    if session.theme in app.available_themes:
+        app.theme = session.theme
+    elif session.theme:
+        app.tell("warning", f"There is no theme {session.theme!r}", f"Themes: {', '.join(sorted(app.available_themes))}")
+    _take(app, session)
+
+
+async def switch(app: MltuiApp, session_id: str) -> None:
+    """Goes on with another session; the one that is open stays if that cannot be opened.
+
+    Raises: MltuiError: a turn is running, or what opening raises.
+    """
+    from mltui.core.errors import MltuiError
+
+    old = app.session
+    if app.working:
+        raise MltuiError("A turn is running", hint="Interrupt it first")
+    app.status_line.put(activity="opening")
+    try:
+        session = await app.open_session(app.approver, session_id)
+    finally:
+        app.status_line.put(activity="")
+    if old is not None:
+        await old.close()
+    app.view.clear()
+    app.composer.area.sent.clear()
+    _take(app, session)
+
+
+async def _picked(app: MltuiApp) -> AgentSession:
+    """The session that the person picks of those on disk; a new one if they pick none."""
+    from mltui.core.errors import MltuiError
+    from mltui.ui.commands.sessions import pick
+    from mltui.ui.tui.chooser import Chooser
+
+    assert app.pick_from is not None
+    chosen: str | None = None
+    try:
+        chosen = await pick(app.pick_from, lambda title, options, preview: app.push_screen_wait(Chooser(title, options, preview)))
+    except MltuiError as error:
+        app.tell("warning", f"{error}: this is a new one")
+    return await (app.open_session(app.approver, chosen) if chosen else app.open_session(app.approver))
+
+
+def _take(app: MltuiApp, session: AgentSession) -> None:
+    from mltui.ui.tui.presenter import Presenter
+
+    app.session = session
+    app.presenter = Presenter(app.view, session.workspace.cwd)
+    _welcome(app, session)
+    app.status_line.put(activity="")
+    app.refresh_status()
+    app.run_worker(partial(_warm_up, app, session), name="warm-up", exit_on_error=False)
+    app.send_next()
+
+
+def _fail(app: MltuiApp, message: str, hint: str, exit_code: int) -> None:
+    app.exit_code = exit_code
+    app.tell("error", message, hint or "Ctrl+C twice quits")
+    app.status_line.put(activity="", hint="not started")
+
+
+def _welcome(app: MltuiApp, session: AgentSession) -> None:
+    from mltui.ui.tui.welcome import Welcomed, WelcomeItem
+
+    info = session.model_info
+    app.view.add(WelcomeItem(Welcomed(info.id, info.note, session.persona_name, str(session.workspace.cwd))))
+    events = list(session.transcript.events)
+    app.composer.area.sent += [
+        text for event in events if isinstance(text := getattr(event, "text", None), str) and event.type == "turn.started"
+    ]
+    if app.presenter is not None and any(event.type == "turn.started" for event in events):
+        from mltui.ui.tui.replaying import replay
+
+        replay(app.presenter, events, session.workspace.cwd, REPLAYED)
+    for notice in session.notices:
+        app.tell("warning", notice)
+
+
+async def _warm_up(app: MltuiApp, session: AgentSession) -> None:
+    from mltui.core.errors import MltuiError
+
+    try:
+        await session.warm_up()
+    except MltuiError as error:
+        app.tell("error", str(error.args[0]), error.hint)
