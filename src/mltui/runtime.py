@@ -305,7 +305,7 @@ class _Assembly:
             environ=self.environ,
             extensions=self.extensions,
         )
-        approver.doubted = gate.doubted
+        approver.doubted, approver.quiet = gate.doubted, gate.quiet
         gate.small_model = partial(self.roles.make, "small")
         limits = self.config.limits
         if persona.max_turns is not None and limits.max_turns is None:

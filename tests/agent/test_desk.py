@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import dataclasses
 import subprocess
+from collections.abc import AsyncGenerator
 from pathlib import Path
 
 import pytest
@@ -196,3 +198,19 @@ async def test_only_a_clear_answer_settles_a_change(experiments: Experiments, an
     config = (experiments.root / "conf/train.yaml").read_text()
     assert ("lr: 0.1" in config) == (state == "accepted")
     assert [event.type for event in events][-1] == "experiment.concluded"
+
+
+async def test_a_decision_that_fell_beside_a_command_waits_for_that_commands_end(experiments: Experiments) -> None:
+    at, _ = desk(experiments, Decision(answer="hold", by="me"), Decision(answer="hold", by="me"))
+    await at.propose(REQUEST)
+    experiments.decide("P-0001", answer="approve", by="me", reason="")
+    doubted: set[str] = set()
+
+    @contextlib.asynccontextmanager
+    async def quiet() -> AsyncGenerator[None]:
+        doubted.add("P-0001")  # so its guard says when it has ended
+        yield
+
+    status = await dataclasses.replace(at, doubted=doubted, quiet=quiet).status("P-0001", 0)
+    assert "waits for a person to confirm" in status.content
+    assert experiments.get("P-0001").state == "approved"

@@ -191,6 +191,16 @@ async def test_a_persona_that_names_its_tools_gets_no_other_servers(place: Place
     assert [spec.name for spec in session.tools if spec.name.startswith("mcp__")] == ["mcp__testing__add"]
 
 
+async def test_a_file_of_the_command_line_names_further_servers(place: Place) -> None:
+    file = place.top / "more.json"
+    file.write_text(json.dumps({"mcpServers": {"more": {"command": sys.executable, "args": [str(SERVER)]}}}))
+    session = await place.open("Done.", mcp_config=file, disallowed_tools=("mcp__more__die",))
+    await session.prompt("x", place.show)
+    names = [spec.name for spec in session.tools]
+    assert "mcp__more__add" in names
+    assert "mcp__more__die" not in names
+
+
 async def test_a_server_that_does_not_start_is_told_once(place: Place) -> None:
     place.write(
         ".mcp.json", json.dumps({"mcpServers": {"broken": {"command": sys.executable, "args": ["-c", "raise SystemExit('no luck')"]}}})

@@ -13,7 +13,7 @@ from mltui.agent.self_approval import decides
 from mltui.capabilities.training_watch import ASK
 from mltui.core.approval import ApprovalRequest, Decision, PermissionRequest, TrustRequest
 from mltui.core.effects import Effect
-from mltui.core.events import ApprovalRequested, ToolCompleted
+from mltui.core.events import ApprovalRequested
 from mltui.core.messages import ToolCall, ToolResult
 from mltui.tools.base import Args, Tool, ToolContext, Workspace
 from mltui.tools.shell_syntax import simple_commands
@@ -128,21 +128,33 @@ async def test_calls_side_by_side_ask_for_themselves(make: Any) -> None:
     ]
 
 
-async def test_a_staged_edit_beside_commands_stays_staged(make: Any) -> None:
+class SlowEdit:
+    name = "Edit"
+    args_model = Args
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.began = asyncio.Event()
+
+    def effects(self, args: Any, workspace: Workspace) -> tuple[Effect, ...]:
+        return (Effect(kind="write", target=str(self.path)),)
+
+    async def run(self, args: Any, ctx: ToolContext) -> ToolResult:
+        self.began.set()
+        await asyncio.sleep(0.2)
+        return ToolResult(content=await ctx.files.write(self.path, b"lr = 9\n"))
+
+
+async def test_a_staged_edit_beside_a_command_stays_staged(make: Any) -> None:
     bench: Bench = make()
-    await bench.call("Read", file_path="train.py")
-    shell = bench.gate._world.shell  # pyright: ignore[reportPrivateUsage]
-    async with shell.undisturbed():
-        calls = [
-            ToolCall(id="w", name="Write", arguments={"file_path": "train.py", "content": "lr = 9\n"}),
-            ToolCall(id="b", name="Bash", arguments={"command": "sleep 0.2; echo y > free.py"}),
-        ]
-        waiting = [asyncio.ensure_future(bench.gate.execute(call, bench.emit)) for call in calls]
-        await asyncio.sleep(0.05)
-        assert (bench.root / "free.py").read_text() == "x = 1\n"
-    await asyncio.gather(*waiting)
-    completed = {event.name: event.content for event in bench.events if isinstance(event, ToolCompleted)}
-    assert "draft" in completed["Write"] and "put back" not in completed["Bash"]
+    edit = SlowEdit(bench.root / "train.py")
+    gate = bench.gate.narrowed([], only_looks=False)
+    gate.offer([edit])
+    editing = asyncio.ensure_future(gate.execute(ToolCall(id="e", name="Edit"), bench.emit))
+    await edit.began.wait()
+    ran = await bench.call("Bash", command="sleep 0.5")
+    await editing
+    assert "put back" not in ran.content
     assert bench.experiments.draft("s").read(Path("train.py")) == b"lr = 9\n"
 
 

@@ -30,7 +30,8 @@ ASKING = [
 ORDINARY = [
     "git push", "git push origin main", "git push -u origin feature", "git commit -m 'force push -f'", "git branch -d merged", "git reset",
     "git reset --soft HEAD~1", "git clean -n", "git checkout main", "git checkout -b x", "git restore --staged .", "git stash",
-    "git rebase main", "git push -n origin main", "git stash pop", "git checkout -- a.py", "git config user.name x", "git config --get core.hooksPath",
+    "git rebase main", "git push -n origin main", "git stash pop", "git checkout -- a.py", "git config user.name x",
+    "git config --get core.hooksPath",
 ]  # fmt: skip
 
 

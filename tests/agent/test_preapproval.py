@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
@@ -94,6 +96,24 @@ async def test_the_file_is_read_again_and_a_broken_one_approves_nothing(experime
     policy.path.unlink()
     assert (await approver.decide(request())).answer == "hold"
     assert len(person.asked) == 3
+
+
+async def test_what_a_running_command_wrote_into_the_file_approves_nothing(experiments: Experiments, policy: PolicyFile) -> None:
+    person = Person()
+    approver = PreApprover(person, experiments, policy)
+
+    @asynccontextmanager
+    async def quiet() -> AsyncGenerator[None]:
+        policy.path.write_text("")  # the command has ended, and its guard put the file back
+        yield
+
+    approver.quiet = quiet
+    assert (await approver.decide(request())).answer == "hold"
+    policy.path.write_text(f'{POLICY}[keep]\nwhen = "better"\n')
+    result = comparison().model_copy(update={"verdict": "better"})
+    keep = KeepRequest(id="k", call=CALL, experiment=Experiment(proposal=plan(), state="compared", comparison=result))
+    assert (await approver.decide(keep)).answer == "hold"
+    assert len(person.asked) == 2
 
 
 async def test_headless_says_why_no_rule_covers_it(experiments: Experiments, policy: PolicyFile) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import shutil
 import subprocess
 import sys
@@ -112,7 +113,11 @@ async def test_the_persons_own_changes_are_theirs_and_they_are_told(shell: Guard
     assert await notes(shell, "true") == ()
     assert shell.alarms == ("train.py was modified since the last command, not by one: taken as your own work",)
     (root / "train.py").write_text("kept\n")
-    guard._own = lambda path, content: True
+
+    def kept(path: str, content: bytes | None) -> bool:
+        return True
+
+    guard._own = kept  # pyright: ignore[reportPrivateUsage]
     await notes(shell, "true")
     assert shell.alarms == ()
 
@@ -167,3 +172,20 @@ def test_two_sessions_at_once_leave_nothing_changed(guard: ControlledGuard, root
     assert (root / "train.py").read_text() == "import model\nlr = 0.1\n"
     assert (root / "free.py").read_text() == "x = 1\n"
     assert (root / "model.py").read_text() == "layers = 1\n"
+
+
+async def test_an_interrupted_look_does_not_count_as_acting(shell: GuardedShell, root: Path) -> None:
+    await notes(shell, "true")
+    (root / "train.py").write_text("lr = 0.2\n")
+    running = asyncio.ensure_future(shell.run("true", 20, silent))
+    await asyncio.sleep(0)
+    running.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await running
+    (told,) = shell.untold()
+    assert "train.py was modified" in told
+    (root / "train.py").write_text("lr = 0.3\n")
+    with guarding(root, FolderDraft(root, root / ".mltui/drafts/s2")) as other:
+        other.remember()
+        assert other.put_back() == ()
+    assert (root / "train.py").read_text() == "lr = 0.3\n"

@@ -191,3 +191,19 @@ def test_a_repository_that_a_command_makes_is_no_alarm(root: Path) -> None:
     shutil.rmtree(root / ".git")
     state.after()
     state.close()
+
+
+def test_a_draft_that_a_person_kept_meanwhile_is_not_staged_again(root: Path) -> None:
+    draft = root / ".mltui/drafts/s"
+    write_files(
+        root, {f".mltui/drafts/s/files/{name}.py": f"{name}\n" for name in ("kept", "other")} | {".mltui/drafts/s/deleted/gone.py": ""}
+    )
+    own = OwnState(root, root / ".mltui", draft=draft)
+    own.before()
+    write_files(root, {"kept.py": "kept\n", "other.py": "otherwise\n"})
+    for path in ("files/kept.py", "files/other.py", "deleted/gone.py"):
+        (draft / path).unlink()
+    (note,) = own.after()
+    assert "other.py" in note
+    assert sorted(path.name for path in draft.rglob("*.py")) == ["other.py"]
+    own.close()

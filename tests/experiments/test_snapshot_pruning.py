@@ -53,6 +53,12 @@ def test_what_is_kept_and_what_goes(tmp_path: Path, with_git: bool) -> None:
         trees.append(watch.tree())
         if text == "in a checkpoint\n":
             commit = store.save("s1", Checkpoint(tree=trees[-1], draft={"c.txt": b"staged\n"}, at=1.0), "m")
+    # Another session that is open, and saw what was there for a moment.
+    (root / "b.txt").write_text("in another session\n")
+    other = TreeWatch(root, state)
+    other.before()
+    (root / "b.txt").write_text("in the index\n")
+    watch.look()
     watch.close()
     age(state)
     (root / "fresh.txt").write_text("fresh\n")
@@ -74,6 +80,9 @@ def test_what_is_kept_and_what_goes(tmp_path: Path, with_git: bool) -> None:
     (root / "b.txt").write_text("changed\n")
     assert [change.path for change in later.after()] == ["b.txt"]
     assert later.old("b.txt") == b"in the index\n"
+    assert [change.path for change in other.after()] == ["b.txt", "fresh.txt"]
+    assert other.old("b.txt") == b"in another session\n"
+    other.close()
     later.close()
 
     forget(state, "s1")

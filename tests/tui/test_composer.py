@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from mltui.ui.tui.composer import PromptArea
+
 from .driving import app_with, fake, idle, running, until
 from .fake_session import said
 
@@ -73,6 +75,16 @@ async def test_completion_by_tab_and_enter() -> None:
         await until(pilot, lambda: fake(app).mode == "plan")
         assert app.composer.area.text == ""
         assert not completions.display
+
+
+async def test_enter_counts_when_it_comes_before_the_list_has_gone() -> None:
+    app = app_with()
+    async with running(app) as pilot:
+        area = app.composer.area
+        area.completing = True  # as it still is when the last letter of a command and Enter come in one burst
+        area.put("/status")
+        area.post_message(PromptArea.Navigate("enter"))
+        await until(pilot, lambda: area.text == "")
 
 
 async def test_escape_closes_the_completions_and_enter_still_sends() -> None:

@@ -184,6 +184,9 @@ async def test_training_outside_a_proposal_stands_among_them_and_is_settled(key:
     async with running(app) as pilot:
         await pilot.press("f2")
         await until(pilot, lambda: "U-0001" in screen_text(app))
+        assert chosen(app) == "P-0001"
+        await pilot.press("home")
+        await until(pilot, lambda: "What ran" in screen_text(app))
         text = screen_text(app)
         assert text.index("U-0002") < text.index("P-0001") < text.index("U-0001")
         assert "1 in all · 2 training outside a proposal" in text
@@ -197,6 +200,15 @@ async def test_training_outside_a_proposal_stands_among_them_and_is_settled(key:
         assert experiments.unplanned.all["U-0001"].by and not experiments.unplanned.all["U-0002"].settled
         await pilot.press(key)
         assert "nothing to" in screen_text(app)
+
+
+async def test_the_one_that_is_named_is_looked_at_first() -> None:
+    app = app_with(experiments=log(*(experiment("failed", id=f"P-{number:04d}", title=f"Title {number}") for number in range(1, 60))))
+    async with running(app) as pilot:
+        await pilot.press(*"/experiments p-0002", "enter")
+        await until(pilot, lambda: "P-0002 hyperparameters" in screen_text(app))
+        await pilot.press("escape", *"/experiments 77", "enter")
+        await until(pilot, lambda: "There is no P-0077 in the log" in screen_text(app))
 
 
 async def test_what_was_decided_elsewhere_meanwhile_is_not_asked_again() -> None:

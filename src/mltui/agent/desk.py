@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass, field
 from functools import partial
 from uuid import uuid4
@@ -46,6 +47,7 @@ class Desk:
         author: who proposes, for the journal (`model:NAME`).
         may: the effect kinds that were granted.
         doubted: proposals on which the agent's own command may have decided; a person confirms them before they run.
+        quiet: entered when no command runs, so that `doubted` is the whole truth.
     """
 
     experiments: Experiments
@@ -56,6 +58,7 @@ class Desk:
     emit: Emit
     may: frozenset[str]
     doubted: set[str] = field(default_factory=set[str])
+    quiet: Callable[[], AbstractAsyncContextManager[object]] = nullcontext
 
     async def propose(self, request: ProposalRequest) -> ToolResult:
         """Makes the proposal, has it decided, and if it is approved runs it and waits for the comparison.
@@ -175,7 +178,9 @@ class Desk:
                 return describe(experiment)
 
     async def _start_approved(self, experiment: Experiment) -> ToolResult:
-        if experiment.id in self.doubted and not await self._confirmed(experiment):
+        async with self.quiet():  # a command of a subagent may have decided just now
+            doubted = experiment.id in self.doubted
+        if doubted and not await self._confirmed(experiment):
             return ToolResult(content=f"{experiment.id} waits for a person to confirm its approval.", details={"state": "approved"})
         return await self._run(experiment.id)
 

@@ -13,6 +13,7 @@ import difflib
 import os
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from uuid import uuid4
@@ -148,6 +149,10 @@ class Gate:
     def doubted(self) -> frozenset[str]:
         """Proposals and grants on which a command of the agent may have decided."""
         return frozenset(self._world.own.doubted)
+
+    def quiet(self) -> AbstractAsyncContextManager[object]:
+        """Entered when nothing acts; nothing does before it is left."""
+        return self._world.shell.quiet()
 
     async def execute(self, call: ToolCall, emit: Emit) -> None:
         """Decides on a call and runs it.
@@ -363,7 +368,9 @@ class Gate:
             agents=Delegation(self.subagents, call.id, emit, self._hooks),
             outside=world.outside,
             digest=lambda page, prompt: digest(self.small_model, page, prompt, emit),
-            experiments=Desk(self._experiments, self._session_id, self._author, call, ask, emit, kinds, world.own.doubted),
+            experiments=Desk(
+                self._experiments, self._session_id, self._author, call, ask, emit, kinds, world.own.doubted, world.shell.quiet
+            ),
             output=output,
         )
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from mltui.core.approval import ApprovalRequest, Approver, Decision, ExperimentRequest, KeepRequest, TrustRequest
 from mltui.core.errors import PolicyFileError
-from mltui.experiments.grants import Preapprovals
+from mltui.experiments.grants import Covered, Preapprovals
 from mltui.experiments.journal import plain
 from mltui.experiments.policy import ApprovalPolicy, load
 from mltui.experiments.service import Experiments
@@ -50,6 +51,7 @@ class PreApprover:
         policy: None without a file.
         doubted: ids of what the agent's own command may have decided; such a grant does not count.
         grants: let standing grants count.
+        quiet: entered when no command of the agent runs: what such a one does to file and journal is undone when it ends.
     """
 
     inner: Approver
@@ -57,22 +59,23 @@ class PreApprover:
     policy: PolicyFile | None = None
     doubted: Callable[[], frozenset[str]] = frozenset
     grants: bool = True
+    quiet: Callable[[], AbstractAsyncContextManager[object]] = nullcontext
 
     async def decide(self, request: ApprovalRequest | TrustRequest) -> Decision:
         match request:
             case ExperimentRequest():
                 return await self._experiment(request)
-            case KeepRequest() if self.policy is not None and self._keeps(request, self._current()[0]):
+            case KeepRequest() if self.policy is not None and await self._sure(request):
                 return Decision(answer="approve", by=f"policy:{self.policy.name}", reason="the verdict is better")
             case _:
                 return await self.inner.decide(request)
 
     async def _experiment(self, request: ExperimentRequest) -> Decision:
-        policy, wrong = self._current()
         name = self.policy.name if self.policy else ""
-        preapprovals = Preapprovals(self.experiments.ledger)
-        covered = await asyncio.to_thread(preapprovals.covers, request.proposal, policy, name, self.doubted(), grants=self.grants)
-        covered = replace(covered, reason="; ".join(filter(None, (wrong, covered.reason)))) if not covered.by else covered
+        policy, covered = await self._covered(request, name)
+        if covered.by:
+            async with self.quiet():
+                policy, covered = await self._covered(request, name)
         if covered.by and not request.exchanges and request.proposal.id not in self.doubted():
             rule = plain(covered.rule) if covered.rule else {}
             return Decision(answer="approve", by=covered.by, reason=covered.reason, rule=rule)
@@ -81,6 +84,18 @@ class PreApprover:
             why = f"no rule of the approval policy covers it ({covered.reason})"
             return decision.model_copy(update={"reason": why, "by": f"policy:{name}" if policy else decision.by})
         return decision
+
+    async def _covered(self, request: ExperimentRequest, name: str) -> tuple[ApprovalPolicy | None, Covered]:
+        policy, wrong = self._current()
+        preapprovals = Preapprovals(self.experiments.ledger)
+        covered = await asyncio.to_thread(preapprovals.covers, request.proposal, policy, name, self.doubted(), grants=self.grants)
+        return policy, covered if covered.by else replace(covered, reason="; ".join(filter(None, (wrong, covered.reason))))
+
+    async def _sure(self, request: KeepRequest) -> bool:
+        if not self._keeps(request, self._current()[0]):
+            return False
+        async with self.quiet():
+            return self._keeps(request, self._current()[0])
 
     def _current(self) -> tuple[ApprovalPolicy | None, str]:
         """What the policy file says now; None, and why, when it approves nothing since it cannot be read (any more)."""

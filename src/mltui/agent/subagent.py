@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -166,9 +166,6 @@ def _result(name: str, transcript: Transcript, result: TurnResult) -> ToolResult
         return ToolResult(content=answer or f"{name} ended without an answer.", is_error=not answer, details=details)
     why = f"{name} did not finish ({result.outcome}{': ' + result.error if result.error else ''})."
     return ToolResult(content=f"{why} Its last words:\n{answer}" if answer else why, is_error=True, details=details)
-
-
-Delegate = Callable[[str, str], Awaitable[ToolResult]]
 
 
 @dataclass(frozen=True, slots=True)

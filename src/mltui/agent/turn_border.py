@@ -69,6 +69,7 @@ class TurnBorder:
             self._crossing.cancel()
 
     async def _cross(self, text: str, offered: Sequence[ToolSpec], emit: Emit) -> str:
+        self._gate.guards.begin_turn()
         await self.tools(offered, emit)
         return await self.submitted(text, emit)
 

@@ -107,6 +107,12 @@ class GuardedShell:
             return commit
 
     @asynccontextmanager
+    async def quiet(self) -> AsyncGenerator[None]:
+        """Holds off whatever acts: what it may have done to settings and decisions is found out only when it has ended."""
+        async with self._one_at_a_time:
+            yield
+
+    @asynccontextmanager
     async def undisturbed(self) -> AsyncGenerator[str | None]:
         """Holds all commands off around what writes without a guard: to the guard, it would be a running command's work.
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from mltui.core.experiment import Arm, BaselineSummary, Estimate, Experiment, Power, Proposal, Review, Run
-from mltui.experiments.power import LEAST_PAIRS, detectable, needed_pairs
+from mltui.experiments.power import detectable, needed_pairs
 from mltui.experiments.review_warnings import Facts, warnings
 
 REMEMBERED = 5
@@ -142,11 +142,6 @@ def _estimate(proposal: Proposal, known: dict[Arm, _Known], around: Circumstance
     rounds = math.ceil((planned - reused) / max(1, around.parallel))
     count = "one earlier run" if len(seconds) == 1 else f"{len(seconds)} earlier runs"
     return Estimate(minutes=median * rounds / 60, runs=planned, reused=reused, basis=f"median {median:.3g} s of {count} of this command")
-
-
-def too_few(n: int) -> bool:
-    """Whether so many seeds can never be significant."""
-    return n < LEAST_PAIRS
 
 
 def by_risk(experiments: Sequence[Experiment]) -> Iterator[Experiment]:

@@ -78,6 +78,7 @@ with _quiet_import():
 warnings.filterwarnings("ignore", message="Pydantic serializer warnings", category=UserWarning)
 litellm.suppress_debug_info = True
 litellm.disable_streaming_logging = True
+litellm.disable_token_counter = True  # it counted the answers that had not come yet
 for _name in ("LiteLLM", "LiteLLM Router", "LiteLLM Proxy"):
     logging.getLogger(_name).setLevel(logging.CRITICAL + 1)
 
@@ -90,12 +91,14 @@ class _Vocabulary:
     """
 
     def __getattr__(self, name: str) -> Any:
-        vars(litellm.main).pop("encoding", None)
-        return getattr(litellm.main.encoding, name)
+        if _main.__dict__.get("encoding") is self:
+            del _main.encoding
+        return getattr(_main.encoding, name)
 
 
-if "encoding" not in vars(litellm.main):
-    vars(litellm.main)["encoding"] = _Vocabulary()
+_main: Any = litellm.main
+if "encoding" not in _main.__dict__:
+    _main.encoding = _Vocabulary()
 # OpenAI models through httpx instead of the openai package, whose walk over the history took 15 ms at 60 messages.
 os.environ.setdefault(OWN_VARIABLE, "true")
 

@@ -315,13 +315,14 @@ class MltuiApp(App[int]):
         if not isinstance(self.screen, HelpScreen):
             self.push_screen(HelpScreen())
 
-    def action_log(self) -> None:
+    def action_log(self, chosen: str = "") -> None:
+        """Shows the experiment log. `chosen`: the id that is looked at first."""
         from mltui.ui.tui.log_screen import LogScreen
 
         if self.session is None:
             self.status_line.put(hint="the session is not open yet")
             return
-        self.push_screen(LogScreen(self._decider(self.session), self.follow, self.ask_agent))
+        self.push_screen(LogScreen(self._decider(self.session), self.follow, self.ask_agent, chosen))
 
     def review(self) -> None:
         """Shows every proposal that waits for a decision."""

@@ -14,6 +14,7 @@ from textual.screen import ModalScreen
 from textual.widgets import Input, OptionList, Static
 from textual.widgets.option_list import Option
 
+from mltui.ui.tui.still_input import StillInput
 from mltui.ui.tui.text import one_line
 
 if TYPE_CHECKING:
@@ -53,7 +54,7 @@ class Chooser(ModalScreen[int | None]):
         with Vertical() as box:
             box.border_title = one_line(self._title)
             box.border_subtitle = "Enter picks, Esc leaves"
-            yield Input(placeholder="type to narrow the list", id="narrow", compact=True)
+            yield StillInput(placeholder="type to narrow the list", id="narrow", compact=True)
             yield OptionList(id="list")
             yield Static("", id="none")
             if self._preview is not None:

@@ -193,11 +193,14 @@ class Composer(Vertical):
                 self._draw_choices()
             case _ if self._choices:
                 text = self._choices[self._chosen][0]
+                whole = self.area.text == text.rstrip()
                 self.area.put(text)
-                if event.key == "enter" and not text.endswith(" "):
+                if event.key == "enter" and (whole or not text.endswith(" ")):
                     self._choices = []
                     self._draw_choices()
                     # From here the message would stop at this widget: it must come from the editor itself.
                     self.area.call_later(self.area.send)
+            case "enter":  # typed faster than the list could go: there is nothing left to choose
+                self.area.call_later(self.area.send)
             case _:
                 pass

@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, ClassVar, TypeVar
 from textual.binding import BindingType
 from textual.containers import VerticalScroll
 from textual.screen import ModalScreen
-from textual.widgets._input import Input  # loaded by textual.app already; the public name is a lazy import of the same
 
 from mltui.ui.tui.choices import Choice, ChoiceBar
+from mltui.ui.tui.still_input import StillInput
 
 if TYPE_CHECKING:
     from textual import events
     from textual.timer import Timer
+    from textual.widgets import Input
 
 R = TypeVar("R")
 
@@ -23,7 +24,7 @@ QUIET = 0.4
 _SCROLL = {"up": -1, "down": 1}
 
 
-class ReasonInput(Input):
+class ReasonInput(StillInput):
     DEFAULT_CSS = """
     ReasonInput { display: none; height: 1; border: none; padding: 0 1; background: $surface; &:focus { border: none; } }
     """

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, TypeVar, cast
 
 from rich.text import Text
 from textual.containers import Horizontal, VerticalScroll
-from textual.widgets._input import Input  # loaded by textual.app already; the public name is a lazy import of the same
 
 from mltui.core.experiment import ProposalEdits
+from mltui.ui.tui.still_input import StillInput
 from mltui.ui.tui.strip_view import RichView
 from mltui.ui.tui.text import one_line
 
@@ -152,7 +152,7 @@ def _typed(value: JsonValue) -> str:
     return one_line(value) if isinstance(value, str) else json.dumps(value)
 
 
-class FieldInput(Input):
+class FieldInput(StillInput):
     DEFAULT_CSS = """
     FieldInput { height: 1; width: 1fr; max-width: 40; border: none; padding: 0 1; background: $surface;
         &:focus { border: none; background: $primary 25%; } }

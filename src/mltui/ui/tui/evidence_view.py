@@ -110,7 +110,7 @@ def power_text(proposal: Proposal) -> Text:
     return Text.assemble((f"{found}: too few for {worth:g}{enough}", "warning"), basis)
 
 
-def minutes_text(minutes: float) -> str:
+def minutes_text(minutes: float, about: str = "") -> str:
     """Returns: `under a minute`, `4 minutes`, `2.5 hours`."""
     if minutes < 1:
         return "under a minute"
@@ -129,7 +129,7 @@ def estimate_text(proposal: Proposal) -> Text:
         text.append("time not known, nothing like it ran here", style="muted")
         text.append(f", {runs} runs")
     else:
-        text.append(f"about {minutes_text(estimate.minutes)}", style="strong")
+        text.append(minutes_text(estimate.minutes, "about "), style="strong")
         text.append(f" for {runs} runs")
     if reused:
         text.append(f", {reused} of them made already")

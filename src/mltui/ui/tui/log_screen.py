@@ -67,6 +67,7 @@ class LogScreen(Screen[None]):
         decider: its calls are made in threads.
         follow: shows a running experiment in the conversation too.
         ask: puts a question about an experiment to the agent.
+        chosen: the id of what is looked at first; the newest where there is none such.
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -91,8 +92,9 @@ class LogScreen(Screen[None]):
     }
     """
 
-    def __init__(self, decider: Decider, follow: Callable[[str], None], ask: Callable[[str, str], None]) -> None:
+    def __init__(self, decider: Decider, follow: Callable[[str], None], ask: Callable[[str, str], None], chosen: str = "") -> None:
         super().__init__()
+        self._sought = chosen
         self._decider = decider
         self._experiments = decider.experiments
         self._by = decider.by
@@ -151,9 +153,20 @@ class LogScreen(Screen[None]):
         if orphans != self._orphans:
             self._orphans = orphans
             self._fill()
+        self._seek()
         for row in self._rows:
             if row.state == "running" and row.id not in self._progress:
                 self.run_worker(partial(self._watch, row.id), group=f"watch-{row.id}", exclusive=True, exit_on_error=False)
+
+    def _seek(self) -> None:
+        """Goes to what the person named, once."""
+        wanted, self._sought = self._sought.upper(), ""
+        if wanted.isdigit():
+            wanted = f"P-{int(wanted):04d}"
+        if wanted in self._all:
+            self._list.highlighted = self._ids.index(wanted)
+        elif wanted:
+            self._say(f"There is no {wanted} in the log", "warning")
 
     def _fill(self) -> None:
         entries = merge(reversed(self._rows), reversed(self._orphans), key=_age)
@@ -231,7 +244,7 @@ class LogScreen(Screen[None]):
         self._keys.update(*([self._note] if self._note else []), line)
 
     def _say(self, text: str, style: str = "success") -> None:
-        self._note = Text(f" {one_line(text)}", style=style, overflow="fold")
+        self._note, self._noted = Text(f" {one_line(text)}", style=style, overflow="fold"), self._list.chosen
         self._draw_keys()
 
     # ── runs ─────────────────────────────────────────────────────────────────────

@@ -67,7 +67,7 @@ async def run_command(app: MltuiApp, command: Command, argument: str) -> None:
         case _ if app.session is None:
             app.tell("warning", f"/{command.name} needs the session, which is not open")
         case "experiments":
-            app.action_log()
+            app.action_log(argument)
         case "review":
             app.review()
         case _:
