@@ -214,3 +214,15 @@ async def test_a_decision_that_fell_beside_a_command_waits_for_that_commands_end
     status = await dataclasses.replace(at, doubted=doubted, quiet=quiet).status("P-0001", 0)
     assert "waits for a person to confirm" in status.content
     assert experiments.get("P-0001").state == "approved"
+
+
+async def test_all_experiments_are_told_of_by_the_newest(experiments: Experiments, monkeypatch: pytest.MonkeyPatch) -> None:
+    at, _ = desk(experiments, Decision(answer="hold", by="me"), Decision(answer="hold", by="me"))
+    assert (await at.status(None, 0)).content == "There are no experiments yet."
+    await at.propose(REQUEST)
+    await at.propose(REQUEST.model_copy(update={"seeds": (0, 1, 2)}))
+    told = (await at.status(None, 0)).content.splitlines()
+    assert [line.split()[0] for line in told] == ["P-0001", "P-0002"]
+    monkeypatch.setattr("mltui.agent.desk.MOST_LISTED", 1)
+    told = (await at.status(None, 0)).content.splitlines()
+    assert told[0].startswith("1 earlier ones are left out") and told[1].startswith("P-0002")

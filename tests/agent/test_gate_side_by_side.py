@@ -169,6 +169,26 @@ async def test_calls_that_only_look_make_no_checkpoint(make: Any) -> None:
     assert list((bench.root / ".mltui/snapshots.git/refs").rglob("checkpoints/s/*"))
 
 
+async def test_a_call_that_is_cut_while_its_alarm_is_shown_is_closed(make: Any) -> None:
+    bench: Bench = make()
+    await bench.call("Bash", command="true")
+    (bench.root / "train.py").write_text("lr = 0.2\n")
+    shown = asyncio.Event()
+
+    async def emit(event: Event) -> None:
+        bench.events.append(event)
+        if isinstance(event, Notice):
+            shown.set()
+            await asyncio.sleep(30)
+
+    running = asyncio.ensure_future(bench.gate.execute(ToolCall(id="cut", name="Bash", arguments={"command": "true"}), emit))
+    await shown.wait()
+    running.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await running
+    assert [event.call_id for event in bench.events if isinstance(event, ToolCompleted)][-1] == "cut"
+
+
 # ── mltui by Bash ────────────────────────────────────────────────────────────────
 
 

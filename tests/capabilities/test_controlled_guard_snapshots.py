@@ -189,3 +189,15 @@ async def test_an_interrupted_look_does_not_count_as_acting(shell: GuardedShell,
         other.remember()
         assert other.put_back() == ()
     assert (root / "train.py").read_text() == "lr = 0.3\n"
+
+
+async def test_what_an_interrupted_command_changed_is_told(shell: GuardedShell, root: Path, draft: FolderDraft) -> None:
+    running = asyncio.ensure_future(shell.run("echo 'lr = 9' > train.py; sleep 30", 60, silent))
+    while (root / "train.py").read_text() != "lr = 9\n":
+        await asyncio.sleep(0.01)
+    running.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await running
+    assert draft.read(root / "train.py") == b"lr = 9\n"
+    (told,) = shell.untold()
+    assert told.startswith("train.py is under experiment") and "moved to the draft" in told

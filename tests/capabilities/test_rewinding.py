@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import os
+import shutil
 import subprocess
 import tempfile
 from collections.abc import Generator, Iterator
@@ -374,6 +375,19 @@ async def test_old_checkpoints_are_let_go_and_then_said_to_be_gone(root: Path) -
     assert not refs.exists()
     with bench(root) as made, pytest.raises(ExperimentError, match="gone"):
         await made.rewinding.plan("0" * 40, ())
+
+
+async def test_nothing_is_made_behind_a_link(root: Path, tmp_path: Path) -> None:
+    write_files(root, {**FILES, "docs/deep/b.txt": "b\n"})
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    with bench(root) as made:
+        first = await made.act("true")
+        shutil.rmtree(root / "docs")
+        (root / "docs").symlink_to(elsewhere)
+        done = await made.back(first, overwrite=("docs/deep/b.txt",))
+    assert not list(elsewhere.iterdir())
+    assert any("a link is in the place of its folder" in note for note in done.notes)
 
 
 async def test_an_object_that_was_tampered_with_is_not_restored(made: Bench) -> None:

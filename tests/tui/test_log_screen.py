@@ -88,7 +88,7 @@ async def test_rejecting_keeps_the_reason() -> None:
         assert experiments.calls == [("decide", "P-0001", "reject", "later")]
 
 
-@pytest.mark.parametrize(("key", "made"), [("k", "accept"), ("d", "discard")])
+@pytest.mark.parametrize(("key", "made"), [("k", "accept"), ("x", "discard")])
 async def test_keeping_and_discarding(key: str, made: str) -> None:
     experiments = log(experiment("interpreted", id="P-0001"))
     app = app_with(experiments=experiments)

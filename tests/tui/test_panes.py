@@ -125,7 +125,7 @@ async def test_the_pane_shows_all_that_a_decision_needs() -> None:
             assert part in text, part
 
 
-@pytest.mark.parametrize(("key", "answer"), [("k", "approve"), ("d", "reject"), ("l", "hold"), ("escape", "hold")])
+@pytest.mark.parametrize(("key", "answer"), [("k", "approve"), ("x", "reject"), ("l", "hold"), ("escape", "hold")])
 async def test_keeping(key: str, answer: str) -> None:
     decision = await decided(KEEP, key)
     assert decision is not None

@@ -32,6 +32,9 @@ from mltui.experiments.service import Experiments
 PROPOSAL_WAIT = 600.0
 """Seconds that a proposing call waits for the runs before it comes back and leaves them running."""
 
+MOST_LISTED = 50
+"""Experiments that the model is told of when it asks for all."""
+
 TRIES = 4
 """Questions about one proposal before it is left to wait: an answer that cannot be carried out is asked again."""
 
@@ -203,13 +206,20 @@ class Desk:
             pass
         return describe(await asyncio.to_thread(self.experiments.get, proposal_id))
 
+    def _newest(self) -> str:
+        """A line for each of the newest experiments, the newest last."""
+        count = len(self.experiments.rows())
+        newest = self.experiments.newest(MOST_LISTED)
+        lines = [f"{e.id}  {e.state}  {e.proposal.title}" + (f"  {e.comparison.summary}" if e.comparison else "") for e in newest]
+        if count > len(lines):
+            lines.insert(0, f"{count - len(lines)} earlier ones are left out: name one with experiment_id.")
+        return "\n".join(lines) or "There are no experiments yet."
+
     async def status(self, experiment_id: str | None, wait_seconds: float) -> ToolResult:
         """One experiment in full, or a line for each; waits for running ones if asked to."""
         self._need("note")
         if experiment_id is None:
-            experiments = await asyncio.to_thread(self.experiments.list)
-            lines = [f"{e.id}  {e.state}  {e.proposal.title}" + (f"  {e.comparison.summary}" if e.comparison else "") for e in experiments]
-            return ToolResult(content="\n".join(lines) or "There are no experiments yet.")
+            return ToolResult(content=await asyncio.to_thread(self._newest))
         experiment = await asyncio.to_thread(self.experiments.get, experiment_id)
         if experiment.state == "approved":
             return await self._start_approved(experiment)

@@ -180,19 +180,21 @@ class Gate:
             result = ToolResult(content=f"mltui itself failed here ({type(error).__name__}); whether it ran is unknown.", is_error=True)
             raise
         finally:
-            await self._alarm(emit)
-            await emit(
-                ToolCompleted(
-                    call_id=call.id,
-                    name=call.name,
-                    content=whole(result.content),
-                    is_error=result.is_error,
-                    denied=denied,
-                    details=whole_object(result.details),
-                    images=result.images,
-                    seconds=time.monotonic() - started,
+            try:
+                await self._alarm(emit)
+            finally:
+                await emit(
+                    ToolCompleted(
+                        call_id=call.id,
+                        name=call.name,
+                        content=whole(result.content),
+                        is_error=result.is_error,
+                        denied=denied,
+                        details=whole_object(result.details),
+                        images=result.images,
+                        seconds=time.monotonic() - started,
+                    )
                 )
-            )
         if stop:
             raise TurnStopped(stop)
 

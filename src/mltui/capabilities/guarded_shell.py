@@ -93,13 +93,15 @@ class GuardedShell:
                 await to_its_end(self._guard.stand_down)
                 self._untold += self._guard.notices
                 raise
+            ended = False
             try:
                 if found.checkpoint and tell is not None:
                     await tell(found.checkpoint)
                 yield found
+                ended = True
             finally:
                 # An interrupted command must not keep its changes either.
-                found.notes = await to_its_end(self._put_all_back)
+                found.notes = await to_its_end(lambda: self._put_all_back(ended))
 
     async def checkpoint(self) -> str | None:
         """Makes a checkpoint of what is there now. Returns: its commit, or None."""
@@ -129,14 +131,15 @@ class GuardedShell:
             self._own.before()
         return (self._checkpoints.record() or "") if checkpoint and self._checkpoints is not None else ""
 
-    def _put_all_back(self) -> tuple[str, ...]:
+    def _put_all_back(self, ended: bool) -> tuple[str, ...]:
         own, notes = (), ()
         try:
             own = self._own.after() if self._own is not None else ()
         finally:
             notes = self._guard.put_back()
         self.alarms = (*self._guard.notices, *own)
-        self._untold += self.alarms
+        # Where it did not come to its end, no result will carry the notes.
+        self._untold += (*self.alarms, *(() if ended else notes))
         return (*own, *notes)
 
 

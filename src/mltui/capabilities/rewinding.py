@@ -286,8 +286,8 @@ class Rewinding:
 
     def _write(self, item: Difference, data: bytes, work: _Work) -> None:
         full = self._root / item.path
-        full.parent.mkdir(parents=True, exist_ok=True)
         self._check_parents(full)
+        full.parent.mkdir(parents=True, exist_ok=True)
         now = full.lstat() if os.path.lexists(full) else None
         if now is not None and stat.S_ISDIR(now.st_mode):
             _remove_empty(full)
@@ -317,8 +317,8 @@ class Rewinding:
 
     def _copy(self, place: str, path: str) -> None:
         full = self._root / path
-        full.parent.mkdir(parents=True, exist_ok=True)
         self._check_parents(full)
+        full.parent.mkdir(parents=True, exist_ok=True)
         spare = full.with_name(f".{full.name[:200]}.{secrets.token_hex(4)}.tmp")
         try:
             shutil.copy2(self._root / place, spare, follow_symlinks=False)

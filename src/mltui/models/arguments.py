@@ -8,15 +8,18 @@ from typing import Any
 from mltui.config.schema import ModelSettings
 from mltui.models import catalogue
 from mltui.models.base import ModelRequest
-from mltui.models.conversation import Dialect, wire_messages, wire_tools
+from mltui.models.conversation import Dialect, Wire, wire_tools
 from mltui.models.credentials import base_url_for, credentials_for, variables_of
 from mltui.models.failures import missing_credentials
 
 
 def arguments(
-    request: ModelRequest, settings: ModelSettings, provider: str, dialect: Dialect, environ: Mapping[str, str]
+    request: ModelRequest, messages: list[Wire], settings: ModelSettings, provider: str, dialect: Dialect, environ: Mapping[str, str]
 ) -> dict[str, Any]:
     """Keyword arguments of `litellm.acompletion`; what is None is left out.
+
+    Args:
+        messages: of the request, in the words of the chat-completions protocol.
 
     Raises:
         AuthError: there are no credentials, and the provider needs some.
@@ -32,7 +35,7 @@ def arguments(
     sealed = _responses(settings.id, provider)
     given: dict[str, Any] = {
         "model": settings.id,
-        "messages": wire_messages(request, dialect),
+        "messages": messages,
         "tools": wire_tools(request.tools, dialect) or None,
         "tool_choice": force,
         "api_base": api_base,

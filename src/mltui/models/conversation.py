@@ -70,7 +70,7 @@ def dialect_of(provider: str, model: str, *, sees: bool = True) -> Dialect:
 def wire_messages(request: ModelRequest, dialect: Dialect) -> list[Wire]:
     """System prompt and history as chat-completions messages."""
     history = _in_order_of_calls(request.messages)
-    marked = _borders(history) if dialect.cache_marks else frozenset[int]()
+    marked = borders(history) if dialect.cache_marks else frozenset[int]()
     messages: list[Wire] = []
     if request.system:
         messages.append({"role": "system", "content": _text(request.system, dialect.cache_marks)})
@@ -102,15 +102,21 @@ def wire_tools(tools: Iterable[ToolSpec], dialect: Dialect) -> list[Wire]:
     return wire
 
 
-def _borders(messages: Sequence[Message]) -> frozenset[int]:
+def borders(messages: Sequence[Message]) -> frozenset[int]:
     """Places after which the prompt may be cached: its end, and the end of the request before it.
 
     The second one makes a hit certain however many blocks one step added (a provider looks back only so far).
     """
-    asked = [place for place, message in enumerate(messages) if not isinstance(message, AssistantMessage)]
-    answered = max((place for place, message in enumerate(messages) if isinstance(message, AssistantMessage)), default=0)
-    before = [place for place in asked if place < answered]
-    return frozenset(asked[-1:] + before[-1:])
+    backwards = range(len(messages) - 1, -1, -1)
+    end = next((place for place in backwards if not isinstance(messages[place], AssistantMessage)), None)
+    answered = next((place for place in backwards if isinstance(messages[place], AssistantMessage)), 0)
+    before = next((place for place in range(answered - 1, -1, -1) if not isinstance(messages[place], AssistantMessage)), None)
+    return frozenset(place for place in (end, before) if place is not None)
+
+
+def says_something(message: Message, dialect: Dialect) -> bool:
+    """Whether it is an answer of which anything may be sent."""
+    return isinstance(message, AssistantMessage) and _assistant_message(message, dialect) is not None
 
 
 def _in_order_of_calls(messages: Sequence[Message]) -> list[Message]:

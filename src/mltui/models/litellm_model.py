@@ -10,7 +10,7 @@ import warnings
 from collections.abc import AsyncGenerator, Generator, Mapping
 from contextlib import aclosing, contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import httpx
@@ -19,11 +19,12 @@ from mltui.config.schema import ModelSettings
 from mltui.core.errors import ModelUnavailableError
 from mltui.core.messages import Usage
 from mltui.models import catalogue
+from mltui.models.appending import Appending, NotSplicedError, SentBefore
 from mltui.models.arguments import arguments
 from mltui.models.assembly import Assembler, Delta
 from mltui.models.backoff import RetryPolicy
 from mltui.models.base import Answer, ModelInfo, ModelRequest, Retry, StreamPart
-from mltui.models.conversation import Dialect, dialect_of
+from mltui.models.conversation import Dialect, dialect_of, wire_messages
 from mltui.models.credentials import OWN_VARIABLE
 from mltui.models.failures import mapped
 from mltui.models.server_sent import payloads
@@ -102,8 +103,16 @@ if "encoding" not in _main.__dict__:
 # OpenAI models through httpx instead of the openai package, whose walk over the history took 15 ms at 60 messages.
 os.environ.setdefault(OWN_VARIABLE, "true")
 
-_responses: ContextVar[list[httpx.Response]] = ContextVar("responses")
-"""The HTTP responses that the current request opened, so that they can be closed in the middle."""
+
+@dataclass(frozen=True, slots=True)
+class _Exchange:
+    """What the current request has to do with the HTTP client. Attributes: opened: responses, to be closed in the middle."""
+
+    appending: Appending | None = None
+    opened: list[httpx.Response] = field(default_factory=list[httpx.Response])
+
+
+_exchange: ContextVar[_Exchange] = ContextVar("exchange")
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,12 +125,15 @@ class Timeouts:
 
 
 class _Client(AsyncHTTPHandler):
-    """LiteLLM's client with a time-out of its own for connecting, and with a way to the open response."""
+    """LiteLLM's client with a time-out of its own for connecting, with a way to the body and to the open response."""
 
     async def post(self, *args: Any, **options: Any) -> httpx.Response:
         options["timeout"] = self.timeout
+        exchange = _exchange.get(_Exchange())
+        if exchange.appending and "data" in options:
+            options["data"] = exchange.appending.body(options["data"])
         response: httpx.Response = await super().post(*args, **options)  # pyright: ignore[reportUnknownMemberType] (untyped)
-        _responses.get([]).append(response)
+        exchange.opened.append(response)
         return response
 
 
@@ -163,6 +175,7 @@ class LiteLLMModel:
         self._dialect: Dialect = dialect_of(self._provider, settings.id, sees=self._info.sees)
         limits = httpx.Timeout(self._timeouts.idle, connect=self._timeouts.connect)
         self._client = _Client(timeout=limits) if self._provider in _DIRECT else None
+        self._before = SentBefore(self._dialect)
 
     @property
     def info(self) -> ModelInfo:
@@ -182,6 +195,9 @@ class LiteLLMModel:
                 if delay is None:
                     raise
                 yield Retry(attempt=attempt, delay=delay, error=str(error.args[0]))
+            except NotSplicedError:
+                self._before.give_up()
+                continue
             else:
                 return
             await asyncio.sleep(delay)
@@ -194,12 +210,14 @@ class LiteLLMModel:
             await close_litellm_async_clients()  # shared; LiteLLM opens them again where they are still needed
 
     async def _try(self, request: ModelRequest) -> AsyncGenerator[StreamPart]:
-        asked = arguments(request, self._settings, self._provider, self._dialect, self._environ)
+        appending = self._before.next(request) if self._client else None
+        messages = appending.messages if appending else wire_messages(request, self._dialect)
+        asked = arguments(request, messages, self._settings, self._provider, self._dialect, self._environ)
         asked |= {"timeout": self._timeouts.idle} | ({"client": self._client} if self._client else {})
         answer = Assembler(self._dialect.maker)
         usage: Any = None
         try:
-            async with _Response(asked, self._timeouts.first) as response, aclosing(_chunks(response)) as chunks:
+            async with _Response(asked, self._timeouts.first, appending) as response, aclosing(_chunks(response)) as chunks:
                 async for chunk in chunks:
                     usage = getattr(chunk, "usage", None) or usage
                     for choice in chunk.choices[:1]:
@@ -208,6 +226,8 @@ class LiteLLMModel:
                         answer.finish(choice.finish_reason)
             stop = answer.stop_reason
         except Exception as error:
+            if appending and not appending.sent:
+                raise NotSplicedError from error
             raise mapped(error, model=self._settings.id, provider=self._provider) from error
         yield Answer(message=answer.message, usage=usage_of(usage, self._name, self._provider), stop_reason=stop)
 
@@ -256,13 +276,13 @@ def _provider_of(id: str) -> tuple[str, str]:
 class _Response:
     """An open stream; leaving the context closes the connection if the stream was not read to its end."""
 
-    def __init__(self, arguments: dict[str, Any], first: float) -> None:
+    def __init__(self, arguments: dict[str, Any], first: float, appending: Appending | None) -> None:
         self._arguments = arguments
         self._first = first
+        self._exchange = _Exchange(appending)
 
     async def __aenter__(self) -> Any:
-        self._opened: list[httpx.Response] = []
-        _responses.set(self._opened)
+        _exchange.set(self._exchange)
         try:
             async with asyncio.timeout(self._first):
                 self._wrapper: Any = await litellm.acompletion(  # pyright: ignore[reportUnknownMemberType] (untyped)
@@ -276,10 +296,13 @@ class _Response:
                 )
         except TimeoutError:
             raise ModelUnavailableError(f"no response within {self._first:g} s") from None
+        if self._exchange.appending and not self._exchange.appending.sent:
+            await self.__aexit__()
+            raise NotSplicedError
         return self._wrapper
 
     async def __aexit__(self, *_: object) -> None:
-        for response in self._opened:
+        for response in self._exchange.opened:
             await response.aclose()
         await self._wrapper.aclose()
 

@@ -111,12 +111,12 @@ def power_text(proposal: Proposal) -> Text:
 
 
 def minutes_text(minutes: float, about: str = "") -> str:
-    """Returns: `under a minute`, `4 minutes`, `2.5 hours`."""
+    """Returns: `under a minute`, or behind `about`: `4 minutes`, `2.5 hours`."""
     if minutes < 1:
         return "under a minute"
     if minutes < 90:
-        return f"{minutes:.0f} minute{'s' if round(minutes) != 1 else ''}"
-    return f"{minutes / 60:.1f} hours"
+        return f"{about}{minutes:.0f} minute{'s' if round(minutes) != 1 else ''}"
+    return f"{about}{minutes / 60:.1f} hours"
 
 
 def estimate_text(proposal: Proposal) -> Text:

@@ -119,12 +119,11 @@ class ExperimentPane(SplitPane):
 
 
 class KeepPane(SplitPane):
-    """k keep, d discard, l later, Esc later."""
+    """k keep, x discard, l later, d to the diff, Esc later."""
 
-    choices = (Choice("k", "keep", "success"), Choice("d", "discard", "error"), Choice("l", "later", "accent"))
+    choices = (Choice("k", "keep", "success"), Choice("x", "discard", "error"), Choice("l", "later", "accent"))
     escape_key = "l"
-    diff_key = "v"
-    tail = "v diff · Esc later"
+    tail = "d diff · Esc later"
 
     def __init__(self, request: KeepRequest, by: str) -> None:
         self._experiment = request.experiment
@@ -141,5 +140,5 @@ class KeepPane(SplitPane):
         return self._experiment.proposal.patch
 
     def result_of(self, choice: Choice, reason: str) -> Decision:
-        answers: dict[str, Answer] = {"k": "approve", "d": "reject", "l": "hold"}
+        answers: dict[str, Answer] = {"k": "approve", "x": "reject", "l": "hold"}
         return Decision(answer=answers[choice.key], by=self._by, reason=reason)

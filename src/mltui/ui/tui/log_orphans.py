@@ -55,7 +55,7 @@ def orphan_report(orphan: Orphan) -> list[RenderableType]:
     return [
         Text.assemble((training.id, "strong"), " ", ("training outside a proposal", "warning"), overflow="fold"),
         Text.assemble((word, style), (by, "muted")),
+        Text(ADVICE if not orphan.settled else "It counts for nothing, unless it is proposed and run as an experiment.", style="muted"),
         Text(),
         Section("What ran", (rows(pairs),)),
-        Text(ADVICE if not orphan.settled else "It counts for nothing, unless it is proposed and run as an experiment.", style="muted"),
     ]

@@ -264,6 +264,8 @@ class LogScreen(Screen[None]):
         if event.type == "experiment.progressed":
             self._progress[id_] = (event.done, event.total)
             self._list.redraw(id_)
+        else:
+            self._say(f"{id_} is over: {event.state}")
 
     # ── decisions ────────────────────────────────────────────────────────────────
 

@@ -249,7 +249,7 @@ class ReviewScreen(Screen[None]):
             self._once = frozenset(plain)
             minutes = sum(minutes_of(self._open[id_].proposal) for id_ in plain)
             apart = f" {', '.join(careful)} will open apart." if careful else ""
-            self._say(f"Approve and run {', '.join(plain)}, {minutes_text(minutes, "about ")}?{apart} Press y again to go on", "warning")
+            self._say(f"Approve and run {', '.join(plain)}, {minutes_text(minutes, 'about ')}?{apart} Press y again to go on", "warning")
             return
         self._once = frozenset()
         self._panes = careful
