@@ -238,7 +238,8 @@ class _Diagnosis:
             held = named or credentials_for(registry.provider_of(choice.id), credentials)
             kept = "a key kept by `mltui auth`" if held and not self._environ.get(held) else f"credentials in {held}"
             return Check("model", "ok", f"{wanted}: {choice.id}, {kept if held else 'needs no credentials'}")
-        hint = f"Set {' or '.join(variables)}, run `mltui auth login`, or choose another model: `model.default`, --model, or a GGUF file in `local.path`"
+        others = "choose another model: `model.default`, --model, or a GGUF file in `local.path`"
+        hint = f"Set {' or '.join(variables)}, run `mltui auth login`, or {others}"
         return Check("model", "fail", f"{wanted}: {choice.id} has no credentials", hint)
 
     def _embedded_model(self) -> Check:

@@ -13,7 +13,7 @@ from mltui.agent.self_approval import decides
 from mltui.capabilities.training_watch import ASK
 from mltui.core.approval import ApprovalRequest, Decision, PermissionRequest, TrustRequest
 from mltui.core.effects import Effect
-from mltui.core.events import ApprovalRequested
+from mltui.core.events import ApprovalRequested, Event, Notice, ToolCompleted
 from mltui.core.messages import ToolCall, ToolResult
 from mltui.tools.base import Args, Tool, ToolContext, Workspace
 from mltui.tools.shell_syntax import simple_commands

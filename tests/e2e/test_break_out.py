@@ -110,12 +110,14 @@ def test_a_model_that_floods_is_answered_and_the_task_goes_on(project: Project) 
         [call("Read", file_path="a\ud800b"), call("TodoWrite", todos=[{"content": "\ud800", "status": "pending"}])],
         [{"name": "Read", "raw": deep}, {"name": "Read", "raw": '{"x":' + "[" * 300 + "]" * 300 + "}"}, call("\ud800" * 3000)],
         [call("Bash", command="echo " + "x" * 2_000_000)],
+        "A summary: that call alone fills the window.",
         [call("Read", file_path=f"x{number}") for number in range(300)],
         "still here",
     )
 
     results = told(done)
     assert (done.code, done.result["result"]) == (0, "still here")
+    assert [line for line in done.lines if line.get("subtype") == "compact_boundary"]
     assert len(results) == 6 + 300
     assert "At most" in results[5]
     assert all("Not run" in result for result in results[106:])

@@ -42,7 +42,12 @@ def test_another_provider_takes_over(project: Project) -> None:
     with Provider([{"error": "auth"}, "from openai"]) as provider:
         config = project.root / ".mltui" / "config.toml"
         config.write_text("[model]\nfallback_on_auth = true\n" + config.read_text())
-        environ = {"ANTHROPIC_BASE_URL": provider.url, "ANTHROPIC_API_KEY": "k", "OPENAI_BASE_URL": f"{provider.url}/v1", "OPENAI_API_KEY": "k"}
+        environ = {
+            "ANTHROPIC_BASE_URL": provider.url,
+            "ANTHROPIC_API_KEY": "k",
+            "OPENAI_BASE_URL": f"{provider.url}/v1",
+            "OPENAI_API_KEY": "k",
+        }
         done = project.mltui("--headless", "Hello.", "--trust", "--fallback-model", "openai/gpt-4o", "--output-format", "json", **environ)
     assert done.code == 0, done.err
     assert done.result["result"] == "from openai"

@@ -15,12 +15,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.experiments.test_fold import decided, entries, finished, proposal
 
+from mltui.config.schema import Config
 from mltui.core.errors import JournalError, ProposalError
 from mltui.core.experiment import Experiment
 from mltui.experiments.index import Index
 from mltui.experiments.journal import Journal
 from mltui.experiments.ledger import Ledger
-from mltui.experiments.records import ChangePassed, GrantGiven, ProposalCreated
+from mltui.experiments.orphans import Orphans
+from mltui.experiments.records import ChangePassed, GrantGiven, ProposalCreated, UnplannedTraining
+from mltui.experiments.service import Experiments
 
 
 @pytest.fixture
@@ -216,3 +219,29 @@ def test_a_longer_journal_in_its_place_is_indexed_anew(state: Path, monkeypatch:
     index = Index(state)
     assert states(index) == {"P-0001": "rejected", "P-0002": "approved"}
     assert all(row.changed == 1000.75 for row in index.rows()) and not index.notice
+
+
+def test_lists_come_from_the_index_and_say_what_the_ledger_says(state: Path) -> None:
+    log = Experiments(state.parent, Config())
+    assert (log.rows(), log.newest(), log.newest(states=("proposed",)), log.orphans().list()) == ([], [], [], [])
+    with pytest.raises(ProposalError):
+        log.peek("P-0001")
+    filled(state)
+    recorded = log.orphans().record(UnplannedTraining(id="", session_id="s", command="python x.py", cpu_seconds=2.0))
+    assert [row.id for row in log.rows()] == list(NAMES)
+    assert [each.id for each in log.newest(1)] == ["P-0003"]
+    assert [each.id for each in log.newest(states=("proposed",))] == ["P-0001", "P-0003"]
+    assert log.peek("P-0002") == log.get("P-0002")
+    log.orphans().settle(recorded.id, "adopt", by="ann")
+    assert [(orphan.training.command, orphan.settled) for orphan in Orphans(state).list()] == [("python x.py", "adopt")]
+    assert [row.id for row in log.rows()] == list(NAMES)
+
+
+def test_an_index_of_another_version_is_made_anew(state: Path) -> None:
+    filled(state)
+    Index(state).close()
+    with contextlib.closing(sqlite3.connect(state / "index.sqlite")) as db:
+        db.execute("ALTER TABLE experiments DROP COLUMN unit")
+        db.execute("UPDATE meta SET version = 1")
+        db.commit()
+    assert [row.unit for row in Index(state).rows()] == [None] * 3

@@ -126,10 +126,11 @@ class Index:
 
     def experiments(self, ids: Sequence[str]) -> list[Experiment]:
         """Whole experiments, folded from the journal's own lines, in the order of the ids; those that are not there are left out."""
-        if not ids:  # there may be no journal yet
+        try:
+            with self._journal.open("rb") as file:
+                found = [self._folded(file, name) for name in ids]
+        except FileNotFoundError:  # nothing was proposed yet
             return []
-        with self._journal.open("rb") as file:
-            found = [self._folded(file, name) for name in ids]
         return [experiment for experiment in found if experiment]
 
     def _opened(self) -> sqlite3.Connection:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import operator
 import secrets
+from bisect import bisect_right
 from dataclasses import dataclass, replace
 from itertools import takewhile
 from typing import Any, cast
@@ -86,10 +87,13 @@ class SentBefore:
         if sent is None or sent.request.system != request.system or sent.request.tools != request.tools:
             return ()
         same = sum(1 for _ in takewhile(bool, map(operator.is_, sent.request.messages, request.messages)))
-        # A chunk is closed by the answer after it: what else came would be joined to it.
-        return tuple(takewhile(lambda chunk: chunk.end <= same and self._begins(request.messages, chunk.end), sent.chunks))
+        known = bisect_right(sent.chunks, same, key=lambda chunk: chunk.end)
+        # A chunk is closed by the answer after it: what else came would be joined to it. Those before the last were closed already.
+        if known and not self._answered(request.messages, sent.chunks[known - 1].end):
+            known -= 1
+        return sent.chunks[:known]
 
-    def _begins(self, messages: tuple[Message, ...], place: int) -> bool:
+    def _answered(self, messages: tuple[Message, ...], place: int) -> bool:
         return place < len(messages) and says_something(messages[place], self._dialect)
 
 

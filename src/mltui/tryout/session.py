@@ -14,6 +14,7 @@ from mltui.core.events import Emit, ExperimentProposed, ExperimentStarted, TurnC
 from mltui.core.experiment import Experiment
 from mltui.core.messages import Image, ToolSpec, Usage
 from mltui.experiments.config_files import get_value
+from mltui.experiments.origin import origin
 from mltui.tryout.choices import conclusion_spec, proposal_spec
 
 FIRST_PROMPT = "Improve the digits classifier: propose one change, let me decide, and compare it with the baseline."
@@ -82,7 +83,7 @@ class TryoutSession(Session):
         section = self.experiments.config.experiments
         seeds = section.seeds
         await self.notify("info", f"Step 1 of 3: the baseline, over {len(seeds)} seeds", show)
-        baseline = await asyncio.to_thread(self.experiments.start_baseline, by="mltui try")
+        baseline = await asyncio.to_thread(self.experiments.start_baseline, by="mltui try", origin=origin(self.experiments.root, "cli"))
         await show(ExperimentProposed(proposal=baseline))
         await show(ExperimentStarted(proposal_id=baseline.id, job=baseline.id, runs=len(seeds)))
         async for event in self.experiments.follow(baseline.id):
