@@ -57,5 +57,7 @@ async def test_a_person_decides_by_keys(project: Project, protocol: str) -> None
     assert "BONUS = 0.1" in project.read("train.py")
     assert "All done." in shown
     assert "accepted" in shown
-    assert len(provider.bodies) == len(SCRIPT)
-    assert "42" in str(provider.bodies[3]["messages"])
+    # The small model may be asked for a title meanwhile.
+    asked = [body for body in provider.bodies if body["model"] == provider.bodies[0]["model"]]
+    assert len(asked) == len(SCRIPT)
+    assert "42" in str(asked[3]["messages"])
