@@ -103,6 +103,7 @@ def controlled(root: Path, ignored: str = "") -> dict[str, tuple[int, bytes]]:
 @pytest.mark.slow
 @pytest.mark.parametrize("repository", [True, False])
 @settings(max_examples=60, deadline=None)
+@example(rounds=[[("rename", "src", "new.py"), ("ignore", "train.py", b"")]])
 @example(rounds=[[("ignore", "src/deep/b.py", b"")], [("write", "src/deep/b.py", b"m.fit(1)\n")]])
 @given(rounds=st.lists(st.lists(steps, max_size=6), min_size=1, max_size=3))
 def test_controlled_files_are_as_before_and_nothing_is_lost(repository: bool, rounds: list[list[tuple[str, str, str | bytes]]]) -> None:

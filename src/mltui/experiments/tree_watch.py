@@ -8,7 +8,7 @@ import os
 import secrets
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Literal
 
 from mltui.experiments.globs import NEVER, walk_files
@@ -282,8 +282,9 @@ class TreeWatch:
         return found
 
     def _is_new(self, path: str) -> bool:
-        now = Signature.of(self._root / path)
-        return now is not None and now.ctime_ns >= self._began
+        """Whether the path holds something since the command began; a folder that is moved leaves the times of its files as they were."""
+        places = [self._root / path, *(self._root / folder for folder in PurePosixPath(path).parents if folder.name)]
+        return any((now := Signature.of(place)) is not None and now.ctime_ns >= self._began for place in places)
 
     def _is_settled(self, path: str) -> bool:
         return path in self._settled and self._settled[path] == Signature.of(self._root / path)
