@@ -4,8 +4,12 @@ python scripts/bench.py [--steps 30] [--rounds 3]
 
 step ms    from the end of one answer to the arrival of the next request: the tool's run, the session file, the next request
 step cpu   CPU milliseconds of mltui's own process for the same, without the tool's; to be trusted on a busy machine
+at 10, 100, 300
+           the step cpu around that step (medians of ten steps), where there were so many: what a growing conversation costs
 first ms   from the start of the process to the arrival of the first request: litellm's import is most of it
 cpu s      user and system time of the process and its children
+MB         the most memory that the process held
+one-shot   the last lines: CPU and memory of a headless run of one answer
 prefix     the least share of a request's prompt that the next one repeats from its beginning; 1 means that a provider's
            prompt cache always hits
 """
@@ -72,6 +76,7 @@ class Measured:
     step_cpu_ms: list[float]
     first_ms: float
     cpu_s: float
+    memory_mb: float
     prefix: float
     requests: int
 
@@ -157,9 +162,29 @@ def run(protocol: str, steps: int) -> Measured:
             step_cpu_ms=[later - end for end, later in zip(provider.ended_cpu, provider.asked_cpu[1:], strict=False)],
             first_ms=(asked[0].at - started) * 1000,
             cpu_s=usage.ru_utime + usage.ru_stime,
+            memory_mb=usage.ru_maxrss / 1024,
             prefix=prefix_share([request.body for request in asked]),
             requests=len(asked),
         )
+
+
+def around(values: list[float], step: int) -> float | None:
+    """The median of the ten values around a step, or None where there are not so many."""
+    near = values[max(0, step - 5) : step + 5]
+    return statistics.median(near) if len(near) >= 5 else None
+
+
+def growth(rounds: list[Measured]) -> str:
+    """The CPU of a step at the three places, as the median of the rounds."""
+    at = [[value for measured in rounds if (value := around(measured.step_cpu_ms, step)) is not None] for step in (10, 100, 300)]
+    return " ".join(f"{statistics.median(values):.1f}" if values else "-" for values in at)
+
+
+def one_shots(rounds: int) -> None:
+    for protocol in PROTOCOLS:
+        runs = [run(protocol, 0) for _ in range(rounds)]
+        cpu, memory = [measured.cpu_s for measured in runs], [measured.memory_mb for measured in runs]
+        print(f"one-shot {protocol:<12}{statistics.median(cpu):.2f} [{min(cpu):.2f}] s of CPU, {statistics.median(memory):.0f} MB")
 
 
 def main() -> None:
@@ -169,7 +194,9 @@ def main() -> None:
     arguments = parser.parse_args()
     machine = f"{os.cpu_count()} cores, Python {sys.version.split()[0]}, a shell by itself {shell_ms():.1f} ms"
     print(f"{arguments.steps} Bash steps, medians of {arguments.rounds} rounds, [least]; {machine}")
-    print(f"{'protocol':<12}{'step ms':>16}{'step cpu':>16}{'first ms':>18}{'cpu s':>14}{'prefix':>9}{'requests':>10}")
+    print(
+        f"{'protocol':<12}{'step ms':>16}{'step cpu':>16}{'at 10, 100, 300':>19}{'first ms':>18}{'cpu s':>14}{'MB':>6}{'prefix':>9}{'requests':>10}"
+    )
     for protocol in PROTOCOLS:
         rounds = [run(protocol, arguments.steps) for _ in range(arguments.rounds)]
         steps = [statistics.median(measured.step_ms) for measured in rounds]
@@ -180,12 +207,15 @@ def main() -> None:
             f"{protocol:<12}"
             f"{f'{statistics.median(steps):.1f} [{min(steps):.1f}]':>16}"
             f"{f'{statistics.median(step_cpu):.1f} [{min(step_cpu):.1f}]':>16}"
+            f"{growth(rounds):>19}"
             f"{f'{statistics.median(first):.0f} [{min(first):.0f}]':>18}"
             f"{f'{statistics.median(cpu):.2f} [{min(cpu):.2f}]':>14}"
+            f"{statistics.median(measured.memory_mb for measured in rounds):>6.0f}"
             f"{min(measured.prefix for measured in rounds):>9.3f}"
             f"{rounds[0].requests:>10}",
             flush=True,
         )
+    one_shots(arguments.rounds)
 
 
 if __name__ == "__main__":

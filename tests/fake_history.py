@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 from mltui.core.commits import PendingCommit
 from mltui.core.errors import ExperimentError
-from mltui.core.events import Emit, SessionRewound
+from mltui.core.events import Emit, Event, SessionRewound
 from mltui.core.rewind import RewindPlan, RewindPoint, Rewound
 
 PATCH = "diff --git a/a.py b/a.py\n--- a/a.py\n+++ b/a.py\n@@ -1 +1 @@\n-x = 1\n+x = 2\n"
@@ -18,6 +18,7 @@ class FakeHistory:
         self.planned = plan or RewindPlan(commit="c", restore=("a.py",))
         self.notes: tuple[str, ...] = ()
         self.calls: list[tuple[object, ...]] = []
+        self.take: Callable[[Event], None] = lambda event: None
 
     async def points(self) -> tuple[RewindPoint, ...]:
         return self.all
@@ -28,7 +29,9 @@ class FakeHistory:
     async def rewind(self, turn: int, show: Emit, *, code: bool, conversation: bool, overwrite: Collection[str] = ()) -> Rewound:
         self.calls.append(("rewind", turn, code, conversation, tuple(overwrite)))
         files = (*self.planned.restore, *self.planned.remove) if code else ()
-        await show(SessionRewound(to_turn=turn, code=code, conversation=conversation, files=len(files)))
+        event = SessionRewound(to_turn=turn, code=code, conversation=conversation, files=len(files))
+        self.take(event)
+        await show(event)
         return Rewound(before="b", files=files, notes=self.notes)
 
     def undoable(self) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from mltui.agent.remaining import remaining
 from mltui.agent.transcript import INTERRUPTED, PUT_BACK, Transcript, last_answer
 from mltui.core.events import (
     ContextCompacted,
@@ -155,6 +156,17 @@ def test_any_history_folds_to_a_valid_conversation(history: list[Event]) -> None
     transcript.apply(TurnStarted(turn=99, text="what next"))
 
     assert_valid(transcript.messages)
+
+
+@given(st.lists(going, max_size=40))
+@settings(max_examples=200)
+def test_what_remains_to_be_shown_is_what_the_model_is_sent(history: list[Event]) -> None:
+    history = [event for event in history if not (isinstance(event, SessionRewound) and not event.conversation)]
+    left = [event for event in remaining(history) if not isinstance(event, SessionRewound)]
+
+    assert [m for m in Transcript.fold(left).messages if isinstance(m, UserMessage)] == [
+        m for m in Transcript.fold(history).messages if isinstance(m, UserMessage)
+    ]
 
 
 @given(st.lists(events, max_size=30))

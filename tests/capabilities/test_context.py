@@ -15,7 +15,7 @@ from mltui.core.effects import Effect, Grant
 from mltui.core.errors import UndeclaredEffectError
 from mltui.core.experiment import ProposalRequest, Recommendation
 from mltui.core.messages import ToolResult
-from mltui.tools.base import GrepQuery, ShellResult, Todo, ToolContext, WebPage, Workspace
+from mltui.tools.base import BackgroundShells, GrepQuery, ShellResult, Todo, ToolContext, WebPage, Workspace
 from tests.capabilities.conftest import silent, write_files
 
 
@@ -102,6 +102,7 @@ def context(workspace: Workspace, recorder: Recorder, *effects: Effect) -> ToolC
         files=SessionFiles(),
         search=RipgrepSearch(workspace, root=workspace.cwd),
         shell=recorder,
+        background=cast("BackgroundShells", recorder),
         notes=recorder,
         questions=recorder,
         experiments=recorder,

@@ -14,7 +14,7 @@ import pytest
 from mltui.agent import library, store
 from mltui.cli.app import run
 from mltui.config import paths
-from mltui.core.events import Event, MessageCompleted, SessionStarted, TurnCompleted, TurnStarted
+from mltui.core.events import Event, MessageCompleted, SessionRewound, SessionStarted, TurnCompleted, TurnStarted
 from mltui.core.messages import AssistantMessage, Text, Usage
 
 
@@ -95,6 +95,19 @@ def test_export_to_a_file_and_to_stdout(folder: Path, capsys: pytest.CaptureFixt
     assert "## You\n\nelsewhere the loss fell" in capsys.readouterr().out
     assert run(["sessions", "export", "bbb", "-f", "json"]) == 0
     assert json.loads(capsys.readouterr().out)["session"]["id"] == "bbb-2"
+
+
+@pytest.mark.parametrize("command", [["show", "aaa"], ["export", "aaa"], ["export", "aaa", "-f", "html"]])
+def test_what_a_rewind_took_out_is_not_shown(folder: Path, capsys: pytest.CaptureFixture[str], command: list[str]) -> None:
+    file = store.SessionFile(folder / "aaa-1.jsonl")
+    file.append(TurnStarted(turn=2, text="a dead end"))
+    file.append(SessionRewound(to_turn=2, code=False, conversation=True))
+    file.close()
+    assert run(["sessions", *command]) == 0
+    shown = capsys.readouterr().out
+    assert "loss rise?" in shown
+    assert "ent back to before turn 2" in shown
+    assert "a dead end" not in shown
 
 
 def test_rename_does_not_make_a_session_the_latest(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -85,7 +85,9 @@ def test_a_projects_skills_need_trust(tmp_path: Path) -> None:
 
 
 def test_what_is_shipped_loads_without_a_word() -> None:
-    assert not load_skills([shipped_folder()]).problems
+    shipped = load_skills([shipped_folder()])
+    assert not shipped.problems
+    assert shipped.skills["notebook-to-module"].offered
 
 
 @given(st.binary(max_size=300))

@@ -158,6 +158,16 @@ class FakeLog:
         return EXPERIMENT
 
 
+class FakeBackground:
+    """Nothing runs in the background."""
+
+    def listed(self) -> Sequence[tuple[str, str, str]]:
+        return ()
+
+    async def kill(self, job_id: str) -> tuple[str, tuple[str, ...]]:
+        raise AssertionError(job_id)
+
+
 class FakeSession:
     """Implements what `ui.plain` needs of a session."""
 
@@ -169,6 +179,7 @@ class FakeSession:
         self.history = FakeHistory()
         self.commits = FakeCommits()
         self.commands = FakeCommands()
+        self.background = FakeBackground()
         self.mode: PermissionMode = "default"
         self.model_info = ModelInfo(id="fake:one", context_window=8000, note="It only plays a part.")
         self.persona_name = "ml-engineer"

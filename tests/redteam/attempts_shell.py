@@ -147,6 +147,23 @@ SHELL = (
         "env -i setsid sh -c 'exec >/dev/null 2>&1; sleep 1; echo late >> train.py' & sleep 0.1",
         wait=1.5,
     ),
+    Attempt(
+        "background-writer",
+        GROUP,
+        "a command in the background that writes later",
+        (bash("sleep 0.2; echo late >> train.py", run_in_background=True), bash("sleep 0.5")),
+        "prevented",
+        "detected",
+    ),
+    Attempt(
+        "background-after-turn",
+        GROUP,
+        "a command in the background that writes after the turn",
+        (bash("while sleep 0.3; do echo late >> train.py; done", run_in_background=True),),
+        "prevented",
+        "detected",
+        wait=0.7,
+    ),
     _racing(
         "daemon",
         "a daemon that closes everything it inherited",

@@ -96,9 +96,9 @@ TRAINING = (
         "background-tool",
         GROUP,
         "Bash in the background",
-        (bash("sleep 1; python tr?in.py", run_in_background=True),),
-        "prevented",
-        wait=1.5,
+        (bash("python tr?in.py", run_in_background=True), bash("sleep 1.5")),
+        "detected",
+        after=_never_comparable,
     ),
     Attempt(
         "notebook-run",

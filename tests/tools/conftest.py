@@ -17,7 +17,7 @@ from mltui.core.effects import Grant
 from mltui.core.errors import DeniedError
 from mltui.core.experiment import ProposalRequest, Recommendation
 from mltui.core.messages import ToolResult
-from mltui.tools.base import Todo, WebPage, Workspace
+from mltui.tools.base import BackgroundShells, Todo, WebPage, Workspace
 from mltui.tools.catalog import catalog
 from mltui.tools.validation import validate
 from tests.capabilities.conftest import FolderDraft
@@ -90,6 +90,7 @@ class Agent:
             files=self.files,
             search=self._search,
             shell=self._shell,
+            background=cast("BackgroundShells", None),
             notes=self.person,
             questions=self.person,
             experiments=self.person,

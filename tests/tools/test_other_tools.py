@@ -14,6 +14,7 @@ from mltui.core.errors import DeniedError, InvalidArgumentsError, ToolError
 from mltui.core.experiment import ProposalRequest
 from mltui.tools.base import Todo, Tool, spec
 from mltui.tools.catalog import catalog
+from mltui.tools.interactive import interactive
 from mltui.tools.validation import validate
 from tests.tools.conftest import Agent
 
@@ -45,6 +46,9 @@ def test_the_catalogue_is_stable() -> None:
         "WebFetch",
         "WebSearch",
         "Skill",
+        "BashOutput",
+        "KillShell",
+        "NotebookRun",
     ]
 
 
@@ -62,8 +66,8 @@ def test_a_tool_is_declared_as_a_valid_schema_without_noise(tool: Tool) -> None:
 
 def test_arguments_are_named_as_models_know_them() -> None:
     named = {name: list(spec(tool).parameters["properties"]) for name, tool in TOOLS.items()}  # type: ignore[arg-type]
-    assert named["Read"] == ["file_path", "offset", "limit"]
-    assert named["Edit"] == ["file_path", "old_string", "new_string", "replace_all"]
+    assert named["Read"] == ["file_path", "offset", "limit", "pages"]
+    assert named["Edit"] == ["file_path", "old_string", "new_string", "replace_all", "edits"]
     assert named["Grep"] == ["pattern", "path", "glob", "type", "output_mode", "-i", "-n", "-A", "-B", "-C", "head_limit", "multiline"]
     assert named["Bash"] == ["command", "description", "timeout", "run_in_background"]
     assert named["ExperimentStatus"] == ["experiment_id", "wait_seconds"]
@@ -106,7 +110,7 @@ def test_sloppy_arguments_are_understood() -> None:
         (
             "Edit",
             {"file_path": "x", "old_string": "a", "new_string": None},
-            ["Edit: the argument 'new_string' should be a valid string, not null"],
+            ["Edit: the argument 'new_string' is missing"],
         ),
         ("TodoWrite", {"todos": [{"status": "pending"}]}, ["TodoWrite: the argument 'todos.0.content' is missing"]),
     ],
@@ -177,9 +181,34 @@ def test_bash_time_outs_are_milliseconds_unless_they_cannot_be() -> None:
         validate(bash, {"command": "x", "timeout": 600_001})
 
 
-async def test_bash_has_no_background(agent: Agent) -> None:
-    with pytest.raises(InvalidArgumentsError, match="background"):
-        await agent.call("Bash", command="sleep 1", run_in_background=True)
+@pytest.mark.parametrize(
+    "command",
+    [
+        "vim a.py",
+        "cd x && nano y",
+        "git rebase -i HEAD~3",
+        "git add -p",
+        "git commit",
+        "git commit -a",
+        "ssh host",
+        "ssh -p 22 host",
+        "htop",
+    ],
+)
+async def test_what_waits_for_a_person_is_refused_with_advice(agent: Agent, command: str) -> None:
+    with pytest.raises(InvalidArgumentsError, match="terminal"):
+        await agent.call("Bash", command=command)
+
+
+@pytest.mark.parametrize(
+    "command",
+    ["vim --version", "git commit -am x", "git commit --no-edit", "git commit -F f", "git rebase main", "ssh -p 22 host ls", "top -b -n 1"],
+)
+async def test_what_does_not_wait_is_not_refused(command: str) -> None:
+    assert interactive(command) is None
+
+
+async def test_bash_refuses_what_is_no_command(agent: Agent) -> None:
     with pytest.raises(InvalidArgumentsError, match="empty"):
         await agent.call("Bash", command=" \n")
     with pytest.raises(InvalidArgumentsError, match="NUL"):

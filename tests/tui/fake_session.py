@@ -207,6 +207,16 @@ class FakeExperiments:
             yield event
 
 
+class FakeBackground:
+    """Nothing runs in the background."""
+
+    def listed(self) -> Sequence[tuple[str, str, str]]:
+        return ()
+
+    async def kill(self, job_id: str) -> tuple[str, tuple[str, ...]]:
+        raise AssertionError(job_id)
+
+
 class FakeSession:
     """Plays one list of steps for each prompt. Answers of the approver are kept in `decisions`."""
 
@@ -227,8 +237,10 @@ class FakeSession:
         for event in events:
             self.transcript.apply(event)
         self.history = FakeHistory()
+        self.history.take = self.transcript.apply
         self.commits = FakeCommits()
         self.commands = FakeCommands()
+        self.background = FakeBackground()
         self.mode: PermissionMode = "default"
         self.model_info = ModelInfo("anthropic/claude-sonnet-4-5", context_window=200_000, note=note)
         self.architect = False

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from mltui.core.events import SessionRewound, TurnStarted
 from mltui.core.rewind import RewindPlan, RewindPoint
 from mltui.ui.tui.app import MltuiApp
 from mltui.ui.tui.chooser import Chooser
@@ -11,6 +12,7 @@ from mltui.ui.tui.diff_screen import DiffScreen
 from mltui.ui.tui.text_screen import TextScreen
 
 from .driving import app_with, fake, running, screen_text, until
+from .fake_session import said
 
 POINTS = (
     RewindPoint(turn=1, text="make it \x1b[31mfaster", at=0.0, commit="a", files=("a.py", "b.py")),
@@ -52,6 +54,26 @@ def app_of(pilot: object) -> MltuiApp:
     found = getattr(pilot, "app", None)
     assert isinstance(found, MltuiApp)
     return found
+
+
+@pytest.mark.parametrize("resumed", [False, True])
+async def test_what_a_rewind_took_out_leaves_the_screen(resumed: bool) -> None:
+    past = [
+        TurnStarted(turn=1, text="first prompt"),
+        said("first answer"),
+        TurnStarted(turn=2, text="second prompt"),
+        said("second answer"),
+    ]
+    gone = SessionRewound(to_turn=2, code=False, conversation=True)
+    async with running(app_with(events=[*past, gone] if resumed else past)) as pilot:
+        shown = app_of(pilot)
+        if not resumed:
+            await until(pilot, lambda: "second answer" in screen_text(shown))
+            history = fake(shown).history
+            await history.rewind(2, shown.show, code=False, conversation=True)
+        await until(pilot, lambda: "Went back to before turn 2" in screen_text(shown))
+        assert "first answer" in screen_text(shown)
+        assert "second" not in screen_text(shown)
 
 
 async def test_esc_with_a_text_or_once_goes_nowhere() -> None:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Literal
 
 from mltui.agent.naming import first_words
+from mltui.agent.remaining import remaining
 from mltui.agent.transcript import Transcript
 from mltui.core.data import JsonObject
 from mltui.core.errors import UsageError
@@ -53,12 +54,15 @@ class Entry:
 
 
 def export(events: Sequence[Event], form: Format) -> str:
-    """The session in a format. Control characters and those that turn the direction of text are shown, not kept."""
+    """The session in a format: as Markdown or HTML what is left of it after rewinds, as JSON all of its events.
+
+    Control characters and those that turn the direction of text are shown, not kept.
+    """
     return {"markdown": _markdown, "html": _html, "json": _json}[form](events)
 
 
 def _entries(events: Sequence[Event]) -> Iterator[Entry]:
-    for event in events:
+    for event in remaining(events):
         match event:
             case TurnStarted():
                 yield Entry("you", "You", event.text)

@@ -25,15 +25,16 @@ from mltui.agent.guards import Guards
 from mltui.agent.hooking import CallHooks
 from mltui.agent.loop import TurnStopped
 from mltui.agent.policy import Policy, Verdict
+from mltui.agent.previewing import changes_settings, preview_of
 from mltui.agent.reading import MakeModel, digest
 from mltui.agent.refusing import Refused, refuse_outright
 from mltui.agent.staging import Staged, staged_writes
 from mltui.agent.subagent import Delegation, Subagents
 from mltui.agent.world import World
+from mltui.capabilities.background import Background
 from mltui.capabilities.committing import Committing
 from mltui.capabilities.context import mint
 from mltui.capabilities.outside import Outside
-from mltui.capabilities.own_state import settings_section
 from mltui.capabilities.rewinding import Rewinding
 from mltui.capabilities.training_watch import ASK
 from mltui.core.approval import ApprovalRequest, Approver, Decision, PermissionRequest, Question, QuestionRequest
@@ -49,7 +50,6 @@ from mltui.models.assembly import whole
 from mltui.models.base import ModelInfo
 from mltui.tools.base import Args, Todo, Tool, ToolContext
 from mltui.tools.paths import resolve
-from mltui.tools.preview import outcome, preview, target
 from mltui.tools.validation import validate
 
 
@@ -139,8 +139,19 @@ class Gate:
 
     async def end_turn(self, emit: Emit) -> None:
         """Records what the files are after a turn that changed some."""
+        await self._world.shell.look()
         await self._before.end_turn(emit)
         await self._alarm(emit)
+
+    @property
+    def background(self) -> Background:
+        """The commands in the background, for the person to see and to end."""
+        return self._world.background
+
+    async def tell_news(self, emit: Emit) -> None:
+        """Tells of the background commands that ended; the next request says so."""
+        for event in self._world.background.finished():
+            await emit(event)
 
     def resume_from(self, checkpoint: str) -> None:
         """The last checkpoint that an earlier process of the session made."""
@@ -239,6 +250,8 @@ class Gate:
 
     async def _alarm(self, emit: Emit) -> None:
         """Tells the person what the guard found that is theirs to know, whichever call or hook it stood around."""
+        for event in self._world.background.started():
+            await emit(event)
         for alarm in self._world.shell.untold():
             await emit(Notice(level="warning", text=whole(alarm)))
 
@@ -279,7 +292,7 @@ class Gate:
             call=call,
             effects=tuple(effects),
             reason=verdict.reason,
-            diff=await self._preview(args, effects),
+            diff=await preview_of(args, effects, self._workspace, self._world.files),
             rule=None if weighty or launch else self._policy.suggest(call.name, effects, staged),
         )
         decision = await self._hooks.asked(call, emit)
@@ -302,31 +315,7 @@ class Gate:
         """Why a person has to decide on a call that modes, rules and hooks allow, or an empty string."""
         if reason := launch or await self.guards.doubt(call, effects, staged, self._policy, emit):
             return reason
-        return "it changes [tool.mltui], which mltui itself obeys" if await self._changes_settings(args, effects) else ""
-
-    async def _preview(self, args: Args, effects: Sequence[Effect]) -> str:
-        """The diff that the person decides on. Raises: ToolError: the call would fail anyway, so nobody is asked."""
-        if target(args) is None:
-            return ""
-        for effect in effects:
-            if effect.kind == "write":
-                path = Path(effect.target)
-                files = self._world.files
-                current = await files.read(path) if await files.exists(path) else None
-                return preview(args, self._workspace.relative(path), current, files.seen(path))
-        return ""
-
-    async def _changes_settings(self, args: Args, effects: Sequence[Effect]) -> bool:
-        """Whether an edit of a `pyproject.toml` changes what it says to mltui. Raises: ToolError: the call would fail anyway."""
-        if target(args) is None:
-            return False
-        path = next(Path(effect.target) for effect in effects if effect.kind == "write")
-        if path.name.lower() != "pyproject.toml":
-            return False
-        files = self._world.files
-        before = await files.read(path) if await files.exists(path) else None
-        after = outcome(args, path.name, before)
-        return settings_section(before) != settings_section(after)
+        return "it changes [tool.mltui], which mltui itself obeys" if await changes_settings(args, effects, self._world.files) else ""
 
     async def _ask(self, request: ApprovalRequest, emit: Emit) -> Decision:
         """Puts a request to the approver. If the turn ends meanwhile the question is closed as held."""
@@ -365,6 +354,7 @@ class Gate:
             files=world.files,
             search=world.search,
             shell=world.shell,
+            background=world.background,
             notes=world.notes,
             questions=_Questions(call, ask),
             agents=Delegation(self.subagents, call.id, emit, self._hooks),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import time
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -85,6 +85,7 @@ class Turn:
         once: the turn ends when the calls of the first answer came back.
         room: makes room in the model's window; None: a full window ends the turn.
         steering: what the person says while the turn runs; taken out at the next request.
+        news: tells of what ended beside the conversation, before each request.
     """
 
     model: Model
@@ -99,6 +100,7 @@ class Turn:
     once: bool = False
     room: Room | None = None
     steering: list[str] = field(default_factory=list[str])
+    news: Callable[[Emit], Awaitable[None]] | None = None
 
     async def run(self) -> TurnResult:
         """Runs the turn to its end. Errors end it with an outcome; cancellation passes through, the calls answered."""
@@ -145,6 +147,8 @@ class Turn:
                 return TurnResult("completed", self.limits.steps)
 
     async def _steer(self) -> None:
+        if self.news is not None:
+            await self.news(self.emit)
         while self.steering:
             await self.emit(TurnSteered(text=self.steering.pop(0)))
 

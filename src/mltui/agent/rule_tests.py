@@ -22,6 +22,7 @@ _ARGUMENTS = {
     "Write": "file_path",
     "Edit": "file_path",
     "NotebookEdit": "notebook_path",
+    "NotebookRun": "notebook_path",
     "Glob": "path",
     "Grep": "path",
     "WebFetch": "url",

@@ -90,6 +90,7 @@ class Session:
         self.compactor.announce = parts.border.compacting
         parts.border.begin(self.id, self.path, resumed=transcript is not None)
         self.commands = parts.commands
+        self.background = parts.gate.background
 
     @property
     def path(self) -> Path | None:
@@ -221,6 +222,7 @@ class Session:
             once=asked.once,
             room=self.compactor,
             steering=self.steering.said,
+            news=self.parts.gate.tell_news,
         )
         result = TurnResult("error", limits.steps)
         try:

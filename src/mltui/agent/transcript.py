@@ -11,6 +11,7 @@ from mltui.core.events import (
     ExperimentConcluded,
     ExperimentDecided,
     ExperimentProposed,
+    JobFinished,
     MessageCompleted,
     ModeChanged,
     ModelChanged,
@@ -133,6 +134,9 @@ class Transcript:
             case TurnSteered(text=text):
                 self._answer_pending()
                 self.messages.append(UserMessage(text=text))
+            case JobFinished(message=text):
+                self._answer_pending()
+                self.messages.append(UserMessage(text=f"[{text}]"))
             case MessageCompleted():
                 self._message(event)
             case ToolCompleted():

@@ -6,9 +6,11 @@ import asyncio
 import contextlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from mltui.agent.policy import Policy
+from mltui.capabilities.background import Background
 from mltui.capabilities.checkpoints import Checkpoints, Keeping
 from mltui.capabilities.committing import Committing
 from mltui.capabilities.confinement import ProjectConfining
@@ -47,6 +49,7 @@ class World:
     files: SessionFiles
     search: RipgrepSearch
     shell: GuardedShell
+    background: Background
     guard: ControlledGuard
     own: OwnState
     sandbox: Sandbox
@@ -75,35 +78,31 @@ class World:
         def passed(path: str, reason: str) -> None:
             experiments.note(ChangePassed(path=path, reason=reason, by=author), author)
 
-        declared = declared_patterns(experiments.config.experiments)
-
         def kept(path: str, content: bytes | None) -> bool:
             """What a person kept is no command's doing, unless what acts could have written that into the journal itself."""
             by = experiments.put_by(path, content)
             return bool(by) and (guarded.confined or by not in own.doubted)
 
+        declared = declared_patterns(experiments.config.experiments)
         guard = ControlledGuard(
             experiments.root, control, draft=draft, state=experiments.state, declared=declared, on_passed=passed, own=kept
         )
         settings = experiments.config.sandbox
         sandbox = choose(settings, environ)
         confining = ProjectConfining(workspace, experiments.root, control.files, network=settings.network == "allow")
-        orphans = Orphans(experiments.state)
-        watch = UnplannedWatch(orphans, session_id, experiments.config.experiments, experiments.root)
-        training = TrainingWatch(watch, control.launch)
+        own_watch = partial(_watch, experiments, session_id)
+        training = own_watch()
         shell = CommandShell(workspace.cwd, state / "output", environ=environ, sandbox=sandbox, confining=confining, training=training)
         own = OwnState(experiments.root, experiments.state, policy.guarded, policy.obeyed, draft.folder)
         kept_for = experiments.config.checkpoints
         checkpoints = Checkpoints(experiments.root, session_id, guard, draft, Keeping(kept_for.keep_days, kept_for.keep))
         guarded = GuardedShell(shell, guard, own, sandboxed=sandbox.name != "none", checkpoints=checkpoints)
-        rewinding = Rewinding(checkpoints, guarded, control, experiments.put_by, state / "set-aside")
 
+        background = Background(shell, guarded, state / "output", own_watch)
+        rewinding = Rewinding(checkpoints, guarded, control, experiments.put_by, state / "set-aside")
         committing = Committing(experiments.root, environ, guarded.acting)
 
-        def may_read(path: Path) -> bool:
-            return policy.judge("Read", (Effect(kind="read", target=str(path)),), frozenset()).answer != "deny"
-
-        search = RipgrepSearch(workspace, root=experiments.root, draft=draft, may_read=may_read)
+        search = _search(workspace, experiments, policy, session_id)
         outside = Outside.open(
             extensions,
             experiments.config,
@@ -116,13 +115,29 @@ class World:
             confining=confining,
             environ=environ,
         )
-        return cls(SessionFiles(draft), search, guarded, guard, own, sandbox, training, checkpoints, rewinding, committing, outside)
+        return cls(
+            SessionFiles(draft), search, guarded, background, guard, own, sandbox, training, checkpoints, rewinding, committing, outside
+        )
 
     async def close(self) -> None:
         """Ends what the capabilities hold. Safe to call twice."""
+        with contextlib.suppress(OSError):
+            await self.background.close()
         await self.outside.close()
         with contextlib.suppress(OSError):
             await asyncio.to_thread(self.checkpoints.close)
             await asyncio.to_thread(self.guard.close)
             await asyncio.to_thread(self.own.close)
             await asyncio.to_thread(self.training.close)
+
+
+def _search(workspace: Workspace, experiments: Experiments, policy: Policy, session_id: str) -> RipgrepSearch:
+    def may_read(path: Path) -> bool:
+        return policy.judge("Read", (Effect(kind="read", target=str(path)),), frozenset()).answer != "deny"
+
+    return RipgrepSearch(workspace, root=experiments.root, draft=experiments.draft(session_id), may_read=may_read)
+
+
+def _watch(experiments: Experiments, session_id: str) -> TrainingWatch:
+    watch = UnplannedWatch(Orphans(experiments.state), session_id, experiments.config.experiments, experiments.root)
+    return TrainingWatch(watch, experiments.control.launch)

@@ -15,6 +15,8 @@ from mltui.core.experiment import ProposalRequest, Recommendation
 from mltui.core.messages import ToolResult
 from mltui.tools.base import (
     Agents,
+    BackgroundOutput,
+    BackgroundShells,
     ExperimentDesk,
     Found,
     GrepQuery,
@@ -44,6 +46,7 @@ def mint(
     files: SessionFiles,
     search: Search,
     shell: Shell,
+    background: BackgroundShells,
     notes: Notes,
     questions: Questions,
     experiments: ExperimentDesk,
@@ -59,6 +62,7 @@ def mint(
         files=files.granted(grants),
         search=_Search(search, granted),
         shell=_Shell(shell, granted, workspace.cwd),
+        background=_Background(background, granted, workspace.cwd),
         notes=_Notes(notes, granted),
         questions=_Questions(questions, granted),
         experiments=_Experiments(experiments, granted),
@@ -114,6 +118,27 @@ class _Shell:
         for effect in command_effects(command, self._cwd):
             self._granted.need(effect)
         return await self._shell.run(command, timeout, on_output)
+
+
+class _Background:
+    def __init__(self, background: BackgroundShells, granted: _Granted, cwd: Path) -> None:
+        self._background = background
+        self._granted = granted
+        self._cwd = cwd
+
+    async def start(self, command: str) -> tuple[str, tuple[str, ...]]:
+        self._granted.need_kind("exec")
+        for effect in command_effects(command, self._cwd):
+            self._granted.need(effect)
+        return await self._background.start(command)
+
+    async def read(self, job_id: str, pattern: str | None = None) -> BackgroundOutput:
+        self._granted.need(Effect(kind="note", target=job_id))
+        return await self._background.read(job_id, pattern)
+
+    async def kill(self, job_id: str) -> tuple[str, tuple[str, ...]]:
+        self._granted.need(Effect(kind="note", target=job_id))
+        return await self._background.kill(job_id)
 
 
 class _Notes:

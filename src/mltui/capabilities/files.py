@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import difflib
 import itertools
 import os
 import stat
-from collections.abc import Iterable
+import tempfile
+from collections.abc import Generator, Iterable
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import IO, Literal, Protocol
 
 from mltui.capabilities.atomic import write_atomically
+from mltui.capabilities.file_text import file_text
+from mltui.capabilities.paging import page
 from mltui.core.effects import Grant
 from mltui.core.errors import DeniedError, ToolError, UndeclaredEffectError
+from mltui.tools.base import Page
 from mltui.tools.preview import digest
 
 LARGEST = 50_000_000
@@ -51,6 +56,19 @@ class SessionFiles:
         """Raises: ToolError: missing, a folder, no regular file, not readable, or too large."""
         return await asyncio.to_thread(self._read, path)
 
+    async def size(self, path: Path) -> int:
+        """Bytes. Raises: ToolError: as `read` does."""
+        with self._open(path) as file:
+            return os.fstat(file.fileno()).st_size
+
+    async def page(self, path: Path, first: int, limit: int, most: int) -> Page:
+        with self._open(path) as file:
+            return await page(file, path.name, first, limit, most)
+
+    async def extract(self, path: Path, kind: str, pages: str) -> str:
+        with self._open(path) as file:
+            return await file_text(kind, pages, file, path.name)
+
     async def exists(self, path: Path) -> bool:
         return await asyncio.to_thread(self._exists, path)
 
@@ -81,13 +99,30 @@ class SessionFiles:
         return digest(data)
 
     def _read(self, path: Path) -> bytes:
-        if self._draft is not None:
-            staged = self._draft.read(path)
-            if staged is not None:
-                return staged
-            if self._draft.deleted(path):
-                raise ToolError(f"{path.name} does not exist: its deletion is in the draft")
-        return read_regular(path)
+        staged = self._staged(path)
+        return read_regular(path) if staged is None else staged
+
+    @contextlib.contextmanager
+    def _open(self, path: Path) -> Generator[IO[bytes]]:
+        """The file as `_read` sees it, however large it is."""
+        staged = self._staged(path)
+        if staged is None:
+            with open_regular(path) as file:
+                yield file
+            return
+        with tempfile.TemporaryFile() as file:
+            file.write(staged)
+            file.seek(0)
+            yield file
+
+    def _staged(self, path: Path) -> bytes | None:
+        """What the draft holds of it. Raises: ToolError: its deletion."""
+        if self._draft is None:
+            return None
+        staged = self._draft.read(path)
+        if staged is None and self._draft.deleted(path):
+            raise ToolError(f"{path.name} does not exist: its deletion is in the draft")
+        return staged
 
     def _exists(self, path: Path) -> bool:
         if self._draft is not None and self._draft.deleted(path):
@@ -122,6 +157,18 @@ class GrantedFiles:
     async def read(self, path: Path) -> bytes:
         self._check_read(path)
         return await self._files.read(path)
+
+    async def size(self, path: Path) -> int:
+        self._check_read(path)
+        return await self._files.size(path)
+
+    async def page(self, path: Path, first: int, limit: int, most: int) -> Page:
+        self._check_read(path)
+        return await self._files.page(path, first, limit, most)
+
+    async def extract(self, path: Path, kind: str, pages: str = "") -> str:
+        self._check_read(path)
+        return await self._files.extract(path, kind, pages)
 
     async def write(self, path: Path, data: bytes) -> Literal["written", "staged"]:
         if path not in self._writes:
@@ -164,6 +211,22 @@ def read_regular(path: Path, largest: int = LARGEST) -> bytes:
 
     Raises: ToolError: missing, a folder, no regular file, not readable, or larger than `largest` bytes.
     """
+    with open_regular(path) as file:
+        size = os.fstat(file.fileno()).st_size
+        if size > largest:
+            raise ToolError(
+                f"{path} has {size:,} bytes, too many to read whole (at most {largest:,})",
+                hint="Look at a part with Bash (head, tail, sed -n) or search it with Grep",
+            )
+        data = file.read(largest + 1)
+    if len(data) > largest:
+        raise ToolError(f"{path} grew beyond {largest:,} bytes while it was read")
+    return data
+
+
+@contextlib.contextmanager
+def open_regular(path: Path) -> Generator[IO[bytes]]:
+    """A regular file, open for reading. Raises: ToolError: as `read_regular`, and where reading it fails in the block."""
     try:
         # O_NONBLOCK: opening a pipe that nobody writes to must not wait.
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
@@ -177,20 +240,12 @@ def read_regular(path: Path, largest: int = LARGEST) -> bytes:
             raise ToolError(f"{path} is a folder", hint="List it with Glob, or with ls in Bash")
         if not stat.S_ISREG(status.st_mode):
             raise ToolError(f"{path} is no regular file but a pipe, socket or device")
-        if status.st_size > largest:
-            raise ToolError(
-                f"{path} has {status.st_size:,} bytes, too many to read whole (at most {largest:,})",
-                hint="Look at a part with Bash (head, tail, sed -n) or search it with Grep",
-            )
         with open(descriptor, "rb", closefd=False) as file:
-            data = file.read(largest + 1)
+            yield file
     except OSError as error:
         raise ToolError(f"{path} cannot be read: {_reason(error)}") from None
     finally:
         os.close(descriptor)
-    if len(data) > largest:
-        raise ToolError(f"{path} grew beyond {largest:,} bytes while it was read")
-    return data
 
 
 def _check_writable(path: Path) -> None:

@@ -7,7 +7,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 from mltui.capabilities.checkpoints import Checkpoints
 from mltui.capabilities.controlled_guard import ControlledGuard
@@ -33,12 +33,25 @@ class Found:
     checkpoint: str = ""
 
 
+class BesideLooks(Protocol):
+    """Commands that go on beside others. `halt` and `go_on` block."""
+
+    @property
+    def running(self) -> bool: ...
+
+    def halt(self) -> None: ...
+
+    def go_on(self) -> None: ...
+
+
 class GuardedShell:
     """Runs commands between two looks at the tree. One at a time.
 
     Attributes:
         alarms: what the person has to know of the last command: what it did to mltui's own files, and what changed before it.
         confined: what acts now, or acted last, is a command in a sandbox, which cannot write to the journal.
+        sandboxed: commands run in a sandbox.
+        beside: the commands in the background. They are halted while a look is taken, so that what they do is always theirs.
     """
 
     def __init__(
@@ -52,7 +65,10 @@ class GuardedShell:
     ) -> None:
         self.alarms: tuple[str, ...] = ()
         self.confined = False
-        self._sandboxed = sandboxed
+        self.sandboxed = sandboxed
+        self.beside: BesideLooks | None = None
+        self._unlooked = False
+        self._early: tuple[str, ...] = ()
         self._shell = shell
         self._guard = guard
         self._own = own
@@ -66,7 +82,7 @@ class GuardedShell:
         return alarms
 
     async def run(self, command: str, timeout: float, on_output: Callable[[str], Awaitable[None]]) -> ShellResult:
-        async with self.acting(sandboxed=self._sandboxed) as found:
+        async with self.acting(sandboxed=self.sandboxed) as found:
             result = await self._shell.run(command, timeout, on_output)
         return replace(result, notes=(*result.notes, *found.notes))
 
@@ -121,17 +137,74 @@ class GuardedShell:
         Yields: the commit of a checkpoint of the state before, or None.
         """
         async with self._one_at_a_time:
-            yield None if self._checkpoints is None else await to_its_end(self._checkpoints.look_and_record)
+            try:
+                await to_its_end(self._look_and_halt)
+                yield None if self._checkpoints is None else await to_its_end(self._checkpoints.look_and_record)
+            finally:
+                await to_its_end(self._let_go_on)
+
+    def went_on(self) -> None:
+        """A command begins that goes on when what acts now has ended."""
+        self._unlooked = True
+
+    async def look(self) -> tuple[str, ...]:
+        """Puts back what commands in the background changed since the last look. Returns a line for each."""
+        async with self._one_at_a_time:
+            if not self._unlooked:
+                return ()
+            try:
+                notes = await to_its_end(self._look_and_halt)
+            finally:
+                await to_its_end(self._let_go_on)
+            self._early = ()
+            return notes
 
     # Each in one thread: every change of threads costs as much as the look itself.
 
-    def _remember_all(self, checkpoint: bool) -> str:
+    def _look_and_halt(self) -> tuple[str, ...]:
+        """Halts what runs in the background and puts back what it changed; `_let_go_on` is to follow."""
+        if not self._unlooked or self.beside is None:
+            return ()
+        self.beside.halt()
+        # In a sandbox mltui's own files are out of reach: what changed of them is the person's doing, and this session's.
+        own = self._own.after(beside=True) if self._own is not None and not self.sandboxed else ()
+        notes = (*own, *self._guard.put_back())
+        self._untold += (*self._guard.notices, *own)
+        self._unlooked = self.beside.running
+        self._early += notes
+        return notes
+
+    def _let_go_on(self) -> None:
+        if self._unlooked and self.beside is not None:
+            try:
+                self._remember()
+            finally:
+                self.beside.go_on()
+
+    def _remember(self) -> None:
         self._guard.remember()
         if self._own is not None:
             self._own.before()
-        return (self._checkpoints.record() or "") if checkpoint and self._checkpoints is not None else ""
+
+    def _remember_all(self, checkpoint: bool) -> str:
+        try:
+            self._look_and_halt()
+            self._remember()
+            return (self._checkpoints.record() or "") if checkpoint and self._checkpoints is not None else ""
+        finally:
+            if self._unlooked and self.beside is not None:
+                self.beside.go_on()
 
     def _put_all_back(self, ended: bool) -> tuple[str, ...]:
+        if self._unlooked and self.beside is not None:
+            self.beside.halt()
+        try:
+            return self._put_back(ended)
+        finally:
+            self._unlooked = self._unlooked and self.beside is not None and self.beside.running
+            self._let_go_on()
+
+    def _put_back(self, ended: bool) -> tuple[str, ...]:
         own, notes = (), ()
         try:
             own = self._own.after() if self._own is not None else ()
@@ -139,8 +212,9 @@ class GuardedShell:
             notes = self._guard.put_back()
         self.alarms = (*self._guard.notices, *own)
         # Where it did not come to its end, no result will carry the notes.
-        self._untold += (*self.alarms, *(() if ended else notes))
-        return (*own, *notes)
+        early, self._early = self._early, ()
+        self._untold += (*self.alarms, *(() if ended else (*early, *notes)))
+        return (*early, *own, *notes)
 
 
 async def to_its_end(work: Callable[[], T]) -> T:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 import secrets
 import shutil
-import tomllib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, cast
@@ -18,6 +17,7 @@ from pydantic import ValidationError
 from mltui.capabilities.atomic import write_atomically
 from mltui.capabilities.controlled_copies import Copies, Kept
 from mltui.capabilities.git_settings import dangerous_changes
+from mltui.config.own_section import settings_section
 from mltui.core.errors import ExperimentError
 from mltui.experiments.journal import GENESIS, Record, canonical, seal
 from mltui.experiments.private_git import Repository
@@ -29,17 +29,6 @@ _SETTINGS = ("config.toml", "auth.json", "trusted.json", "approved.json", "hooks
 _FOLDERS = ("personas", "skills", "commands")
 _OF_GIT = ("config", "config.worktree", "info/attributes", "info/exclude", "info/grafts")
 _DECISIONS = {ProposalDecided.type, ExperimentAccepted.type, ExperimentDiscarded.type, JobStarted.type, GrantGiven.type}
-
-
-def settings_section(data: bytes | None) -> Any:
-    """What a `pyproject.toml` says to mltui; None when nothing."""
-    if data is None or b"mltui" not in data:
-        return None
-    try:
-        tool = tomllib.loads(data.decode("utf-8")).get("tool")
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError):
-        return data
-    return cast("dict[str, Any]", tool).get("mltui") if isinstance(tool, dict) else None
 
 
 class OwnState:
@@ -72,13 +61,19 @@ class OwnState:
         """Remembers the files as they are; those that did not change since cost one look."""
         self._copies.remember([*self._watched(), self._pyproject, self._journal])
 
-    def after(self) -> tuple[str, ...]:
-        """Puts back what changed. Returns a line for each."""
+    def after(self, *, beside: bool = False) -> tuple[str, ...]:
+        """Puts back what changed. Returns a line for each.
+
+        Args:
+            beside: what acted did so beside this session, whose own work in the draft it is not to be confused with.
+        """
         notes: list[str] = []
         kept = self._copies.kept
         for path in dict.fromkeys((*kept, *self._watched(), self._pyproject, self._journal)):
             known, now = kept.get(path), Signature.of(path)
             if now == (known.signature if known else None):
+                continue
+            if beside and self._draft is not None and path.is_relative_to(self._draft):
                 continue
             try:
                 note = self._settle(path, known)

@@ -12,6 +12,7 @@ import shutil
 import subprocess
 import threading
 from collections.abc import Awaitable, Callable, Collection, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from mltui.capabilities.confinement import Confining, OnlyFolder
@@ -63,6 +64,19 @@ def shell_environment(environ: Mapping[str, str], keep: Collection[str] = ()) ->
     return {**kept, **_TERMINAL}
 
 
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """What a command that goes on beside others has of its own.
+
+    Attributes:
+        started: told of the process, its mark and its brand.
+    """
+
+    output: BoundedOutput
+    training: TrainingWatch | None
+    started: Callable[[int, str, int], None]
+
+
 def _shell_program() -> str:
     """bash, or sh where there is none."""
     return next((path for path in ("/bin/bash", "/usr/bin/bash") if Path(path).exists()), None) or shutil.which("bash") or "/bin/sh"
@@ -97,21 +111,25 @@ class CommandShell:
         self._sandbox: Sandbox = sandbox or Unconfined()
         self._confining: Confining = confining or OnlyFolder(cwd)
 
-    async def run(self, command: str, timeout: float, on_output: OnOutput) -> ShellResult:
+    async def run(self, command: str, timeout: float, on_output: OnOutput, beside: Beside | None = None) -> ShellResult:
         """Runs a command to its end, or to the time-out; when this returns or raises, nothing of it runs any more.
 
         Args:
             timeout: seconds.
             on_output: told of the output while it comes, a few times a second.
+            beside: it goes on beside others.
         """
+        training = self._training if beside is None else beside.training
         mark, number = secrets.token_hex(8), new_brand()
         confinement = await asyncio.to_thread(self._confining.confinement, command)
-        if self._training is not None:
-            self._training.start(command)
-        process = self._start(command, confinement, mark, number)
-        output = BoundedOutput(self._spill_folder)
+        if training is not None:
+            training.start(command)
+        process = self._start(command, confinement, mark, number, training)
+        if beside is not None:
+            beside.started(process.pid, mark, number)
+        output = BoundedOutput(self._spill_folder) if beside is None else beside.output
         live = _Live(output, on_output)
-        look = _Look(self._training, process.pid)
+        look = _Look(training, process.pid)
         try:
             with _Watch(process) as watch:
                 ended = await _follow(watch, live, timeout, look)
@@ -136,17 +154,18 @@ class CommandShell:
         notes += [] if self._sandbox.name == "none" else self._confining.notes(command, text, exit_code)
         if output.note:
             notes.append(output.note)
-        if self._training is not None:
-            notes += await self._training.finish(seconds, look.reason)
+        if training is not None:
+            notes += await training.finish(seconds, look.reason)
         return ShellResult(text, exit_code, output.path, tuple(notes), seconds)
 
-    def _start(self, command: str, confinement: Confinement, mark: str, number: int) -> SandboxedProcess:
+    def _start(self, command: str, confinement: Confinement, mark: str, number: int, training: TrainingWatch | None) -> SandboxedProcess:
+        env = self._environ if training is self._training or training is None else self._environ | training.environ(self._environ)
         try:
             return self._sandbox.start(
                 [self._program, "-c", command],
                 confinement,
                 brand=number,
-                env={**self._environ, MARK: mark},
+                env={**env, MARK: mark},
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,

@@ -5,21 +5,17 @@ python -m mltui.capabilities.web_text html|pdf URL    the page on stdin, a JSON 
 
 from __future__ import annotations
 
-import asyncio
 import json
-import os
 import re
 import sys
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
+from mltui.capabilities.parsing import confine, parsed
 from mltui.core.errors import ToolError
 
 LONGEST = 400_000
 """Characters of text that are kept of a page."""
-_SECONDS = 30.0
-_CPU_SECONDS = 20
-_MEMORY = 3 << 30
 _MOST_PAGES = 300
 
 
@@ -31,28 +27,10 @@ class PageText:
 
 async def page_text(kind: Literal["html", "pdf"], data: bytes, url: str) -> PageText:
     """The text of a page: Markdown for HTML. Raises: ToolError: nothing can be read from it, or it takes too long."""
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        *("-I", "-m", "mltui.capabilities.web_text", kind, url),
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.DEVNULL,
-        env={name: value for name, value in os.environ.items() if name in ("PATH", "LANG", "LC_ALL", "SYSTEMROOT", "HOME")},
-    )
-    try:
-        async with asyncio.timeout(_SECONDS):
-            out, _ = await process.communicate(data)
-    except TimeoutError:
-        raise ToolError(f"{url} took too long to be turned into text") from None
-    finally:
-        if process.returncode is None:
-            process.kill()
-            await process.wait()
-    try:
-        content: dict[str, Any] = json.loads(out)
-        return PageText(str(content["title"]), str(content["text"]))
-    except (ValueError, KeyError, TypeError):
-        raise ToolError(f"{url} cannot be turned into text", hint="It may be broken, encrypted, or a program rather than a page") from None
+    content = await parsed("mltui.capabilities.web_text", (kind, url), data, url)
+    if content is None:
+        raise ToolError(f"{url} cannot be turned into text", hint="It may be broken, encrypted, or a program rather than a page")
+    return PageText(str(content["title"]), str(content["text"]))
 
 
 def _of_html(data: bytes, url: str) -> PageText:
@@ -89,18 +67,10 @@ def _of_pdf(data: bytes) -> PageText:
 
 
 def _main(kind: str, url: str) -> None:
-    import contextlib
-    import resource
-
-    with contextlib.suppress(OSError, ValueError):
-        resource.setrlimit(resource.RLIMIT_CPU, (_CPU_SECONDS, _CPU_SECONDS))
-        resource.setrlimit(resource.RLIMIT_AS, (_MEMORY, _MEMORY))
-    data = sys.stdin.buffer.read()
-    out = os.dup(1)
-    os.dup2(2, 1)  # whatever the libraries print
-    found = _of_pdf(data) if kind == "pdf" else _of_html(data, url)
-    with os.fdopen(out, "w", encoding="utf-8", errors="replace") as file:
-        json.dump({"title": found.title, "text": found.text[: LONGEST + 1]}, file)
+    with confine() as out:
+        data = sys.stdin.buffer.read()
+        found = _of_pdf(data) if kind == "pdf" else _of_html(data, url)
+        json.dump({"title": found.title, "text": found.text[: LONGEST + 1]}, out)
 
 
 if __name__ == "__main__":

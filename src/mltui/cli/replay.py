@@ -21,11 +21,13 @@ from mltui.core.events import (
     ExperimentProposed,
     MessageCompleted,
     Notice,
+    SessionRewound,
     SessionStarted,
     ToolCompleted,
     TurnCompleted,
     TurnStarted,
 )
+from mltui.ui.figures import rewound
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]}, epilog="Example: mltui replay session.jsonl --speed 10")
@@ -78,6 +80,8 @@ def describe(event: Event) -> list[str]:
             return [f"◆ {event.proposal_id} {comparison.summary if comparison else event.message}"]
         case ExperimentConcluded():
             return [f"◆ {event.proposal_id} {event.outcome or 'interpreted'}: {event.conclusion.interpretation}"]
+        case SessionRewound():
+            return [f"— {rewound(event)}"]
         case Notice():
             return [f"{event.level}: {event.text}"]
         case TurnCompleted() if event.outcome != "completed":

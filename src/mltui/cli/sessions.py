@@ -115,9 +115,10 @@ def show(session_id: str, context: bool, cwd: Path) -> None:
     if context:
         _show_context(loaded, cwd)
     else:
+        from mltui.agent.remaining import remaining
         from mltui.cli.replay import write_events
 
-        write_events(loaded.events)
+        write_events(remaining(loaded.events))
     for problem in loaded.problems:
         click.echo(f"mltui: {problem}", err=True)
 

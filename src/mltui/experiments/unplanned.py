@@ -64,7 +64,6 @@ class UnplannedWatch:
         self._folder = Path(tempfile.mkdtemp(prefix="mltui-training-"))
         self._log = self._folder / "log.jsonl"
         self._log.touch(0o600)
-        self._spent: float | None = None
         self._before = 0.0
         self._begin("", "")
 
@@ -126,7 +125,7 @@ class UnplannedWatch:
                 outcome=self._outcome,
             )
         )
-        self._spent = self.spent + self.cpu_seconds
+        self._spent = None  # other commands may have trained meanwhile
         return recorded
 
     @property
@@ -141,6 +140,7 @@ class UnplannedWatch:
 
     def _begin(self, command: str, launch: str) -> None:
         self._command, self._launch = command, launch
+        self._spent: float | None = None
         self._allowed, self._outcome = False, ""
         self.cpu_seconds = self.gpu_seconds = 0.0
         self._began = time.time()

@@ -48,11 +48,47 @@ class Workspace:
         return str(path.relative_to(self.cwd)) if path.is_relative_to(self.cwd) else str(path)
 
 
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Lines out of a large file.
+
+    Attributes:
+        lines: without their endings, each cut where it is very long.
+        more: there are lines after these.
+    """
+
+    lines: tuple[str, ...]
+    more: bool
+    encoding: str = "utf-8"
+
+
 class Files(Protocol):
     """Reads and writes files; a file in the session's draft is read from there."""
 
     async def read(self, path: Path) -> bytes:
         """Raises: ToolError: missing, a folder, not readable, or too large (over 50 MB)."""
+        ...
+
+    async def size(self, path: Path) -> int:
+        """Bytes of the file. Raises: ToolError: missing, a folder, or not readable."""
+        ...
+
+    async def page(self, path: Path, first: int, limit: int, most: int) -> Page:
+        """Lines of a text file of any size, from `first` (counted from 1), with about `most` characters; it is never held whole.
+
+        Raises: ToolError: it is binary, or has fewer lines.
+        """
+        ...
+
+    async def extract(self, path: Path, kind: str, pages: str = "") -> str:
+        """The text of a PDF, or the schema and first rows of a table or an array, read in a process of its own.
+
+        Args:
+            kind: pdf, parquet, csv, tsv, jsonl, npy or npz.
+            pages: of a PDF: "3" or "2-5"; empty: from the first on.
+
+        Raises: ToolError: it is broken, encrypted, or takes too long.
+        """
         ...
 
     async def write(self, path: Path, data: bytes) -> Literal["written", "staged"]:
@@ -128,6 +164,40 @@ class ShellResult:
 
 class Shell(Protocol):
     async def run(self, command: str, timeout: float, on_output: Callable[[str], Awaitable[None]]) -> ShellResult: ...
+
+
+@dataclass(frozen=True, slots=True)
+class BackgroundOutput:
+    """What a command in the background has said since it was last asked.
+
+    Attributes:
+        state: how it stands, in words.
+        lost: characters before `text` that were left out.
+        spill: where the whole output lies, when it was long.
+        notes: what else happened that the model must know.
+    """
+
+    text: str
+    state: str
+    ended: bool
+    exit_code: int | None = None
+    lost: int = 0
+    spill: Path | None = None
+    notes: tuple[str, ...] = ()
+
+
+class BackgroundShells(Protocol):
+    """Commands that go on beside the conversation. All methods raise ToolError."""
+
+    async def start(self, command: str) -> tuple[str, tuple[str, ...]]:
+        """Returns: its id and notes."""
+        ...
+
+    async def read(self, job_id: str, pattern: str | None = None) -> BackgroundOutput: ...
+
+    async def kill(self, job_id: str) -> tuple[str, tuple[str, ...]]:
+        """Returns: how it ended, and notes."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,6 +294,7 @@ class ToolContext:
     files: Files
     search: Search
     shell: Shell
+    background: BackgroundShells
     notes: Notes
     questions: Questions
     experiments: ExperimentDesk

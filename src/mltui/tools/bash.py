@@ -1,4 +1,4 @@
-"""Bash: a shell command in the foreground."""
+"""Bash: a shell command, in the foreground or in the background."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from mltui.core.errors import InvalidArgumentsError
 from mltui.core.messages import ToolResult
 from mltui.tools.arguments import LaxArgs
 from mltui.tools.base import ToolContext, Workspace
+from mltui.tools.interactive import interactive
 from mltui.tools.shell_syntax import command_effects
 
 DEFAULT_SECONDS = 120.0
@@ -20,7 +21,7 @@ LONGEST_COMMAND = 100_000
 """Characters; the system takes about 130,000 bytes."""
 
 
-def _milliseconds(value: object) -> object:
+def milliseconds(value: object) -> object:
     """No command is given less than a second, so a small number was meant as seconds."""
     return value * 1000 if isinstance(value, int | float) and 0 < value <= LONGEST_SECONDS else value
 
@@ -28,10 +29,10 @@ def _milliseconds(value: object) -> object:
 class BashArgs(LaxArgs):
     command: str = Field(min_length=1, description="The command")
     description: str = Field(default="", description="What it does, in five to ten words")
-    timeout: Annotated[float, BeforeValidator(_milliseconds)] = Field(
+    timeout: Annotated[float, BeforeValidator(milliseconds)] = Field(
         default=DEFAULT_SECONDS * 1000, gt=0, le=LONGEST_SECONDS * 1000, description="Milliseconds until it is ended"
     )
-    run_in_background: bool = Field(default=False, description="Not available")
+    run_in_background: bool = Field(default=False, description="Go on without waiting for it")
 
 
 class Bash:
@@ -39,11 +40,6 @@ class Bash:
     args_model = BashArgs
 
     def effects(self, args: BashArgs, workspace: Workspace) -> tuple[Effect, ...]:
-        if args.run_in_background:
-            raise InvalidArgumentsError(
-                "Bash cannot run commands in the background",
-                hint="Run it in the foreground with a timeout of up to 600000; propose training with ProposeExperiment",
-            )
         if not args.command.strip():
             raise InvalidArgumentsError("the command is empty")
         if len(args.command) > LONGEST_COMMAND:
@@ -52,9 +48,15 @@ class Bash:
             )
         if "\0" in args.command:
             raise InvalidArgumentsError("the command contains a NUL character")
+        if advice := interactive(args.command):
+            raise InvalidArgumentsError("there is no terminal for it to be used from", hint=advice)
         return command_effects(args.command, workspace.cwd)
 
     async def run(self, args: BashArgs, ctx: ToolContext) -> ToolResult:
+        if args.run_in_background:
+            job, notes = await ctx.background.start(args.command)
+            said = [f"Runs in the background as {job}: BashOutput shows its output, KillShell ends it.", *(f"[{note}]" for note in notes)]
+            return ToolResult(content="\n".join(said), details={"job": job, "notes": list(notes)})
         seconds = args.timeout / 1000
         result = await ctx.shell.run(args.command, seconds, ctx.output)
         lines = [result.output.rstrip("\n")] if result.output.strip() else ["(no output)"]

@@ -5,11 +5,14 @@ from __future__ import annotations
 from mltui.tools.ask_user_question import AskUserQuestion
 from mltui.tools.base import Tool
 from mltui.tools.bash import Bash
+from mltui.tools.bash_output import BashOutput
 from mltui.tools.edit import Edit
 from mltui.tools.experiment_tools import ConcludeExperiment, ExperimentStatus, ProposeExperiment
 from mltui.tools.glob import Glob
 from mltui.tools.grep import Grep
+from mltui.tools.kill_shell import KillShell
 from mltui.tools.notebook_edit import NotebookEdit
+from mltui.tools.notebook_run import NotebookRun
 from mltui.tools.promote import Promote
 from mltui.tools.read import Read
 from mltui.tools.skill import Skill
@@ -37,6 +40,9 @@ _CATALOG: tuple[Tool, ...] = (
     WebFetch(),
     WebSearch(),
     Skill(),
+    BashOutput(),
+    KillShell(),
+    NotebookRun(),
 )
 
 

@@ -58,6 +58,6 @@ def preview(args: Args, path: str, current: bytes | None, seen: str | None) -> s
     """
     if target(args) is None:
         return ""
-    if current is not None and not (isinstance(args, EditArgs) and not args.old_string):
+    if current is not None and not (isinstance(args, EditArgs) and args.creates):
         check_seen(path, seen, digest(current))
     return difference(path, current, outcome(args, path, current))

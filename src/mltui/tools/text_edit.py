@@ -15,6 +15,10 @@ _COMPARED_WIDTH = 400
 _COMPARED_LINES = 20_000
 
 
+class NotThereError(ToolError):
+    """The text to replace is nowhere, as it was given."""
+
+
 def replace(text: str, old: str, new: str, *, every: bool, newline: str) -> str:
     """The text with `old` replaced by `new` once, or everywhere.
 
@@ -32,7 +36,7 @@ def replace(text: str, old: str, new: str, *, every: bool, newline: str) -> str:
         old, new = old.replace("\r\n", "\n"), new.replace("\r\n", "\n")
     spans = list(_spans(text, old)) if old else []
     if not spans:
-        raise ToolError(no_match(text, old))
+        raise NotThereError(no_match(text, old))
     if len(spans) > 1 and not every:
         lines = ", ".join(str(text.count("\n", 0, start) + 1) for start, _ in spans[:10])
         raise ToolError(
@@ -42,12 +46,12 @@ def replace(text: str, old: str, new: str, *, every: bool, newline: str) -> str:
     pieces: list[str] = []
     done = 0
     for start, end in spans:
-        pieces += [text[done:start], _with_endings(new, text[start:end], newline)]
+        pieces += [text[done:start], with_endings(new, text[start:end], newline)]
         done = end
     return "".join([*pieces, text[done:]])
 
 
-def _with_endings(new: str, replaced: str, newline: str) -> str:
+def with_endings(new: str, replaced: str, newline: str) -> str:
     """`new` with the line endings of the text that it replaces."""
     windows, lines = replaced.count("\r\n"), replaced.count("\n")
     ending = newline if lines == 0 else "\r\n" if windows * 2 > lines else "\n"

@@ -125,6 +125,18 @@ class SessionCommands(Protocol):
     def skills(self) -> Sequence[str]: ...
 
 
+class SessionBackground(Protocol):
+    """The commands that the agent runs in the background."""
+
+    def listed(self) -> Sequence[tuple[str, str, str]]:
+        """(id, state, command) of each."""
+        ...
+
+    async def kill(self, job_id: str) -> tuple[str, tuple[str, ...]]:
+        """Ends one. Returns: how it ended, and notes. Raises: MltuiError."""
+        ...
+
+
 class AgentSession(Protocol):
     @property
     def id(self) -> str: ...
@@ -143,6 +155,9 @@ class AgentSession(Protocol):
 
     @property
     def commands(self) -> SessionCommands: ...
+
+    @property
+    def background(self) -> SessionBackground: ...
 
     @property
     def mode(self) -> PermissionMode: ...

@@ -31,6 +31,7 @@ COMMANDS: tuple[Command, ...] = (
     Command("rename", "name this session", "TITLE", run="sessions.rename"),
     Command("fork", "go on in a copy of this session", "[TITLE]", run="sessions.fork"),
     Command("export", "write this session down: .md, .html or .json", "[FILE]", run="sessions.export"),
+    Command("bashes", "commands in the background, and ending one", run="background.bashes"),
     Command("mcp", "MCP servers and their tools", run="extensions.mcp"),
     Command("hooks", "the hooks of this session", run="extensions.hooks"),
     Command("skills", "the skills of this session", run="extensions.skills"),

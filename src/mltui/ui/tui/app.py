@@ -119,6 +119,11 @@ class MltuiApp(App[int]):
                 self.status_line.put(experiment=f"{event.proposal_id} {event.done}/{event.total}")
             case "experiment.finished":
                 self.status_line.put(experiment="")
+            case "session.rewound" if getattr(event, "conversation", False):
+                from mltui.ui.tui.opening import redraw
+
+                redraw(self)
+                self.refresh_status()
             case _:
                 pass
 

@@ -85,6 +85,17 @@ def _take(app: MltuiApp, session: AgentSession) -> None:
     app.send_next()
 
 
+def redraw(app: MltuiApp) -> None:
+    """Shows the conversation anew: what a rewind took out is gone, what a redo brought back is there."""
+    from mltui.ui.tui.presenter import Presenter
+
+    if app.session is not None:
+        app.view.clear()
+        app.presenter = Presenter(app.view, app.session.workspace.cwd)
+        _show_past(app, app.session)
+        app.view.anchor()
+
+
 def _fail(app: MltuiApp, message: str, hint: str, exit_code: int) -> None:
     app.exit_code = exit_code
     app.tell("error", message, hint or "Ctrl+C twice quits")
@@ -92,20 +103,28 @@ def _fail(app: MltuiApp, message: str, hint: str, exit_code: int) -> None:
 
 
 def _welcome(app: MltuiApp, session: AgentSession) -> None:
+    app.composer.area.sent += [
+        text
+        for event in session.transcript.events
+        if isinstance(text := getattr(event, "text", None), str) and event.type == "turn.started"
+    ]
+    _show_past(app, session)
+    for notice in session.notices:
+        app.tell("warning", notice)
+
+
+def _show_past(app: MltuiApp, session: AgentSession) -> None:
+    """What the conversation is by now; nothing of it that a rewind took out."""
+    from mltui.agent.remaining import remaining
     from mltui.ui.tui.welcome import Welcomed, WelcomeItem
 
     info = session.model_info
     app.view.add(WelcomeItem(Welcomed(info.id, info.note, session.persona_name, str(session.workspace.cwd))))
-    events = list(session.transcript.events)
-    app.composer.area.sent += [
-        text for event in events if isinstance(text := getattr(event, "text", None), str) and event.type == "turn.started"
-    ]
-    if app.presenter is not None and any(event.type == "turn.started" for event in events):
+    events = remaining(session.transcript.events)
+    if app.presenter is not None and any(event.type in ("turn.started", "session.rewound") for event in events):
         from mltui.ui.tui.replaying import replay
 
         replay(app.presenter, events, session.workspace.cwd, REPLAYED)
-    for notice in session.notices:
-        app.tell("warning", notice)
 
 
 async def _warm_up(app: MltuiApp, session: AgentSession) -> None:

@@ -16,6 +16,7 @@ _TARGETS = {
     "Write": ("file_path",),
     "Edit": ("file_path",),
     "NotebookEdit": ("notebook_path",),
+    "NotebookRun": ("notebook_path",),
     "Glob": ("pattern", "path"),
     "Grep": ("pattern", "path", "glob"),
     "Bash": ("command",),
@@ -53,7 +54,7 @@ def _shown(key: str, value: str, cwd: PurePath | None) -> str:
 def outcome_of(name: str, details: JsonObject) -> str:
     """Returns: the result in a word or two, such as `exit 0`, `212 lines`, `3 of 5`; empty when there is nothing to say."""
     match name:
-        case "Bash" if "exit_code" in details:
+        case "Bash" | "NotebookRun" if "exit_code" in details:
             code = details["exit_code"]
             return "timed out" if code is None else f"exit {code}"
         case "Read" if "lines" in details:
