@@ -195,7 +195,8 @@ def main() -> None:
     machine = f"{os.cpu_count()} cores, Python {sys.version.split()[0]}, a shell by itself {shell_ms():.1f} ms"
     print(f"{arguments.steps} Bash steps, medians of {arguments.rounds} rounds, [least]; {machine}")
     print(
-        f"{'protocol':<12}{'step ms':>16}{'step cpu':>16}{'at 10, 100, 300':>19}{'first ms':>18}{'cpu s':>14}{'MB':>6}{'prefix':>9}{'requests':>10}"
+        f"{'protocol':<12}{'step ms':>16}{'step cpu':>16}{'at 10, 100, 300':>19}"
+        f"{'first ms':>18}{'cpu s':>14}{'MB':>6}{'prefix':>9}{'requests':>10}"
     )
     for protocol in PROTOCOLS:
         rounds = [run(protocol, arguments.steps) for _ in range(arguments.rounds)]
