@@ -63,8 +63,17 @@ async def test_a_filter_keeps_matching_lines(background: Background) -> None:
     job, _ = await background.start("printf 'loss 1\\nother\\nloss 2\\n'")
     await until(lambda: not background.running)
     assert (await background.read(job, "loss [0-9]")).text == "loss 1\nloss 2\n"
+
+
+async def test_a_filter_that_is_none_loses_nothing(background: Background, root: Path) -> None:
+    job, _ = await background.start("echo hello; echo 'lr = 9' > train.py")
+    await until(lambda: not background.running)
     with pytest.raises(ToolError, match="no pattern"):
         await background.read(job, "(")
+    found = await background.read(job)
+    assert found.text == "hello\n"
+    assert (root / "train.py").read_text() == "lr = 0.1\n"
+    assert any("train.py is under experiment" in note for note in found.notes)
 
 
 async def test_a_kill_ends_all_of_it(background: Background, root: Path) -> None:

@@ -190,6 +190,8 @@ def test_bash_time_outs_are_milliseconds_unless_they_cannot_be() -> None:
         "git add -p",
         "git commit",
         "git commit -a",
+        "git -C sub rebase -i HEAD~2",
+        "git -c a.b=c commit",
         "ssh host",
         "ssh -p 22 host",
         "htop",
@@ -202,7 +204,20 @@ async def test_what_waits_for_a_person_is_refused_with_advice(agent: Agent, comm
 
 @pytest.mark.parametrize(
     "command",
-    ["vim --version", "git commit -am x", "git commit --no-edit", "git commit -F f", "git rebase main", "ssh -p 22 host ls", "top -b -n 1"],
+    [
+        "vim --version",
+        "git commit -am x",
+        "git commit --no-edit",
+        "git commit -F f",
+        "git rebase main",
+        "ssh -p 22 host ls",
+        "top -b -n 1",
+        "GIT_SEQUENCE_EDITOR='sed -i s/pick/drop/' git rebase -i HEAD~2",
+        "yes | git add -p x",
+        "ed f <<E\nw\nE",
+        "emacs --script a.el",
+        "git -C sub log -p",
+    ],
 )
 async def test_what_does_not_wait_is_not_refused(command: str) -> None:
     assert interactive(command) is None

@@ -50,6 +50,12 @@ class _Output(BoundedOutput):
         cut = text[-IN_CONTEXT:]
         return cut, lost + len(text) - len(cut)
 
+    def unread(self, text: str, lost: int) -> None:
+        """Gives back what `news` took and nobody got."""
+        self._unread.appendleft(text)
+        self._unread_size += len(text)
+        self._lost += lost
+
 
 @dataclass(slots=True)
 class _Job:
@@ -126,11 +132,15 @@ class Background:
         Raises: ToolError: there is no such command, or the pattern is none.
         """
         job = self._known(job_id)
-        notes = await self._guard.look()
+        # Before the output is taken: what a command that has ended says no more is all there.
         state, ended = job.state, job.ended
-        text, lost = job.output.news()
-        if pattern:
-            text = await _matching(text, pattern)
+        taken, lost = job.output.news()
+        try:
+            text = await _matching(taken, pattern) if pattern else taken
+            notes = await self._guard.look()
+        except BaseException:
+            job.output.unread(taken, lost)
+            raise
         if ended and job.result is not None:
             notes = (*job.result.notes, *notes)
         return BackgroundOutput(text, state, ended, job.result.exit_code if job.result else None, lost, job.output.path, notes)

@@ -12,14 +12,19 @@ from mltui.tools.shell_syntax import simple_commands
 
 _EDITORS = frozenset(["vim", "vi", "nvim", "nano", "emacs", "pico", "ed"])
 _MONITORS = frozenset(["htop", "btop", "nvtop", "watch"])
+_OWN_EDITOR = ("GIT_SEQUENCE_EDITOR=", "GIT_EDITOR=")
 _SSH_VALUES = frozenset("BbcDEeFIiJLlmOoPpQRSWw")
-_COMMIT_SAYS = ("--message", "--file", "--no-edit", "--reuse-message", "--reedit-message", "--fixup", "--squash", "--dry-run", "--help")
+_COMMIT_SAYS = ("--message", "--file", "--no-edit", "--reuse-message", "--fixup", "--squash", "--dry-run")
+_GIT_VALUES = frozenset(["-C", "-c", "--git-dir", "--work-tree", "--namespace", "--exec-path", "--config-env"])
+_BATCH = frozenset(["-es", "-Es", "--batch", "-batch", "--headless", "-s", "--script", "-x", "--eval"])
 
 
 def interactive(command: str) -> str | None:
     """What to do instead of a command line that would wait for a person; None for one that would not, as far as can be told."""
+    if "|" in command or "<" in command:
+        return None  # something may feed it, and this is advice: no guard rests on it
     for simple in simple_commands(command):
-        if simple.opaque or not simple.core:
+        if simple.opaque or not simple.core or any(word.startswith(_OWN_EDITOR) for word in simple.words):
             continue
         name, *rest = simple.core
         if advice := _advice(PurePath(name).name, rest):
@@ -31,7 +36,7 @@ def _advice(name: str, rest: Sequence[str]) -> str | None:
     informs = any(word in ("--version", "--help", "-h", "-V") for word in rest)
     if informs:
         return None
-    if name in _EDITORS and not any(word in ("-es", "-Es", "--batch", "--headless", "-batch", "-s") for word in rest):
+    if name in _EDITORS and _BATCH.isdisjoint(rest):
         return f"{name} needs a person at a terminal: change files with Edit or Write"
     if name in _MONITORS or (name == "top" and not any(word.startswith("-") and "b" in word for word in rest)):
         return f"{name} never ends: use ps, nvidia-smi or `top -b -n 1`"
@@ -43,13 +48,16 @@ def _advice(name: str, rest: Sequence[str]) -> str | None:
 
 
 def _git(words: Sequence[str]) -> str | None:
-    sub, *rest = words or ("",)
+    words = list(words)
+    while words and words[0].startswith("-"):
+        del words[: 2 if words[0] in _GIT_VALUES else 1]
+    sub, *rest = words or [""]
     short = "".join(word[1:] for word in rest if word.startswith("-") and not word.startswith("--"))
     if sub == "rebase" and ("i" in short or "--interactive" in rest):
         return "git rebase -i opens an editor: set GIT_SEQUENCE_EDITOR to a command, or use git reset --soft or cherry-pick"
     if sub in ("add", "checkout", "reset", "stash", "restore") and ({"-p", "--patch", "-i", "--interactive"} & set(rest)):
         return f"git {sub} -p asks at a terminal: name the files, or use git apply --cached with a patch"
-    if sub == "commit" and not any(letter in short for letter in "mFCc") and not any(word.startswith(_COMMIT_SAYS) for word in rest):
+    if sub == "commit" and not any(letter in short for letter in "mFC") and not any(word.startswith(_COMMIT_SAYS) for word in rest):
         return "git commit without a message opens an editor: say it with -m, -F FILE or --no-edit"
     return None
 
