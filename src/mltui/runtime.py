@@ -21,6 +21,7 @@ from mltui.agent.person_commands import PersonCommands
 from mltui.agent.policy import Policy, parse_mode
 from mltui.agent.preapproval import PolicyFile, PreApprover
 from mltui.agent.session import Parts, Session
+from mltui.agent.toolset import fitting
 from mltui.agent.transcript import Transcript
 from mltui.agent.turn_border import TurnBorder
 from mltui.config import loader, paths, trust
@@ -163,9 +164,10 @@ class _Assembly:
         self.roles.propose_architect(persona.architect_model)
         model = await asyncio.to_thread(self.roles.load, choice)
         session_id = self._new_id(folder)
-        tools = self._tools(persona)
+        tools, left_out = fitting(self._tools(persona), model.info.context_window)
         head, notices = self._head(session_id, persona, model, tools)
-        notices = (*((choice.note,) if choice.note else ()), *notices)
+        small = (f"not offered, for the model's window is small: {', '.join(left_out)}",) if left_out else ()
+        notices = (*((choice.note,) if choice.note else ()), *small, *notices)
         parts = self._parts(session_id, persona, model, tools, notices)
         head = head.model_copy(update={"mode": parts.policy.mode})
         file = store.SessionFile(folder / f"{session_id}.jsonl") if self.options.persist else None
