@@ -172,17 +172,3 @@ def test_a_bad_grammar_is_an_error_not_a_crash(engine: Any) -> None:
             sampler.constrain(grammar)
     assert not sampler.constrained
     sampler.close()
-
-
-def test_a_context_too_large_for_memory_is_refused(smollm2: Path) -> None:
-    from mltui.core.errors import ConfigError
-    from mltui.models.local.gguf import inspect
-    from mltui.models.local.memory import plan_context
-
-    info = inspect(smollm2)
-    assert plan_context(info, 0, 0, available=1 << 40) == 8192
-    assert plan_context(info, 0, 0, available=info.memory_bytes(4096) * 10 // 9 + 1000) == 4096
-    with pytest.raises(ConfigError, match="needs about"):
-        plan_context(info, 8192, 0, available=info.memory_bytes(4096))
-    with pytest.raises(ConfigError, match="are free"):
-        plan_context(info, 0, 0, available=1 << 20)

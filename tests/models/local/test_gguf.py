@@ -34,7 +34,8 @@ def test_memory_is_weights_and_cache_and_compute_buffer(tmp_path: Path) -> None:
     info = gguf.inspect(write(tmp_path, make.build()))
     # 2 layers, 2 KV heads of 64 / 4 = 16 numbers for keys and for values, 2 bytes each.
     assert info.cache_bytes_per_token == 2 * 2 * (16 + 16) * 2
-    assert info.memory_bytes(1000) == 256 + 1000 * info.cache_bytes_per_token + 512 * 5000 * 4
+    assert info.compute_bytes == 512 * 4 * (5000 + 12 * 64)
+    assert info.host_bytes(1000) == 256 + 1000 * info.cache_bytes_per_token + info.compute_bytes
 
 
 def test_cache_follows_heads_that_differ_by_layer(tmp_path: Path) -> None:
@@ -138,7 +139,8 @@ def test_whatever_the_bytes_only_a_config_error(data: bytes) -> None:
         except ConfigError as error:
             assert "\n" not in str(error)
         else:
-            assert info.memory_bytes(1000) >= 0
+            assert info.host_bytes(1000) >= 0
+            assert info.gpu_bytes(1000, info.layers + 1) >= 0
 
 
 @pytest.mark.local

@@ -19,7 +19,7 @@ MESSAGES: list[protocol.Message] = [
     protocol.Stat(),
     protocol.Quit(),
     protocol.Hello(protocol.PROTOCOL, 12, "0.3"),
-    protocol.Loaded(8192, 0.5, False, "generic", ""),
+    protocol.Loaded(8192, 0.5, 31, "generic", ""),
     protocol.Piece(3, "text", "\ud83d half a pair, and 語"),
     protocol.Done(3, [{"type": "text", "text": "x"}], "end_turn", 10, 9, 1, 0.1, 0.2, ""),
     protocol.Failed(None, "load", "no", "do this"),

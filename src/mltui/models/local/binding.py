@@ -34,6 +34,9 @@ def _load() -> Any:
 lib: Any = _load()
 """The functions and structures of `llama.h`. Untyped: ctypes decides at the call."""
 
+ggml: Any = lib._lib
+"""The C library itself, through which that of its tensors is reached too. Untyped, and what it returns is to be declared."""
+
 VERSION = importlib.metadata.version("llama-cpp-python")
 
 _WARNING, _CONTINUED = 3, 5

@@ -32,7 +32,7 @@ class Engine:
     Args:
         path: the GGUF file.
         context: tokens of context.
-        gpu_layers: layers on the GPU, -1 for all.
+        gpu_layers: layers on the GPU, the output counted as one.
         should_stop: asked often during a computation; True breaks it off.
 
     Raises:
@@ -42,7 +42,7 @@ class Engine:
     def __init__(self, path: str, context: int, gpu_layers: int, should_stop: Callable[[], bool]) -> None:
         lib.llama_backend_init()
         model_params = lib.llama_model_default_params()
-        model_params.n_gpu_layers = gpu_layers if gpu_layers >= 0 else -1
+        model_params.n_gpu_layers = gpu_layers
         self._model: Any = lib.llama_model_load_from_file(path.encode(), model_params)
         if not self._model:
             raise EngineError(_reason("llama.cpp cannot load the model"))
@@ -70,10 +70,6 @@ class Engine:
     @property
     def cached_tokens(self) -> int:
         return len(self._history)
-
-    @property
-    def uses_gpu(self) -> bool:
-        return bool(lib.llama_supports_gpu_offload())
 
     def set_threads(self, count: int) -> None:
         lib.llama_set_n_threads(self.context, count, count)

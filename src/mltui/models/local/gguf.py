@@ -19,6 +19,10 @@ DEMO_PARAMETERS = 1_000_000_000
 """Below this many weights a model can show how mltui works, but not reason."""
 
 _NOT_TEXT = {"clip", "bert", "nomic-bert", "jina-bert-v2", "modern-bert", "t5encoder", "wavtokenizer-dec"}
+_BATCH = 512
+_IN_WORK = 12
+"""Vectors of a model's width that a layer has in work for each token."""
+_MOST_LAYERS = 4096
 _CACHE_BYTES = 2
 """Bytes of one number in the key-value cache (f16)."""
 
@@ -30,6 +34,9 @@ class GGUFInfo:
     Attributes:
         parameters: the number of weights.
         tensor_bytes: what the weights take in memory.
+        block_bytes: of those, what each layer takes, from the first on.
+        output_bytes: of those, what turns the last layer's output into logits.
+        shared_bytes: of those, what is the token embedding too, and is then both on the host and on the GPU.
         context_length: tokens of context that the model was trained with, or None if it does not say.
         metadata: every key, long arrays left out.
     """
@@ -41,6 +48,9 @@ class GGUFInfo:
     parameters: int
     tensor_count: int
     tensor_bytes: int
+    block_bytes: tuple[int, ...]
+    output_bytes: int
+    shared_bytes: int
     context_length: int | None
     chat_template: str | None
     metadata: Mapping[str, Value]
@@ -50,25 +60,46 @@ class GGUFInfo:
         """Whether the model is too small to reason."""
         return self.parameters < DEMO_PARAMETERS or "smollm2 135m" in self.name.lower()
 
+    @property
+    def layers(self) -> int:
+        """The number of its layers, without the output."""
+        return len(self.block_bytes)
+
     @cached_property
     def cache_bytes_per_token(self) -> int:
         """Bytes of key-value cache for one token: the sum over the layers of KV heads times key and value lengths, in f16."""
+        return sum(self._cache_by_layer)
+
+    @cached_property
+    def _cache_by_layer(self) -> tuple[int, ...]:
         heads = max(1, self._number("attention.head_count") or 1)
         width = self._number("embedding_length") or 0
         key = self._number("attention.key_length") or width // heads
         value = self._number("attention.value_length") or width // heads
-        layers = self._number("block_count") or 0
         per_layer = self.metadata.get(f"{self.architecture}.attention.head_count_kv", heads)
         if isinstance(per_layer, tuple):
-            kv_heads = sum(int(count) for count in per_layer if isinstance(count, int))
+            counts = [count if isinstance(count, int) else 0 for count in per_layer]
+            kv_heads = [*counts, *[max(counts, default=0)] * self.layers][: self.layers]
         else:
-            kv_heads = layers * (per_layer if isinstance(per_layer, int) else heads)
-        return kv_heads * (key + value) * _CACHE_BYTES
+            kv_heads = [per_layer if isinstance(per_layer, int) else heads] * self.layers
+        return tuple(count * (key + value) * _CACHE_BYTES for count in kv_heads)
 
-    def memory_bytes(self, context: int) -> int:
-        """What the model needs with this context: weights, cache and the compute buffer of 512-token batches. An upper estimate."""
+    @cached_property
+    def compute_bytes(self) -> int:
+        """The compute buffer for batches of 512 tokens: logits, and what a layer has in work. An upper estimate."""
         vocabulary = self._number("vocab_size") or self._array_length("tokenizer.ggml.tokens")
-        return self.tensor_bytes + context * self.cache_bytes_per_token + 512 * vocabulary * 4
+        return _BATCH * 4 * (vocabulary + _IN_WORK * (self._number("embedding_length") or 0))
+
+    def host_bytes(self, context: int, gpu_layers: int = 0) -> int:
+        """What the host holds with this context and so many layers (llama.cpp's count) on a GPU. An upper estimate."""
+        stay = max(0, self.layers - max(0, gpu_layers - 1))
+        away = sum(self.block_bytes[stay:]) + (self.output_bytes - self.shared_bytes if gpu_layers else 0)
+        return self.tensor_bytes - away + context * sum(self._cache_by_layer[:stay]) + self.compute_bytes
+
+    def gpu_bytes(self, context: int, gpu_layers: int) -> int:
+        """What the GPU holds with this context and so many layers, of which the output is the first. An upper estimate."""
+        stay = max(0, self.layers - max(0, gpu_layers - 1))
+        return sum(self.block_bytes[stay:]) + self.output_bytes + context * sum(self._cache_by_layer[stay:]) + self.compute_bytes
 
     def _number(self, key: str) -> int | None:
         value = self.metadata.get(f"{self.architecture}.{key}")
@@ -115,6 +146,7 @@ def _info(path: Path, version: int, metadata: dict[str, Value], tensors: list[Te
     name = metadata.get("general.name")
     context = metadata.get(f"{architecture}.context_length")
     template = metadata.get("tokenizer.chat_template")
+    blocks, output, shared = _places(tensors, metadata.get(f"{architecture}.block_count"))
     return GGUFInfo(
         path=path,
         version=version,
@@ -123,10 +155,29 @@ def _info(path: Path, version: int, metadata: dict[str, Value], tensors: list[Te
         parameters=sum(tensor.elements for tensor in tensors),
         tensor_count=len(tensors),
         tensor_bytes=sum(tensor.bytes for tensor in tensors),
+        block_bytes=blocks,
+        output_bytes=output,
+        shared_bytes=shared,
         context_length=context if isinstance(context, int) and 0 < context < 2**31 else None,
         chat_template=template if isinstance(template, str) and template.strip() else None,
         metadata=metadata,
     )
+
+
+def _places(tensors: list[Tensor], count: object) -> tuple[tuple[int, ...], int, int]:
+    """Returns: bytes of each layer, of the output, and of what the output shares with the token embedding."""
+    layers = [0] * (min(count, _MOST_LAYERS) if isinstance(count, int) and count > 0 else 0)
+    output = embedding = 0
+    for tensor in tensors:
+        block = re.match(r"blk\.(\d{1,5})\.", tensor.name)
+        if block and int(block[1]) < len(layers):
+            layers[int(block[1])] += tensor.bytes
+        elif tensor.name.startswith("output"):
+            output += tensor.bytes
+        elif tensor.name == "token_embd.weight":
+            embedding = tensor.bytes
+    shared = 0 if any(tensor.name == "output.weight" for tensor in tensors) else embedding
+    return tuple(layers), output + shared, shared
 
 
 def _check_whole(path: Path, size: int, data_start: int, tensors: list[Tensor]) -> None:

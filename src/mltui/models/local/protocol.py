@@ -91,11 +91,11 @@ class Hello:
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """Attributes: note: what the person should know, such as a chat template that had to be replaced."""
+    """Attributes: gpu_layers: how many are on a GPU; note: what the person should know, such as a chat template that had to be replaced."""
 
     context: int
     seconds: float
-    gpu: bool
+    gpu_layers: int
     tools: str
     note: str
 

@@ -15,12 +15,15 @@ import time
 from pathlib import Path
 from typing import BinaryIO
 
+import psutil
+
 from mltui.core.errors import MltuiError
 from mltui.models.local import gguf, protocol
 from mltui.models.local.binding import VERSION, log_lines
+from mltui.models.local.devices import gpus
 from mltui.models.local.engine import Engine, EngineError
 from mltui.models.local.generation import Generator, RequestError
-from mltui.models.local.memory import plan_context
+from mltui.models.local.memory import Device, Plan, plan
 from mltui.models.local.prompt import Prompter
 from mltui.models.local.specials import Specials
 from mltui.models.local.threads import IdleCores
@@ -94,9 +97,10 @@ class Worker:
         started = time.perf_counter()
         try:
             info = gguf.inspect(Path(request.path))
-            context = plan_context(info, request.context, request.gpu_layers)
+            found = gpus() if request.gpu_layers else ()
+            planned = plan(info, request.context, request.gpu_layers, psutil.virtual_memory().available, found)
             self._threads = IdleCores(request.threads)
-            engine = Engine(request.path, context, request.gpu_layers, self._should_stop)
+            engine = Engine(request.path, planned.context, planned.gpu_layers, self._should_stop)
             variables = {f"{name}_token": engine.special_text(name) for name in ("bos", "eos", "eot")}
             prompter = Prompter(info.chat_template, variables)
             specials = Specials(engine.control_texts())
@@ -109,8 +113,8 @@ class Worker:
             self._send(protocol.Failed(None, "load", str(error), "Look whether the file is whole and the memory suffices"))
             return
         seconds = time.perf_counter() - started
-        gpu = engine.uses_gpu and request.gpu_layers != 0
-        self._send(protocol.Loaded(engine.context_size, seconds, gpu, prompter.tool_syntax, prompter.note))
+        note = " ".join(note for note in (prompter.note, _on_gpu(planned, info.layers + 1, found)) if note)
+        self._send(protocol.Loaded(engine.context_size, seconds, planned.gpu_layers, prompter.tool_syntax, note))
 
     def _generate(self, request: protocol.Generate) -> None:
         self._current = request.id
@@ -126,6 +130,14 @@ class Worker:
             self._current = None
             self._cancelled.discard(request.id)
         self._send(answer)
+
+
+def _on_gpu(planned: Plan, layers: int, devices: tuple[Device, ...]) -> str:
+    """What to say where a GPU does not hold the whole model."""
+    if not devices or planned.gpu_layers >= layers:
+        return ""
+    names = ", ".join(device.name for device in devices)
+    return f"{planned.gpu_layers} of {layers} layers are on the GPU ({names}), whose free memory does not hold more; the rest is slower."
 
 
 def _die(reason: str) -> None:
