@@ -43,6 +43,10 @@ class Engine:
         lib.llama_backend_init()
         model_params = lib.llama_model_default_params()
         model_params.n_gpu_layers = gpu_layers
+        none = (ctypes.c_void_p * 1)(None)
+        if not gpu_layers:
+            # Otherwise llama.cpp computes long prompts on the GPU all the same, and fails where its memory is taken.
+            model_params.devices = ctypes.addressof(none)
         self._model: Any = lib.llama_model_load_from_file(path.encode(), model_params)
         if not self._model:
             raise EngineError(_reason("llama.cpp cannot load the model"))
@@ -54,6 +58,7 @@ class Engine:
         context_params.n_seq_max = 1
         context_params.flash_attn_type = lib.LLAMA_FLASH_ATTN_TYPE_AUTO
         context_params.no_perf = True
+        context_params.offload_kqv = context_params.op_offload = bool(gpu_layers)
         self.context: Any = lib.llama_init_from_model(self._model, context_params)
         if not self.context:
             raise EngineError(_reason(f"llama.cpp cannot make a context of {context:,} tokens"))
