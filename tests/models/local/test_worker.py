@@ -75,6 +75,13 @@ def test_a_request_without_a_model_is_refused(worker: subprocess.Popen[bytes]) -
     assert receive(worker) == protocol.Failed(1, "request", "No model is loaded")
 
 
+def test_a_prompt_longer_than_a_pipe_holds_arrives_whole(worker: subprocess.Popen[bytes]) -> None:
+    receive(worker)
+    long = "word " * 200_000
+    send(worker, protocol.encode(protocol.Generate(1, "", [{"role": "user", "text": long}], [], None, 9, 0.0, 0)))
+    assert receive(worker) == protocol.Failed(1, "request", "No model is loaded")
+
+
 def test_a_bad_file_is_refused_and_the_worker_stays(worker: subprocess.Popen[bytes], tmp_path: Path) -> None:
     receive(worker)
     path = tmp_path / "bad.gguf"

@@ -189,15 +189,24 @@ def decode(body: bytes) -> Message:
     return kind(**cast(dict[str, typing.Any], data))
 
 
+def _exactly(stream: BinaryIO, count: int) -> bytes:
+    """So many bytes, fewer only at the end: an unbuffered pipe gives what it holds, which is less than a long prompt."""
+    parts: list[bytes] = []
+    while count and (part := stream.read(count)):
+        parts.append(part)
+        count -= len(part)
+    return b"".join(parts)
+
+
 def read(stream: BinaryIO) -> Message | None:
     """The next message of a blocking stream, or None at its end. Raises: ProtocolError."""
-    header = stream.read(HEADER.size)
+    header = _exactly(stream, HEADER.size)
     if not header:
         return None
     if len(header) < HEADER.size:
         raise ProtocolError("a frame that was cut off")
     length = frame_length(header)
-    body = stream.read(length)
+    body = _exactly(stream, length)
     if len(body) < length:
         raise ProtocolError("a frame that was cut off")
     return decode(body)

@@ -113,7 +113,9 @@ class Worker:
             self._send(protocol.Failed(None, "load", str(error), "Look whether the file is whole and the memory suffices"))
             return
         seconds = time.perf_counter() - started
-        note = " ".join(note for note in (prompter.note, _on_gpu(planned, info.layers + 1, found if request.gpu_layers < 0 else ())) if note)
+        note = " ".join(
+            note for note in (prompter.note, _on_gpu(planned, info.layers + 1, found if request.gpu_layers < 0 else ())) if note
+        )
         self._send(protocol.Loaded(engine.context_size, seconds, planned.gpu_layers, prompter.tool_syntax, note))
 
     def _generate(self, request: protocol.Generate) -> None:
