@@ -35,6 +35,7 @@ screenshots: setup
 bench: setup
     .venv/bin/python scripts/bench.py
     .venv/bin/python scripts/cold_start.py
+    .venv/bin/python scripts/bench_journal.py
 
 # The main job, on the embedded model.
 try *ARGS:
@@ -43,6 +44,10 @@ try *ARGS:
 # Remakes requirements/*.txt.
 lock *ARGS:
     scripts/lock {{ARGS}}
+
+# Writes docs/keys.md again.
+keys: setup
+    .venv/bin/python scripts/keys_doc.py
 
 # Writes docs/events.schema.json again.
 schema: setup

@@ -1,4 +1,4 @@
-"""What mltui itself costs: a headless task of Bash steps against a scripted provider on loopback, over both wire protocols.
+"""What mltui itself costs: a headless task of Bash steps against a scripted provider on loopback, over the wire protocols.
 
 python scripts/bench.py [--steps 30] [--rounds 3]
 
@@ -39,6 +39,7 @@ from tests.servers.provider import Provider  # noqa: E402
 PROTOCOLS = {
     "anthropic": ("anthropic/claude-sonnet-4-5", "ANTHROPIC_BASE_URL", "{url}", "ANTHROPIC_API_KEY"),
     "openai": ("openai/scripted", "OPENAI_BASE_URL", "{url}/v1", "OPENAI_API_KEY"),
+    "responses": ("openai/responses/scripted", "OPENAI_BASE_URL", "{url}/v1", "OPENAI_API_KEY"),
 }
 
 
@@ -93,7 +94,7 @@ def without_cache_marks(value: Any) -> Any:
 
 def prompt_bytes(body: dict[str, Any]) -> bytes:
     """Tools, system and messages, in the order in which a provider reads them, without the closing bracket."""
-    parts = [without_cache_marks(body.get(key)) for key in ("tools", "system", "messages")]
+    parts = [without_cache_marks(body.get(key)) for key in ("tools", "system", "instructions", "messages", "input")]
     return json.dumps(parts, ensure_ascii=False).rstrip("]").encode()
 
 

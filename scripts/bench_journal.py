@@ -18,6 +18,7 @@ import tempfile
 import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from mltui.core.data import JsonObject
 from mltui.core.experiment import (
@@ -48,6 +49,9 @@ from mltui.experiments.records import (
     RunStarted,
 )
 from mltui.experiments.verification import verify
+
+if TYPE_CHECKING:
+    from mltui.ui.tui.log_list import LogList
 
 METRIC = Metric(name="accuracy", min_effect=0.005)
 SEEDS = (0, 1)
@@ -148,12 +152,14 @@ def listing(root: Path, *arguments: str) -> Callable[[], object]:
 
 
 async def log_screen(root: Path) -> list[float]:
-    """Seconds and CPU seconds from opening to rows and report, and from End to the report of the oldest, in a headless app."""
+    """Seconds and CPU seconds from opening to rows and report, and from End to the report of the oldest, in a headless app; then
+    the CPU seconds of a page of rows."""
     from textual.app import App
 
     from mltui.config.schema import Config
     from mltui.experiments.service import Experiments
     from mltui.ui.tui.deciding import Decider
+    from mltui.ui.tui.log_list import LogList
     from mltui.ui.tui.log_screen import LogScreen
     from mltui.ui.tui.theme import DARK
 
@@ -170,14 +176,24 @@ async def log_screen(root: Path) -> list[float]:
         wall, cpu = time.perf_counter(), time.process_time()
         await deed
         while not shown(text):
-            await pilot.pause(0.001)
+            await pilot.pause(0.01)  # looking costs more than a frame does
         return time.perf_counter() - wall, time.process_time() - cpu
 
     newest = experiments.newest(1)[-1].id
     async with app.run_test(size=(120, 40)) as pilot:
         decider = Decider(experiments, "bench", lambda: None)
         opening = app.push_screen(LogScreen(decider, lambda _: None, lambda _, __: None))
-        return [*await took(opening, f"{newest} hyperparameters"), *await took(pilot.press("end"), "P-0001 hyperparameters")]
+        times = [*await took(opening, f"{newest} hyperparameters"), *await took(pilot.press("end"), "P-0001 hyperparameters")]
+        return [*times, await pages(app.screen.query_one(LogList))]
+
+
+async def pages(rows: LogList, count: int = 60) -> float:
+    """CPU seconds that a page up takes, drawn at a frame each."""
+    before = time.process_time()
+    for _ in range(count):
+        rows.action_page(-1)
+        await asyncio.sleep(1 / 60)
+    return (time.process_time() - before) / count
 
 
 def main() -> None:
@@ -207,6 +223,7 @@ def main() -> None:
         first, middles = opened[0], [statistics.median(times) for times in zip(*opened, strict=True)]
         print("open the log      ", f"{middles[0]:.3f} s, CPU {middles[1]:.3f} s (the first time {first[0]:.3f} s, {first[1]:.3f} s)")
         print("End, to its report", f"{middles[2]:.3f} s, CPU {middles[3]:.3f} s")
+        print("a page of rows    ", f"CPU {middles[4] * 1000:.1f} ms")
         print(
             "mltui --version   ",
             seconds(lambda: subprocess.run([Path(sys.executable).with_name("mltui"), "--version"], check=True, capture_output=True), 9),

@@ -74,7 +74,10 @@ def test_version_imports_nothing(project: Path):
     assert loaded_by("--version", cwd=project) - set(json.loads(bare.stdout)) <= {"mltui", "mltui.__main__", "__future__"}
 
 
-@pytest.mark.parametrize("args", [["--help"], ["experiments", "--help"], ["try", "--help"], ["config", "show"], ["personas", "list"]])
+@pytest.mark.parametrize(
+    "args",
+    [["--help"], ["experiments", "--help"], ["data", "check", "--help"], ["try", "--help"], ["config", "show"], ["personas", "list"]],
+)
 def test_light_commands_import_nothing_heavy(project: Path, args: list[str]):
     assert not packages(loaded_by(*args, cwd=project)) & (HEAVY | FRONT_ENDS | {"numpy", "git"})
 

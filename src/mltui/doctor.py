@@ -43,6 +43,7 @@ from mltui.models.key_store import Credentials
 from mltui.personas import loader as personas
 from mltui.sandbox import choose
 from mltui.ui.commands.table import COMMANDS
+from mltui.ui.terminal.examine import examine
 
 Status = Literal["ok", "warn", "fail"]
 
@@ -130,6 +131,8 @@ class _Diagnosis:
                 yield Check(name, "fail", str(error.args[0]), error.hint)
             except (OSError, subprocess.SubprocessError) as error:
                 yield Check(name, "fail", f"{type(error).__name__}: {error}")
+        for finding in examine(self._environ):
+            yield Check(finding.name, finding.status, finding.text, finding.hint)
 
     def _versions(self) -> Check:
         python = ".".join(map(str, sys.version_info[:3]))

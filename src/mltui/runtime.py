@@ -20,10 +20,12 @@ from mltui.agent.gate import Gate
 from mltui.agent.person_commands import PersonCommands
 from mltui.agent.policy import Policy, parse_mode
 from mltui.agent.preapproval import PolicyFile, PreApprover
+from mltui.agent.rules import Rule
 from mltui.agent.session import Parts, Session
-from mltui.agent.toolset import fitting
+from mltui.agent.toolset import fitting, granted, named
 from mltui.agent.transcript import Transcript
 from mltui.agent.turn_border import TurnBorder
+from mltui.agent.world import file_index
 from mltui.config import loader, paths, trust
 from mltui.config.instructions import load_instructions
 from mltui.config.loader import LoadedConfig
@@ -96,6 +98,8 @@ async def open_session(options: Options, approver: Approver, environ: Mapping[st
     loaded = await asyncio.to_thread(loader.load, cwd, env, options.overrides or {}, trusted)
     credentials = Credentials(env)
     roles = RoleModels(loaded.config, credentials, _named_roles(loaded), picked=options.model is not None)
+    for name in _named_by_flags(options, loaded.config):
+        registry.resolve(name, loaded.config, credentials)  # a name that is wrong is told now, not when it is first needed
     extensions, notices = await agreed_extensions(
         cwd,
         env,
@@ -107,9 +111,17 @@ async def open_session(options: Options, approver: Approver, environ: Mapping[st
         mcp_config=options.mcp_config,
     )
     session = await _Assembly(options, approver, env, cwd, trusted, loaded, credentials, roles, extensions, notices).open()
+    await asyncio.to_thread(session.experiments.settle)
     if (days := loaded.config.sessions.keep_days) and session.path is not None:
         await asyncio.to_thread(library.prune, session.path.parent, days)
     return session
+
+
+def _named_by_flags(options: Options, config: Config) -> tuple[str, ...]:
+    """The models that the command line names beside the session's own."""
+    given = options.overrides or {}
+    architect = (config.model.architect,) if given.get("model.architect") else ()
+    return (*architect, *(config.model.fallback if given.get("model.fallback") else ()))
 
 
 def _named_roles(loaded: LoadedConfig) -> set[Role]:
@@ -197,6 +209,7 @@ class _Assembly:
         with store.many_objects():
             transcript = Transcript.fold(loaded.events)
         persona = self._persona(self.options.persona or head.persona)
+        self.roles.resume_effort(transcript.effort)
         model = await self.roles.named(self.options.model or transcript.model or head.model)
         self.roles.picked = self.roles.picked or model.info.id != self._choice(persona).id
         tools = [tool for tool in self._tools(persona) if tool.name in {known.name for known in head.tools}]
@@ -245,9 +258,9 @@ class _Assembly:
         return [WebSearch(search_host(self.config.web)) if tool.name == "WebSearch" else tool for tool in chosen]
 
     def _offers(self, persona: Persona, name: str) -> bool:
-        if persona.tools is not None and not _granted(name, persona.tools):
+        if persona.tools is not None and not granted(name, persona.tools):
             return False
-        if _named(name, persona.disallowed_tools) or _named(name, self.options.disallowed_tools):
+        if named(name, persona.disallowed_tools) or named(name, self.options.disallowed_tools):
             return False
         return self.options.restrict_tools is None or name in self.options.restrict_tools
 
@@ -326,8 +339,9 @@ class _Assembly:
             titles=self.config.sessions.titles,
             border=TurnBorder(gate, partial(self._offers, persona), policy),
             commands=PersonCommands(gate, self.extensions),
+            files=file_index(policy),
             persona_name=persona.name,
-            theme=self.config.ui.theme,
+            ui=self.config.ui,
             notices=(
                 *self.loaded.warnings,
                 *self.extension_notices,
@@ -352,6 +366,8 @@ class _Assembly:
             mode = "plan"  # a persona narrows; a wider mode is the person's to choose
         if self.options.mode:
             mode = parse_mode(self.options.mode)
+        for rule in self.options.disallowed_tools:
+            Rule.parse(rule)  # a name that is no tool's would forbid nothing
         home = (paths.config_dir(self.environ), paths.state_dir(self.environ))
         return Policy.build(
             self.config.permissions,
@@ -364,21 +380,3 @@ class _Assembly:
             readable=self.extensions.skills.folders,
             secret=(paths.config_dir(self.environ) / "auth.json",),
         )
-
-
-def _granted(name: str, tools: tuple[str, ...]) -> bool:
-    return _named(name, tools) or _implied(name, tools)
-
-
-def _named(name: str, names: Sequence[str]) -> bool:
-    """Whether a tool is among the names; `mcp__SERVER` and `mcp__SERVER__*` name all of a server's."""
-    if not name.startswith("mcp__"):
-        return name in names
-    return any(name == one or name.startswith(f"{one.removesuffix('*').removesuffix('__')}__") for one in names if one.startswith("mcp__"))
-
-
-def _implied(name: str, granted: tuple[str, ...]) -> bool:
-    """Tools that a persona has without naming them: notes and questions, and with anything that acts the road to an experiment."""
-    if name in ("TodoWrite", "AskUserQuestion", "ExperimentStatus"):
-        return bool(granted)
-    return name in ("ProposeExperiment", "ConcludeExperiment", "Promote") and not {"Edit", "Write", "Bash"}.isdisjoint(granted)

@@ -148,7 +148,7 @@ def test_killed_at_any_moment_a_headless_session_resumes(tmp_path: Path) -> None
         while time.monotonic() < deadline:
             with contextlib.suppress(StopIteration):
                 file = next((tmp_path / "home").rglob("killed.jsonl"))
-                if file.stat().st_size > before + 2000:
+                if file.stat().st_size > before + 2000 and file.read_bytes().count(b'"turn.started"') > life:
                     break
             time.sleep(0.02)
         time.sleep(chance.random() * 0.3)

@@ -15,9 +15,11 @@ from typing import Any
 import pytest
 
 from mltui.agent.session import Session
+from mltui.agent.transcript import last_answer
 from mltui.core.approval import ApprovalRequest, Decision, TrustRequest
 from mltui.core.errors import MltuiError
-from mltui.core.events import Event, Notice, Subagent, ToolCompleted, ToolsChanged, TurnStarted, UsageAdded
+from mltui.core.events import Event, MessageCompleted, Notice, Subagent, ToolCompleted, ToolsChanged, TurnStarted, UsageAdded
+from mltui.core.messages import UserMessage
 from mltui.runtime import Options, open_session
 from tests.servers.pages import Page, Site
 
@@ -152,6 +154,26 @@ async def test_the_tools_stay_the_same_from_turn_to_turn_and_after_a_resume(plac
     await resumed.prompt("c", place.show)
     assert resumed.tools == tools
     assert not [event for event in place.events if isinstance(event, ToolsChanged)]
+
+
+async def test_a_resource_is_read_through_the_gate_by_the_servers_own_rules(place: Place) -> None:
+    place.server()
+    reading = call("mcp__testing__read_resource", uri="notes://first")
+    (done,) = await place.turn(reading, "Done.", mode="default")
+    assert done.denied
+    place.events.clear()
+    (done,) = await place.turn(reading, "Done.", mode="default", allowed_tools=("mcp__testing",))
+    assert (done.content, done.is_error) == ("be brief", False)
+
+
+async def test_tools_that_a_server_gets_are_offered_from_the_next_turn_on(place: Place) -> None:
+    place.server()
+    session = await place.open(call("mcp__testing__grow"), "One.", call("mcp__testing__grown"), "Two.")
+    await session.prompt("a", place.show)
+    assert "mcp__testing__grown" not in [tool.name for tool in session.tools]
+    await session.prompt("b", place.show)
+    assert place.completed[-1].content == "new"
+    assert len([event for event in place.events if isinstance(event, ToolsChanged)]) == 2
 
 
 async def test_what_a_server_writes_to_a_file_under_experiment_does_not_stay(place: Place) -> None:
@@ -325,6 +347,47 @@ async def test_a_refused_prompt_never_reaches_the_model(place: Place) -> None:
         await session.prompt("x", place.show)
     assert not session.transcript.messages
     assert not session.busy
+
+
+async def test_hooks_hear_what_is_said_while_a_turn_runs_and_may_refuse_it(place: Place) -> None:
+    log = place.top / "log"
+    refuse = "grep -q secret && { echo 'no secrets' >&2; exit 2; }; echo be brief"
+    place.hooks(UserPromptSubmit=hook(f"tee -a {log} | ({refuse})"))
+    session = await place.open(call("Bash", command="sleep 0.3"), "Done.", "Those too.")
+    turn = asyncio.create_task(session.prompt("Do it.", place.show))
+    while not (session.steering.say("my secret") and session.steering.say("and the docs")):
+        await asyncio.sleep(0.01)
+    await turn
+    said = [message.text for message in session.transcript.messages if isinstance(message, UserMessage)]
+    assert [text.partition("\n")[0] for text in said] == ["Do it.", "and the docs"]
+    assert "<hook_context>\nbe brief" in said[1]
+    assert "my secret" in log.read_text() and "no secrets" in place.notices
+    assert "my secret" not in place.notices
+
+
+@pytest.mark.parametrize(("answer", "outcome"), [("exit 2", "completed"), ("echo '{\"continue\": false}'", "stopped")])
+async def test_refused_after_the_last_answer_nothing_more_is_asked(place: Place, answer: str, outcome: str) -> None:
+    place.hooks(UserPromptSubmit=hook(f"grep -q more && {{ {answer}; }}; exit 0"))
+    session = await place.open("Done.")
+
+    async def show(event: Event) -> None:
+        if isinstance(event, MessageCompleted):
+            assert session.steering.say("more")
+        await place.show(event)
+
+    end = await session.prompt("Do it.", show)
+    assert (end.outcome, end.steps) == (outcome, 1)
+    assert session.steering.unsaid() == []
+
+
+async def test_the_architect_is_asked_also_where_a_hook_adds_to_the_question(place: Place) -> None:
+    place.hooks(UserPromptSubmit=hook("echo be brief"))
+    other = place.top / "architect.json"
+    other.write_text(json.dumps([{"text": "Two layers."}]))
+    session = await place.open("Done.", overrides={"model.architect": f"scripted:{other}"})
+    session.ask_architect("How many?")
+    await session.prompt("How many?", place.show)
+    assert last_answer(session.transcript) == "Two layers."
 
 
 async def test_a_stop_hook_sends_the_agent_back_to_work_but_not_for_ever(place: Place) -> None:

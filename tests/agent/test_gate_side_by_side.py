@@ -117,7 +117,7 @@ class Waits:
 async def test_calls_side_by_side_ask_for_themselves(make: Any) -> None:
     bench: Bench = make("reject", "reject")
     tool: Tool = Waits(2)
-    gate = bench.gate.narrowed([], only_looks=False)
+    gate = bench.gate.narrowed([], False, lambda: "model:other (writer)")
     gate.offer([tool])
     calls = [ToolCall(id=f"c{number}", name="Bash", arguments={"command": f"reason {number}"}) for number in range(2)]
     await asyncio.gather(*(gate.execute(call, bench.emit) for call in calls))
@@ -148,7 +148,7 @@ class SlowEdit:
 async def test_a_staged_edit_beside_a_command_stays_staged(make: Any) -> None:
     bench: Bench = make()
     edit = SlowEdit(bench.root / "train.py")
-    gate = bench.gate.narrowed([], only_looks=False)
+    gate = bench.gate.narrowed([], False, lambda: "model:other (writer)")
     gate.offer([edit])
     editing = asyncio.ensure_future(gate.execute(ToolCall(id="e", name="Edit"), bench.emit))
     await edit.began.wait()

@@ -95,3 +95,26 @@ async def with_deeds(field: Field, keep: Callable[[], None]) -> None:
 
     field.events = Watching()
     await play(field, propose(), bash("true"), bash("pwd"), bash("ls"), "Done.", answers=("hold",))
+
+
+BESIDE = bash("while [ ! -e stop ]; do sleep 0.05; done", run_in_background=True)
+
+
+async def test_what_is_kept_in_the_session_beside_a_command_in_the_background_stays(field: Field) -> None:
+    concluded = call("ConcludeExperiment", experiment_id="P-0001", interpretation="A larger step helps", recommendation="accept")
+    answers = ("approve", "approve")
+    await play(field, BESIDE, propose(seeds=[0, 1]), bash("true"), [concluded], bash("true"), bash("touch stop"), "Kept.", answers=answers)
+    assert (field.root / "conf/optim.yaml").read_text() == "lr: 0.2\n", field.told
+    assert field.experiments.get("P-0001").state == "accepted"
+    assert "has to confirm" not in field.told and "under experiment" not in field.told
+
+
+async def test_what_is_discarded_in_the_session_leaves_the_draft_for_good(field: Field) -> None:
+    edit = [call("Read", file_path="conf/optim.yaml")], [call("Write", file_path="conf/optim.yaml", content="lr: 0.3\n")]
+    asked = [call("ProposeExperiment", title="Larger steps", hypothesis="A larger step is better by far", seeds=[0, 1])]
+    concluded = call("ConcludeExperiment", experiment_id="P-0001", interpretation="It does not help", recommendation="discard")
+    steps = (BESIDE, *edit, asked, bash("true"), [concluded], bash("true"), bash("touch stop"), "Gone.")
+    await play(field, *steps, answers=("approve", "reject"))
+    assert field.experiments.get("P-0001").state == "discarded", field.told
+    assert field.experiments.draft("red").paths() == ()
+    assert "put back" not in field.told and "has to confirm" not in field.told

@@ -12,17 +12,21 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from mltui.agent import export, library, store
+from mltui.agent.branches import parts
 from mltui.agent.naming import clean_title
+from mltui.agent.remaining import remaining
 from mltui.core.errors import SessionError, UsageError
 from mltui.core.events import (
     Event,
     MessageCompleted,
     ModelChanged,
+    SessionRewound,
     SessionStarted,
     SessionTitled,
     ToolCompleted,
     TurnCompleted,
     TurnStarted,
+    TurnSteered,
 )
 from mltui.core.messages import AssistantMessage, Text, ToolCall, Usage
 
@@ -150,6 +154,62 @@ def test_a_preview_shows_the_end(tmp_path: Path) -> None:
     assert "● Bash ls" in shown
     assert "prompt 2 " not in shown
     assert "Cannot be read" in library.preview(tmp_path / "none.jsonl")
+
+
+def back(to_turn: int, **more: bool) -> SessionRewound:
+    return SessionRewound(to_turn=to_turn, code=False, conversation=True, **more)
+
+
+def test_what_a_rewind_took_out_is_neither_listed_nor_found_nor_previewed(tmp_path: Path) -> None:
+    events = (
+        TurnStarted(turn=1, text="badidea one"),
+        said("badidea answered"),
+        SessionTitled(title="badidea titled"),
+        TurnStarted(turn=2, text="badidea two"),
+        back(1),
+        TurnStarted(turn=3, text="good start"),
+        TurnSteered(text="good and brief"),
+        said("good answer"),
+    )
+    path = write(tmp_path, "s", *events)
+    (row,) = library.listed(tmp_path).rows
+    assert (row.first, row.turns) == ("good start", 1)
+    assert "badidea" not in library.preview(path)
+    assert [hit.who for hit in library.search(tmp_path, "badidea")] == ["title"]
+    assert [hit.text for hit in library.search(tmp_path, "good brief")] == ["good and brief"]
+
+    path = write(tmp_path, "again", *events[:5], back(1, redo=True))
+    row = next(row for row in library.listed(tmp_path).rows if row.id == "again")
+    assert (row.first, row.turns) == ("badidea one", 2)
+    assert "badidea two" in library.preview(path)
+    assert len([hit for hit in library.search(tmp_path, "badidea", each=9) if hit.path == path]) == 4
+
+
+def test_a_preview_reaches_behind_a_long_way_that_was_taken_back(tmp_path: Path) -> None:
+    long = [said("x" * 10_000) for _ in range(20)]
+    path = write(tmp_path, "s", TurnStarted(turn=1, text="kept"), said("answer"), TurnStarted(turn=2, text="lost"), *long, back(2))
+    assert library.preview(path) == "> kept\n\n  answer"
+
+
+STEPS = st.lists(st.one_of(st.none(), st.integers(1, 6), st.just(0)), max_size=14)
+
+
+@given(STEPS)
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_the_list_knows_the_turns_that_the_conversation_has(tmp_path: Path, steps: list[int | None]) -> None:
+    (tmp_path / "s.jsonl").unlink(missing_ok=True)
+    events: list[Event] = []
+    for number, step in enumerate(steps):
+        event = TurnStarted(turn=1, text=f"prompt{number}") if step is None else back(step, redo=not step)
+        events.append(event)
+    path = write(tmp_path, "s", *events)
+    left = [event.text for event in remaining(events) if isinstance(event, TurnStarted)]
+    (row,) = library.listed(tmp_path).rows
+    assert (row.turns, row.first) == (len(left), left[0] if left else "")
+    assert library.preview(path) == ("\n\n".join(f"> {text}" for text in left[-8:]) or "Nothing was said.")
+    lines = path.read_bytes().split(b"\n")
+    for part in parts(path):
+        assert lines[part.line - 1] == path.read_bytes()[part.start : part.end].split(b"\n")[0]
 
 
 EVIL = "<script>alert(1)</script> \x1b[31m [x](javascript:alert(1)) ![i](http://h/p.png) ``` \u202e"

@@ -14,6 +14,7 @@ from mltui.config.schema import PermissionMode, Permissions
 from mltui.core.effects import Effect
 from mltui.core.errors import ConfigError
 from mltui.tools.base import Workspace
+from mltui.tools.shell_syntax import command_effects
 
 CWD = Path("/p")
 WORKSPACE = Workspace(CWD, (CWD,))
@@ -177,3 +178,53 @@ def test_mode_names_of_other_agents_are_understood() -> None:
     assert parse_mode("acceptEdits") == "accept-edits"
     with pytest.raises(ConfigError, match="no permission mode"):
         parse_mode("yolo")
+
+
+@pytest.mark.parametrize(
+    ("command", "answer"),
+    [
+        ("cd src", "allow"),
+        ("cd /", "allow"),
+        ("cd src && ls deep/x", "allow"),
+        ("cd src; ls ..", "ask"),  # were there no src, it would look outside
+        ("cd src/deep && ls ../..", "ask"),
+        ("cd src && cat away/passwd", "ask"),
+        ("cd away && cat passwd", "ask"),
+        ("cd loop && cd loop && cat x", "ask"),
+        ("cd src && cd deep && cat x", "ask"),
+        ("cd / && cat etc/passwd", "ask"),
+        ("cd .. && ls", "ask"),
+        ("cd $X && ls", "ask"),
+        ("cd - && ls", "ask"),
+        ("pushd src && ls", "ask"),
+        ("command cd /; cat etc/passwd", "ask"),
+        ("(cd /; cat etc/passwd)", "ask"),
+        ("cd $(rm x)", "ask"),
+        ("grep cd x", "allow"),
+    ],
+)
+def test_a_cd_needs_no_question_and_what_looks_behind_it_is_judged_from_there(tmp_path: Path, command: str, answer: str) -> None:
+    root = tmp_path.resolve()
+    (root / "src/deep").mkdir(parents=True)
+    (root / "loop/loop").mkdir(parents=True)
+    (root / "src/away").symlink_to("/etc")
+    (root / "away").symlink_to("/etc")
+    made = Policy.build(Permissions(allow=("Bash(cd *)", "Bash(command cd *)", "Bash(pushd *)")), Workspace(root, (root,)))
+    effects = command_effects(command, root)
+    assert made.judge("Bash", effects, frozenset()).answer == answer
+    made.mode = "plan"
+    plan = "deny" if answer == "ask" else "allow"
+    assert made.judge("Bash", effects, frozenset()).answer == plan
+    made.mode = "auto"
+    assert made.judge("Bash", effects, frozenset()).answer == "allow"
+
+
+@pytest.mark.parametrize("command", ["cd .mltui && rm journal.jsonl", "cd .git/hooks; cp x pre-commit"])
+def test_no_cd_leads_into_what_belongs_to_mltui_or_git(command: str) -> None:
+    assert policy("auto").judge("Bash", command_effects(command, CWD), frozenset()).answer == "deny"
+
+
+def test_what_a_rule_allows_is_allowed_behind_a_cd() -> None:
+    effects = command_effects("cd anywhere && cd else && pytest", CWD)
+    assert policy(allow=("Bash(pytest)",)).judge("Bash", effects, frozenset()).answer == "allow"
+    assert policy(allow=("Bash(pytest)",), deny=("Bash(cd *)",)).judge("Bash", effects, frozenset()).answer == "deny"

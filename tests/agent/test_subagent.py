@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from mltui.agent.session import Session
 from mltui.agent.store import load
 from mltui.agent.transcript import Transcript
 from mltui.core.approval import ApprovalRequest, Decision, PermissionRequest, TrustRequest
-from mltui.core.events import Event, MessageCompleted, Notice, Subagent, TextDelta, ToolCompleted, TurnCompleted
+from mltui.core.events import Event, ExperimentProposed, MessageCompleted, Notice, Subagent, TextDelta, ToolCompleted, TurnCompleted
 from mltui.runtime import Options, open_session
 
 PERSONAS = {
@@ -121,6 +122,52 @@ async def test_what_it_used_counts_and_is_kept_but_its_deltas_are_not(tmp_path: 
     assert any(isinstance(event, TextDelta) for event in run.inner), "it streams into the parent's view"
     assert not any(isinstance(event, TextDelta) for event in inner)
     assert Transcript.fold(events).usage == run.session.transcript.usage
+
+
+TRAINING = """\
+[experiments]
+training = ["train.py"]
+configs = ["conf.yaml"]
+entrypoints = ["python train.py"]
+metrics = { file = "metrics.json" }
+primary = { name = "accuracy", direction = "maximize" }
+space = { lr = { type = "float", low = 0.01, high = 1.0, key = "conf.yaml:lr" } }
+[tracking]
+enabled = false
+"""
+
+
+class Later:
+    """Decides on no proposal yet."""
+
+    async def decide(self, request: ApprovalRequest | TrustRequest) -> Decision:
+        return Decision(answer="hold", by="anna")
+
+
+async def test_proposals_say_whose_they_are(tmp_path: Path) -> None:
+    def propose(lr: float) -> dict[str, Any]:
+        return call("ProposeExperiment", title=f"lr {lr}", hypothesis="It learns sooner", methodology="seeds", changes={"lr": lr})
+
+    run = Run(
+        tmp_path,
+        {"calls": [propose(0.5), task("try it", "writer")]},
+        {"expect": "try it", "calls": [propose(0.25)]},
+        "It waits.",
+        {"calls": [propose(0.125)]},
+        "Done.",
+    )
+    (run.root / ".mltui" / "config.toml").write_text(TRAINING)
+    (run.root / "train.py").write_text("")
+    (run.root / "conf.yaml").write_text("lr: 0.1\n")
+    git = ["git", "-C", str(run.root), "-c", "user.name=t", "-c", "user.email=t@example.org"]
+    for arguments in (["init", "-q"], ["add", "-A"], ["commit", "-qm", "start"]):
+        subprocess.run([*git, *arguments], check=True)
+    session = await open_session(run.options, Later(), run.environ)
+    await session.prompt("go", run.show)
+    await session.close()
+    proposed = [event.proposal for event in run.events if isinstance(event, ExperimentProposed)]
+    own = session.model_info.author
+    assert [proposal.author for proposal in proposed] == [own, f"{own} (writer)", own]
 
 
 async def test_one_budget_for_all(tmp_path: Path) -> None:

@@ -11,10 +11,12 @@ import pytest
 from mltui.agent.session import Session
 from mltui.agent.store import load
 from mltui.agent.transcript import Transcript
+from mltui.config.schema import Config
 from mltui.core.approval import ApprovalRequest, Decision, TrustRequest
 from mltui.core.errors import MltuiError, ModelRequestError, UsageError
 from mltui.core.events import Event, MessageCompleted, ModelChanged, ModelRetrying, TurnStarted
 from mltui.core.messages import Image, UserMessage
+from mltui.models.roles import RoleModels
 from mltui.runtime import Options, open_session
 
 PICTURE = Image(media_type="image/png", data="aGVsbG8=")
@@ -173,6 +175,30 @@ async def test_pictures_need_a_model_that_sees(tmp_path: Path) -> None:
     await session.close()
 
 
+@pytest.mark.parametrize("options", [{}, {"fork": True}, {"model": "sonnet"}])
+async def test_the_effort_comes_back_with_the_session(tmp_path: Path, options: dict[str, Any]) -> None:
+    bench = Bench(tmp_path, own=["a"])
+    bench.environ["ANTHROPIC_API_KEY"] = "k"
+    session = await bench.open(model="opus")
+    await session.set_effort("low", bench.show)
+    await session.set_model("sonnet", bench.show)
+    await session.set_effort("high", bench.show)
+    await session.set_model("opus", bench.show)
+    await session.close()
+    again = await bench.open(resume=session.id, **options)
+    assert again.model_info.effort == "high"
+    assert options.get("model", "opus") in again.model_info.id
+    await again.close()
+
+
+def test_an_effort_that_is_none_changes_nothing() -> None:
+    transcript = Transcript.fold([ModelChanged(model="m", effort="low"), ModelChanged(model="m", effort="high", temporary=True)])
+    assert transcript.effort == "low"
+    roles = RoleModels(Config(), {})
+    roles.resume_effort("immense")
+    assert roles.effort is None
+
+
 def test_pictures_come_back_from_the_file() -> None:
     transcript = Transcript.fold([TurnStarted(turn=1, text="Look.", images=(PICTURE,))])
     assert transcript.messages == [UserMessage(text="Look.", images=(PICTURE,))]
@@ -198,7 +224,7 @@ async def test_who_answers_is_who_proposes(tmp_path: Path) -> None:
     session = await bench.open()
     gate: Any = session.parts.gate
     await bench.ask(DESIGN)
-    assert gate._author == f"model:{bench.ids['architect']}"
+    assert gate.author == f"model:{bench.ids['architect']}"
     await bench.ask("Thanks.")
-    assert gate._author == f"model:{bench.ids['own']}"
+    assert gate.author == f"model:{bench.ids['own']}"
     await session.close()

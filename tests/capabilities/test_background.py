@@ -129,3 +129,11 @@ async def test_a_writer_that_never_stops_leaves_nothing_at_the_end(background: B
     await asyncio.sleep(0.1)
     await background.close()
     assert (root / "train.py").read_text() == "lr = 0.1\n"
+
+
+async def test_the_file_of_a_running_command_holds_all_that_was_said_so_far(background: Background, root: Path) -> None:
+    job, _ = await background.start("seq 1 20000; until [ -e go ]; do sleep 0.01; done")
+    await until(lambda: background.tail(job).endswith("\n20000\n"))
+    said = await background.read(job)
+    assert said.state == "running" and said.spill is not None
+    assert said.spill.read_text().splitlines() == [str(number) for number in range(1, 20001)]

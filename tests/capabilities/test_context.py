@@ -25,7 +25,15 @@ class Recorder:
     def __init__(self) -> None:
         self.asked: list[str] = []
 
-    async def run(self, command: str, timeout: float, on_output: Callable[[str], Awaitable[None]]) -> ShellResult:
+    async def run(
+        self,
+        command: str,
+        timeout: float,
+        on_output: Callable[[str], Awaitable[None]],
+        folder: Path | None = None,
+        *,
+        answer: bool = False,
+    ) -> ShellResult:
         self.asked.append(command)
         return ShellResult("", 0)
 

@@ -112,6 +112,44 @@ async def test_a_server_is_started_called_and_ended(bench: Bench) -> None:
     await servers.close()
 
 
+async def test_resources_are_listed_and_read(bench: Bench) -> None:
+    servers = bench.servers()
+    await servers.ready()
+    assert "mcp__t__read_resource" in [tool.name for tool in servers.tools]
+    listed = (await servers.resource("t", "", "the list")).content
+    assert "notes://first" in listed and "What was noted first." in listed
+    assert "table://{name}" in listed
+    assert (await servers.resource("t", "notes://first", "it")).content == "be brief"
+    assert (await servers.resource("t", "table://users", "it")).content == "rows of users"
+    with pytest.raises(ToolError, match="refused"):
+        await servers.resource("t", "nothing://here", "it")
+    await servers.close()
+
+
+async def test_what_a_server_offers_is_learned_anew_when_it_says_so(bench: Bench) -> None:
+    servers = bench.servers()
+    await servers.ready()
+    times = bench.guard.times
+    await servers.refresh()
+    assert bench.guard.times == times, "nobody is woken for nothing"
+    await call(servers, "grow")
+    assert "mcp__t__grown" not in [tool.name for tool in servers.tools]
+    await servers.refresh()
+    assert "mcp__t__grown" in [tool.name for tool in servers.tools]
+    assert (await call(servers, "grown")).content == "new"
+    await servers.close()
+
+
+async def test_a_question_of_a_server_is_declined_and_told(bench: Bench) -> None:
+    servers = bench.servers()
+    await servers.ready()
+    result = await call(servers, "ask", question="Your name?")
+    assert result.content.startswith("the person said: decline")
+    assert "wanted to ask the person: “Your name?”" in result.content
+    assert "wanted to ask" not in (await call(servers, "add", a=1, b=2)).content
+    await servers.close()
+
+
 async def test_a_server_acts_only_while_it_is_called(bench: Bench) -> None:
     servers = bench.servers()
     await servers.ready()

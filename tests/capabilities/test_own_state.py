@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -114,6 +115,40 @@ def test_a_decision_while_a_command_runs_is_doubted(own: OwnState, root: Path) -
     assert "P-0001" in note
     assert own.doubted == {"P-0001"}
     assert journal(root).verify() == 1
+
+
+@pytest.mark.parametrize("here", [True, False])
+def test_what_this_process_decided_is_the_persons_and_what_left_the_draft_for_it_stays_gone(root: Path, here: bool) -> None:
+    draft = root / ".mltui/drafts/s"
+    drafted = {
+        f".mltui/drafts/s/{name}": text for name, text in (("files/train.py", "mine\n"), ("deleted/old.py", ""), ("files/x.py", "x"))
+    }
+    write_files(root, {**drafted, "old.py": ""})
+    it = journal(root)
+    staged = {"train.py": hashlib.sha256(b"mine\n").hexdigest(), "old.py": "deleted", "x.py": "another"}
+    state = OwnState(root, root / ".mltui", draft=draft, mine=lambda record: here and record in it.written, staged=lambda _: staged)
+    state.before()
+    it.append("experiment.discarded", "ann", {"proposal_id": "P-0001"})
+    shutil.rmtree(draft)
+    notes = state.after()
+    assert state.doubted == (set() if here else {"P-0001"})
+    assert (draft / "files/x.py").exists(), "a command may have taken away what was not of the experiment"
+    assert (draft / "files/train.py").exists() == (draft / "deleted/old.py").exists() == (not here)
+    assert len(notes) == (1 if here else 4)
+    state.close()
+
+
+def test_a_forged_record_with_the_hash_of_an_own_one_is_no_own_one(own: OwnState, root: Path) -> None:
+    it = journal(root)
+    it.append("note", "a", {})
+    state = OwnState(root, root / ".mltui", mine=lambda record: record in it.written)
+    state.before()
+    it.append("experiment.discarded", "ann", {"proposal_id": "P-0001"})
+    path = journal(root).path
+    path.write_bytes(path.read_bytes().replace(b"P-0001", b"P-0002"))
+    assert any("put back" in note for note in state.after()) or state.doubted == {"P-0002"}
+    assert "P-0002" not in path.read_text() or state.doubted
+    state.close()
 
 
 CONFIG = "[core]\n\tbare = false\n[user]\n\tname = a\n"

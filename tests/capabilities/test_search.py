@@ -150,6 +150,31 @@ async def test_glob_gives_the_latest_changed_first(search: RipgrepSearch, root: 
     assert (await search.glob("*.cfg", root, 10)).lines == ("b.cfg", "c.cfg", "a.cfg")
 
 
+async def test_of_many_files_the_latest_come_first_and_all_are_counted(
+    root: Path, workspace: Workspace, draft: FolderDraft, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mltui.capabilities.search._LATEST", 5)
+    for age in range(30):
+        write_files(root, {f"many/{age:02}.cfg": ""})
+        os.utime(root / f"many/{age:02}.cfg", (1_000_000 - age, 1_000_000 - age))
+    draft.write(root / "many/07.cfg", b"newer")
+    search = RipgrepSearch(workspace, root=root, draft=draft, may_read=lambda path: int(path.stem) > 3)
+    for pattern in ("*.cfg", "**/*.cfg", "many/*.cfg"):
+        found = await search.glob(pattern, root, 4)
+        assert found == Found(("many/07.cfg", "many/04.cfg", "many/05.cfg", "many/06.cfg"), 26), pattern
+
+
+@pytest.mark.parametrize("pattern", ["*.py", "**/*.py", "m*.p[xy]", "*.{py,none}", "*", "**/*", "[!x]*", "model.py", ".*", "src", "!*.py"])
+async def test_a_glob_of_names_finds_what_one_of_paths_does(search: RipgrepSearch, root: Path, pattern: str) -> None:
+    write_files(root, {".env": "", "deep/.x/model.py": "", "deep/src/y": ""})
+    as_paths = "**/" + pattern.removeprefix("**/") if not pattern.startswith("!") else pattern
+    found = await search.glob(pattern, root, 99)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr("mltui.capabilities.search._by_name", _never)
+        assert set(found.lines) == set((await search.glob(as_paths, root, 99)).lines)
+    assert found.lines or pattern == "src"
+
+
 async def test_globs(search: RipgrepSearch, root: Path) -> None:
     assert (await search.glob("src/*.py", root, 9)).lines == ("src/model.py",)
     assert (await search.glob("./src/model.py", root, 9)).lines == ("src/model.py",)
@@ -183,8 +208,12 @@ async def test_a_search_can_be_cancelled(search: RipgrepSearch, root: Path) -> N
     assert not list(_children("rg"))
 
 
+def _never(_: str) -> None:
+    return None
+
+
 async def _collect(root: Path) -> list[bytes]:
-    return [record async for record in ripgrep.run(["--regexp=x", "--", "./pipe"], root, b"\n")]
+    return [record async for records in ripgrep.run(["--regexp=x", "--", "./pipe"], root, b"\n") for record in records]
 
 
 def _children(name: str) -> list[str]:

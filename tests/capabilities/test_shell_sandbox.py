@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
+import shlex
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,6 +17,7 @@ from mltui.capabilities.confinement import ProjectConfining
 from mltui.capabilities.shell import CommandShell
 from mltui.sandbox.choice import Unconfined
 from mltui.tools.base import ShellResult, Workspace
+from mltui.tools.notebook_run import RUNNER
 from tests.capabilities.conftest import silent, write_files
 from tests.sandbox.conftest import KINDS, World, build_world
 
@@ -191,3 +195,34 @@ async def test_a_command_cannot_decide_in_the_persons_place(world: World, kind: 
         result = await run(shell, f"{start}{sys.executable} -c '{decide}'")
         assert result.exit_code == 1
         assert "shell decides nothing" in result.output, result
+
+
+async def test_a_command_says_where_it_ended_and_answers_from_inside(shell: CommandShell, world: World) -> None:
+    command = "cd lib; echo from $PWD >&$MLTUI_ANSWER"
+    result = await shell.run(command, 20, silent, world.root, answer=True)
+    assert (result.folder, result.answer, result.output) == (world.root / "lib", f"from {world.root}/lib\n".encode(), "")
+    inside = await shell.run("pwd; echo x > new", 20, silent, world.root / "lib")
+    assert inside.output == f"{world.root}/lib\n" and (world.root / "lib/new").exists()
+
+
+CELL = """\
+import os
+os.chdir('..')
+for name in ('train.py', '.git/hooks/x', '.mltui/x'):
+    try:
+        open(name, 'a').write('x')
+    except OSError:
+        print('no')
+"""
+
+
+async def test_the_cells_of_a_notebook_are_held_as_any_command(shell: CommandShell, world: World) -> None:
+    cell: dict[str, Any] = {"cell_type": "code", "id": "a", "metadata": {}, "execution_count": None, "outputs": [], "source": CELL}
+    (world.root / "lib/nb.ipynb").write_text(json.dumps({"cells": [cell], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}))
+    train = (world.root / "train.py").read_bytes()
+    result = await shell.run(shlex.join([sys.executable, "-P", str(RUNNER), "lib/nb.ipynb", "--answer"]), 60, silent, answer=True)
+    assert result.exit_code == 0, result.output
+    (ran,) = json.loads(result.answer)
+    if not isinstance(shell._sandbox, Unconfined):  # pyright: ignore[reportPrivateUsage]
+        assert "".join(ran["outputs"][0]["text"]) == "no\n" * 3
+        assert (world.root / "train.py").read_bytes() == train

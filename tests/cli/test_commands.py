@@ -19,7 +19,8 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
 @pytest.mark.parametrize(
     "args",
     [
-        (), ("run",), ("try",), ("experiments",), ("experiments", "approve"), ("sessions",), ("personas", "check"), ("config", "show"),
+        (), ("run",), ("try",), ("experiments",), ("experiments", "approve"), ("data",), ("data", "check"),
+        ("data", "fingerprint"), ("data", "split"), ("sessions",), ("personas", "check"), ("config", "show"),
         ("doctor",), ("ui",), ("replay",), ("completion",),
     ],
 )  # fmt: skip
@@ -119,6 +120,7 @@ def test_replay_of_what_is_no_session(project: Project, tmp_path: Path) -> None:
         (("Bash(git *),Edit",), ("Bash(git *)", "Edit")),
         (("Read Edit", "Bash(a, b)"), ("Read", "Edit", "Bash(a, b)")),
         (("",), ()),
+        (("Bash(git *, Edit", "Read"), ("Bash(git *, Edit", "Read")),
     ],
 )
 def test_rules_are_split_outside_parentheses(values: tuple[str, ...], rules: tuple[str, ...]) -> None:

@@ -65,11 +65,11 @@ def test_servers_are_started_to_be_checked(place: Path) -> None:
     mltui("mcp", "add", "bad", "--", sys.executable, "-c", "raise SystemExit('no luck')")
     done = mltui("mcp", "list", "--check", "--json")
     states = {row["name"]: row["state"] for row in json.loads(done.stdout)}
-    assert states["good"] == "10 tools"
+    assert states["good"] == "13 tools"
     assert "no luck" in states["bad"]
     checks = {check["name"]: check for check in json.loads(mltui("doctor", "--json").stdout)}
     assert checks["mcp servers"]["status"] == "warn"
-    assert "good: 10 tools" in checks["mcp servers"]["text"]
+    assert "good: 13 tools" in checks["mcp servers"]["text"]
     assert "no luck" in checks["mcp servers"]["text"]
 
 

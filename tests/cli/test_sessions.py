@@ -110,6 +110,13 @@ def test_what_a_rewind_took_out_is_not_shown(folder: Path, capsys: pytest.Captur
     assert "a dead end" not in shown
 
 
+def test_a_file_that_is_no_session_is_never_the_latest(folder: Path) -> None:
+    expected = store.latest(folder)
+    (folder / "zzz.jsonl").write_text("")
+    (folder / "zzy.jsonl").write_text("hello\n")
+    assert store.latest(folder) == expected
+
+
 def test_rename_does_not_make_a_session_the_latest(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     os.utime(folder / "aaa-1.jsonl", (1, 1))
     assert run(["sessions", "rename", "aaa", "why", "it", "rises"]) == 0

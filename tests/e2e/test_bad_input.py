@@ -128,6 +128,12 @@ def test_a_bash_command_that_changes_a_controlled_file_finds_it_put_back(project
         ({"bad.gguf": "GGUFnope"}, ("--model", "bad.gguf"), 52, "bad.gguf"),
         ({}, ("--json-schema", "{"), 2, "JSON schema"),
         ({}, ("--allowed-tools", "Nope(x)"), 52, "Nope"),
+        ({}, ("--allowed-tools", "Bash(git *"), 52, "Bash(git *"),
+        ({}, ("--disallowed-tools", "Bahs"), 52, "Bahs"),
+        ({"servers.json": "{bad"}, ("--mcp-config", "servers.json"), 52, "servers.json:1"),
+        ({}, ("--architect-model", "nonesuch"), 2, "unknown model nonesuch"),
+        ({}, ("--fallback-model", "nonesuch"), 2, "unknown model nonesuch"),
+        ({}, ("--fork-session",), 2, "--resume ID"),
     ],
 )
 def test_wrong_settings_are_one_clear_line(project: Project, files: dict[str, str], args: tuple[str, ...], code: int, words: str) -> None:

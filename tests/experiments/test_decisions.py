@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 import multiprocessing
 import os
 import signal
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 from tests.experiments.conftest import OPTIM, TRAIN, Project
 from tests.experiments.test_refusals import compare_on_paper
 
+from mltui.cli.experiments_list import list_
+from mltui.core.approval import Decision
 from mltui.core.errors import ApprovalVoidError, JournalError, ProposalError
 from mltui.core.experiment import Origin, ProposalEdits, ProposalRequest
 from mltui.experiments.git_tree import GitTree
@@ -19,6 +24,7 @@ from mltui.experiments.keeping import apply_change
 from mltui.experiments.origin import origin
 from mltui.experiments.records import ProposalCreated, ProposalSuperseded
 from mltui.experiments.service import Experiments
+from mltui.runtime import Options, open_session
 
 WHO = Origin(os_user="ann", identity="Ann <ann@example.org>", host="desk", via="cli")
 
@@ -221,13 +227,35 @@ def test_the_same_change_planned_otherwise_takes_the_place_of_the_open_one(proje
     assert project.experiments.get(other).superseded_by == third
 
 
-def test_a_crash_before_the_old_one_is_closed_is_finished_by_looking(project: Project) -> None:
+def in_a_list(project: Project) -> None:
+    done = CliRunner().invoke(list_, ["-C", str(project.root), "--json"])
+    assert done.exit_code == 0, done.output
+
+
+def in_a_session(project: Project) -> None:
+    class Nobody:
+        async def decide(self, request: object) -> Decision:
+            raise AssertionError(f"asked about {request}")
+
+    async def opened() -> None:
+        script = project.root / "script.json"
+        script.write_text('["hello"]')
+        environ = {"MLTUI_HOME": str(project.root.parent / "home"), "PATH": "/usr/bin:/bin"}
+        session = await open_session(Options(cwd=project.root, model=f"scripted:{script}", trusted=True), Nobody(), environ)
+        await session.close()
+
+    asyncio.run(opened())
+
+
+@pytest.mark.parametrize("look", [in_a_list, in_a_session, lambda project: project.reopen().list()])
+def test_a_crash_before_the_old_one_is_closed_is_finished_by_looking(project: Project, look: Callable[[Project], object]) -> None:
     first = project.propose(lr=0.2)
     ledger = project.experiments._ledger  # pyright: ignore[reportPrivateUsage]
     second = project.experiments.get(project.propose(lr=0.3)).proposal
     third = second.model_copy(update={"id": "P-0003", "supersedes": first})
     ledger.record(ProposalCreated(proposal=third), "model")
-    assert [item.state for item in project.reopen().list()] == ["superseded", "proposed", "proposed"]
+    look(project)
+    assert [row.state for row in project.reopen().rows()] == ["superseded", "proposed", "proposed"]
     with pytest.raises(ProposalError):
         ledger.record(ProposalSuperseded(proposal_id=first, successor="P-0003", by="x"), "x")
 
@@ -306,3 +334,34 @@ def test_killed_while_it_is_accepted_nothing_is_lost_or_applied_twice(project: P
         project.experiments.accept("P-0001", by="ann")
     assert (project.root / "conf/optim.yaml").read_text() == OPTIM.replace("0.1", "0.2")
     assert [record.type for record in project.experiments._ledger.records("P-0001")].count("experiment.accepted") == 1  # pyright: ignore[reportPrivateUsage]
+
+
+async def test_an_edited_diff_is_what_runs(project: Project) -> None:
+    first = project.propose(lr=0.2)
+    patch = project.experiments.get(first).proposal.patch
+    # A person writes another value and adds a line; that the counts of lines are wrong now does not matter.
+    edited = patch.replace("+lr: 0.2", "+note: edited\n+lr: 0.3")
+    revised = project.experiments.revise(first, ProposalEdits(patch=edited), by="ann")
+    former = project.experiments.get(first).proposal
+    assert revised.hash != former.hash and revised.tree != former.tree
+    assert [(change.name, change.before, change.after) for change in revised.parameters] == [("lr", 0.1, 0.3)]
+    assert "+note: edited" in revised.patch and project.experiments.get(revised.id).state == "approved"
+    project.experiments.start(revised.id)
+    _ = [event async for event in project.experiments.follow(revised.id, poll=0.05)]
+    assert project.experiments.get(revised.id).state == "compared"
+
+
+@pytest.mark.parametrize(
+    ("edit", "words"),
+    [
+        (lambda patch: patch.replace("-lr: 0.1", "-lr: 7"), "the edited diff does not apply.*change only those with"),
+        (lambda _: "no diff at all", "the edited diff does not apply"),
+        (lambda _: "", "nothing would change with these edits"),
+        (lambda patch: patch.replace("conf/optim.yaml", "../outside.yaml"), "the edited diff does not apply"),
+    ],
+)
+def test_an_edited_diff_that_does_not_fit_changes_nothing(project: Project, edit: Callable[[str], str], words: str) -> None:
+    first = project.propose(lr=0.2)
+    with pytest.raises(ProposalError, match=words):
+        project.experiments.revise(first, ProposalEdits(patch=edit(project.experiments.get(first).proposal.patch)), by="ann")
+    assert [(item.id, item.state) for item in project.experiments.list()] == [(first, "proposed")]

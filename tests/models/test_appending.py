@@ -53,7 +53,8 @@ def answers(draw: st.DrawFn) -> list[Message]:
     ]
     pictures = st.sampled_from([(), (), (PICTURE,)])
     results = [
-        ToolMessage(call_id=call.id, name=call.name, content=draw(words), images=draw(pictures)) for call in draw(st.permutations(calls))
+        ToolMessage(call_id=call.id, name=call.name, content=draw(words), is_error=draw(st.booleans()), images=draw(pictures))
+        for call in draw(st.permutations(calls))
     ]
     return [AssistantMessage(parts=(*parts, *calls)), *(results or [UserMessage(text=draw(words), images=draw(pictures))])]
 

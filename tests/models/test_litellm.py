@@ -157,6 +157,9 @@ async def test_a_broken_call_goes_back_as_valid_arguments(kind: Kind) -> None:
     assistant = provider.bodies[-1]["messages"][1]
     sent = assistant["content"][-1]["input"] if kind == "anthropic" else json.loads(assistant["tool_calls"][0]["function"]["arguments"])
     assert sent == {"_broken": '{"file_path": '}
+    last = provider.bodies[-1]["messages"][-1]["content"]
+    said = last[0]["content"] if kind == "anthropic" else last
+    assert (said if isinstance(said, str) else said[0]["text"]) == "[error] not JSON"
 
 
 @both

@@ -10,7 +10,7 @@ from mltui.personas.document import sections
 
 REFERENCE = Path(__file__).parent / "fixtures"
 SHIPPED = loader.load_all([loader.shipped_folder()], {})
-READ_ONLY = {"Read", "Glob", "Grep", "TodoWrite", "AskUserQuestion", "ExperimentStatus"}
+READ_ONLY = {"Read", "Glob", "Grep", "CheckData", "TodoWrite", "AskUserQuestion", "ExperimentStatus"}
 
 CONSTRAINTS = {
     "Must use experiment tracking.": "experiment tracking",

@@ -9,11 +9,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from mltui.agent.context import Window
-from mltui.agent.context_report import ContextReport, Share
-from mltui.agent.steering import Steering
 from mltui.agent.transcript import Transcript
-from mltui.config.schema import PermissionMode
+from mltui.config.schema import Ui
 from mltui.core.approval import (
     ApprovalRequest,
     Approver,
@@ -28,13 +25,10 @@ from mltui.core.effects import Effect
 from mltui.core.errors import ConfigError, ModelUnavailableError, ProposalError
 from mltui.core.events import (
     ApprovalRequested,
-    ContextCompacted,
     Emit,
     ExperimentFinished,
     MessageCompleted,
-    ModeChanged,
     ModelChanged,
-    SessionTitled,
     TextDelta,
     ToolCompleted,
     ToolStarted,
@@ -54,12 +48,15 @@ from mltui.core.experiment import (
     ParameterChange,
     Proposal,
 )
-from mltui.core.messages import AssistantMessage, Text, ToolCall, Usage
+from mltui.core.messages import AssistantMessage, Image, Text, ToolCall, Usage
+from mltui.experiments.index import Row
+from mltui.experiments.looking import Looking
 from mltui.models.base import ModelInfo
 from mltui.models.roles import Effort, ModelOption
 from mltui.tools.base import Workspace
 from tests.fake_commands import FakeCommands
 from tests.fake_history import FakeCommits, FakeHistory
+from tests.fake_manners import FakeFiles, FakeManners, FakeShell
 
 METRIC = Metric(name="accuracy", min_effect=0.005)
 USAGE = Usage(input_tokens=1200, output_tokens=34, cost_usd=0.0125)
@@ -149,6 +146,12 @@ def question(*, multi: bool = False) -> QuestionRequest:
 
 @dataclass
 class FakeLog:
+    looking = Looking(Path("/nowhere"), Path("/nowhere/.mltui"))
+
+    def rows(self) -> list[Row]:
+        plan = EXPERIMENT.proposal
+        return [Row(plan.id, EXPERIMENT.state, plan.kind, plan.title, 0.0, 0.0)]
+
     def newest(self, limit: int | None = None, states: object = ()) -> list[Experiment]:
         return [EXPERIMENT]
 
@@ -164,14 +167,18 @@ class FakeBackground:
     def listed(self) -> Sequence[tuple[str, str, str]]:
         return ()
 
+    def tail(self, job_id: str) -> str:
+        raise AssertionError(job_id)
+
     async def kill(self, job_id: str) -> tuple[str, tuple[str, ...]]:
         raise AssertionError(job_id)
 
 
-class FakeSession:
+class FakeSession(FakeManners):
     """Implements what `ui.plain` needs of a session."""
 
     def __init__(self, approver: Approver) -> None:
+        super().__init__()
         self.approver = approver
         self.id = "session-1"
         self.transcript = Transcript()
@@ -180,7 +187,9 @@ class FakeSession:
         self.commits = FakeCommits()
         self.commands = FakeCommands()
         self.background = FakeBackground()
-        self.mode: PermissionMode = "default"
+        self.shell = FakeShell()
+        self.files = FakeFiles("notes.txt", "src/a b.py")
+        self.ui = Ui()
         self.model_info = ModelInfo(id="fake:one", context_window=8000, note="It only plays a part.")
         self.persona_name = "ml-engineer"
         self.sandbox = "bubblewrap"
@@ -189,11 +198,9 @@ class FakeSession:
         self.notices: tuple[str, ...] = ("A notice.",)
         self.prompts: list[str] = []
         self.closed = False
-        self.architect = False
-        self.asked_architect: list[str] = []
         self._interrupted = asyncio.Event()
 
-    async def prompt(self, text: str, show: Emit, /) -> TurnCompleted:
+    async def prompt(self, text: str, show: Emit, /, *, images: tuple[Image, ...] = ()) -> TurnCompleted:
         self.prompts.append(text)
         self._interrupted.clear()
         outcome: TurnOutcome = "completed"
@@ -235,21 +242,8 @@ class FakeSession:
             await show(TextDelta(text=piece))
         await show(MessageCompleted(message=AssistantMessage(parts=(Text(text=text),)), usage=USAGE, stop_reason="end_turn", model="fake"))
 
-    budget: float | None = None
-
-    def set_budget(self, dollars: float | None) -> None:
-        self.budget = dollars
-
-    @property
-    def steering(self) -> Steering:
-        return Steering()
-
     def interrupt(self) -> None:
         self._interrupted.set()
-
-    async def set_mode(self, mode: PermissionMode, show: Emit) -> None:
-        self.mode = mode
-        await show(ModeChanged(mode=mode))
 
     async def set_model(self, name: str, show: Emit) -> None:
         if name == "none":
@@ -265,30 +259,6 @@ class FakeSession:
     async def set_architect(self, on: bool, show: Emit) -> None:
         self.architect = on
         await show(ModelChanged(model="fake:architect" if on else "fake:one", reason="architect" if on else "architect off"))
-
-    def ask_architect(self, text: str) -> None:
-        self.asked_architect.append(text)
-
-    async def compact(self, focus: str, show: Emit) -> ContextCompacted:
-        event = ContextCompacted(summary=f"kept {focus}", tokens_before=9_000, tokens_after=900)
-        await show(event)
-        return event
-
-    async def context(self) -> ContextReport:
-        window = Window(size=10_000, reserve=1_000, compact_at=0.8)
-        return ContextReport(
-            "fake:one", (Share("answers", 400), Share("tool results", 600), Share("Read", 600, "tool results")), 1_000, True, window
-        )
-
-    async def rename(self, title: str, show: Emit) -> None:
-        self.transcript.title = title
-        await show(SessionTitled(title=title))
-
-    async def fork(self, title: str) -> str:
-        return f"copy-{title}"
-
-    def name_itself(self, show: Emit) -> None:
-        self.named = True
 
     async def warm_up(self) -> None:
         raise ModelUnavailableError("not now")
@@ -308,7 +278,7 @@ async def main() -> int:
         return sessions[-1]
 
     code = await run_plain(open_session, sys.argv[1] if len(sys.argv) > 1 else "")
-    print(f"closed={sessions[0].closed} heard={sessions[0].prompts}", file=sys.stderr)
+    print(f"closed={sessions[0].closed} heard={sessions[0].prompts} ran={sessions[0].shell.commands}", file=sys.stderr)
     return code
 
 

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mltui.core.approval import ApprovalRequest, Decision, TrustRequest
+from mltui.core.effects import Effect
 from mltui.core.events import Event, ModelRetrying, Notice, TextDelta, ToolCompleted, ToolOutput, ToolStarted, TurnCompleted
 from mltui.core.experiment import BaselineSummary, Estimate, Exchange, Power, ProposalEdits, Review
 from mltui.core.messages import Usage
@@ -74,6 +75,12 @@ async def test_permission(line: str | Exception | None, answer: str, reason: str
         assert words in shown
     assert "\x1b" not in shown
     assert "\x07" not in shown
+
+
+async def test_a_command_that_starts_elsewhere_is_shown_with_its_folder() -> None:
+    effects = (Effect(kind="exec", target="rm x", folder="/p/sub\x1b[2J"), Effect(kind="exec", target="ls"))
+    _, shown = await decide(permission().model_copy(update={"effects": effects}), "n")
+    assert "    exec: rm x (in /p/sub" in shown and "\x1b" not in shown and "    exec: ls\n" in shown
 
 
 async def test_always_is_no_answer_where_there_is_no_rule() -> None:
@@ -305,7 +312,7 @@ async def command(text: str) -> tuple[bool | None, str, FakeSession]:
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("/help", "/experiments [ID]"),
+        ("/help", "/experiments [ID"),
         ("/status", "context   0 of 8k tokens"),
         ("/status", "drafted   train.py"),
         ("/mode plan", "= mode plan"),
@@ -320,7 +327,12 @@ async def command(text: str) -> tuple[bool | None, str, FakeSession]:
         ("/model none", "error: There is no model 'none'"),
         ("/experiments", "P-0001  interpreted"),
         ("/experiments P-0001", "Hypothesis: A larger learning rate"),
+        ("/experiments 1", "Hypothesis: A larger learning rate"),
         ("/experiments P-1", "Did you mean P-0001?"),
+        ("/experiments state:inter", "1 of 1 experiments"),
+        ("/experiments state:failed", "0 of 1 experiments"),
+        ("/experiments colour:red", "there is no field 'colour'"),
+        ("/experiments compare 1", "1 experiments cannot be compared"),
         ("/compact the seeds", "= the conversation was shortened from 9,000 to 900 tokens"),
         ("/context", "  600   6.0%"),
         ("/rename a title", "This session is called a title"),

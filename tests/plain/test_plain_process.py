@@ -133,6 +133,35 @@ def terminal(request: pytest.FixtureRequest, go: Path) -> Iterator[Terminal]:
     opened.close()
 
 
+@pytest.mark.parametrize("terminal", ["xterm"], indirect=True)
+def test_files_are_completed_and_earlier_prompts_come_back(terminal: Terminal) -> None:
+    terminal.expect(">")
+    terminal.type("see @no\t")
+    terminal.expect("tes.txt")
+    terminal.type(" now\r")
+    terminal.expect("you said see @notes.txt now")
+    terminal.expect(">")
+    terminal.type("!ls -l\r")
+    terminal.expect("Bash")
+    terminal.expect(">")
+    terminal.type("/vim\r")
+    terminal.expect("vi's keys are on")
+    terminal.expect(">")
+    terminal.type("/vim\r")
+    terminal.expect("vi's keys are off")
+    terminal.expect(">")
+    terminal.type("\x12notes\r\r")
+    terminal.expect("you said see @notes.txt now")
+    terminal.expect(">")
+    terminal.type("\x04")
+    terminal.expect("ran=['ls -l']")
+
+
+def test_what_is_piped_is_never_a_command_for_the_shell() -> None:
+    run = subprocess.run(COMMAND, input="!ls\n", capture_output=True, text=True, check=False, cwd=CHECKOUT)
+    assert "heard=['!ls'] ran=[]" in run.stderr
+
+
 def test_a_whole_conversation_on_a_terminal(terminal: Terminal) -> None:
     terminal.expect(">")
     terminal.type("hello\r")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from tests.redteam.attempts_decisions import DECISIONS
 from tests.redteam.attempts_files import FILE_TOOLS
+from tests.redteam.attempts_folder import FOLDER
+from tests.redteam.attempts_notebook import NOTEBOOK
 from tests.redteam.attempts_outside import OUTSIDE
 from tests.redteam.attempts_own import OWN_STATE
 from tests.redteam.attempts_shell import SHELL
@@ -11,4 +13,4 @@ from tests.redteam.attempts_subagents import SUBAGENTS
 from tests.redteam.attempts_training import TRAINING
 from tests.redteam.field import Attempt
 
-ATTEMPTS: tuple[Attempt, ...] = (*FILE_TOOLS, *SHELL, *TRAINING, *OWN_STATE, *DECISIONS, *OUTSIDE, *SUBAGENTS)
+ATTEMPTS: tuple[Attempt, ...] = (*FILE_TOOLS, *SHELL, *FOLDER, *TRAINING, *NOTEBOOK, *OWN_STATE, *DECISIONS, *OUTSIDE, *SUBAGENTS)

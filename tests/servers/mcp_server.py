@@ -11,10 +11,20 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Annotated
 
-from mcp.server.mcpserver import Image, MCPServer
+from mcp.server.elicitation import ElicitationResult
+from mcp.server.mcpserver import Context, Image, MCPServer
+from mcp.server.mcpserver.resolve import Elicit, Resolve
+from pydantic import BaseModel
 
 server = MCPServer("testing")
+
+
+class Name(BaseModel):
+    name: str
+
+
 PIXEL = base64.b64decode("iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==")
 
 
@@ -84,6 +94,35 @@ def die() -> str:
 def picture() -> Image:
     """Shows a picture."""
     return Image(data=PIXEL, format="png")
+
+
+async def asked(question: str) -> Elicit[Name]:
+    return Elicit(question, Name)
+
+
+@server.tool()
+async def ask(question: str, answered: Annotated[ElicitationResult[Name], Resolve(asked)]) -> str:
+    """Asks the person."""
+    return f"the person said: {answered.action}"
+
+
+@server.tool()
+async def grow(ctx: Context) -> str:
+    """Gets another tool."""
+    server.add_tool(lambda: "new", name="grown", description="Came later.")
+    await ctx.notify_tools_changed()
+    await ctx.session.send_tool_list_changed()
+    return "grown"
+
+
+@server.resource("notes://first", description="What was noted first.")
+def notes() -> str:
+    return "be brief"
+
+
+@server.resource("table://{name}")
+def table(name: str) -> str:
+    return f"rows of {name}"
 
 
 @server.prompt()

@@ -76,6 +76,43 @@ async def test_only_the_chosen_cells_run_and_outputs_are_saved_when_asked(agent:
     await agent.call("NotebookEdit", notebook_path="a.ipynb", cell_id="c0", new_source="1")  # still known to the model
 
 
+async def test_the_outputs_of_one_under_experiment_go_to_the_draft(agent: Agent) -> None:
+    before = write(agent, "print('one')")
+    path = agent.root / "a.ipynb"
+    agent.staged.add(path)
+    result = await agent.call("NotebookRun", notebook_path="a.ipynb", save=True)
+    assert not result.is_error and "in the draft, not on disk: a.ipynb is under experiment" in result.content
+    assert path.read_bytes() == before
+    assert json.loads(agent.draft.read(path) or b"")["cells"][0]["outputs"][0]["text"] == ["one\n"]
+
+
+async def test_nothing_but_outputs_is_taken_from_the_run(agent: Agent) -> None:
+    forge = """
+import glob, json, os
+data = json.dumps([{"place": 0, "cell_type": "code", "source": "train()", "outputs": []},
+                   {"place": 1, "cell_type": "code", "source": "2", "outputs": [], "metadata": {"x": 1}, "execution_count": "7"}])
+for name in glob.glob(f"/proc/{os.getppid()}/fd/*"):
+    if "deleted" in os.readlink(name):
+        with open(name, "w") as file: file.write(data)
+print("forged")
+os.system(f"kill -9 {os.getppid()}")"""
+    before = json.loads(write(agent, forge, "2"))["cells"]
+    result = await agent.call("NotebookRun", notebook_path="a.ipynb", save=True)
+    assert "1 of the cells are others by now" in result.content and result.is_error
+    after = json.loads((agent.root / "a.ipynb").read_text())["cells"]
+    assert after[0] == before[0]
+    assert after[1] == {**before[1], "outputs": [], "execution_count": None}
+
+
+async def test_a_cell_that_was_changed_meanwhile_keeps_its_outputs(agent: Agent) -> None:
+    change = "import pathlib\nbook = pathlib.Path('a.ipynb')\nbook.write_text(book.read_text().replace('t' + 'wo', 'three')); 0"
+    write(agent, change, "print('two')")
+    result = await agent.call("NotebookRun", notebook_path="a.ipynb", save=True)
+    assert result.is_error and "1 of the cells are others by now" in result.content
+    cells = json.loads((agent.root / "a.ipynb").read_text())["cells"]
+    assert "data" in cells[0]["outputs"][0] and "seen" in str(cells[1]["outputs"])
+
+
 async def test_a_time_out_and_an_interrupt_end_the_kernel(agent: Agent) -> None:
     write(agent, "import time; open('begun', 'w').close(); time.sleep(60)")
     running = asyncio.ensure_future(agent.call("NotebookRun", notebook_path="a.ipynb"))
@@ -86,7 +123,7 @@ async def test_a_time_out_and_an_interrupt_end_the_kernel(agent: Agent) -> None:
         await running
     assert kernels(agent.root) == []
     result = await agent.call("NotebookRun", notebook_path="a.ipynb", timeout=1000)
-    assert result.is_error and "time-out" in result.content
+    assert result.is_error and "Ended by the time-out after 1 s. Give it longer with `timeout`, up to 600000 ms]" in result.content
     assert kernels(agent.root) == []
 
 

@@ -42,6 +42,7 @@ def test_the_catalogue_is_stable() -> None:
         "ExperimentStatus",
         "ConcludeExperiment",
         "Promote",
+        "CheckData",
         "Task",
         "WebFetch",
         "WebSearch",
@@ -167,7 +168,8 @@ async def test_bash_says_how_it_ended(agent: Agent) -> None:
     assert failed.is_error
     assert failed.content == "no\n[Exit code 2]"
     assert failed.details["exit_code"] == 2
-    assert "[Ended by the time-out after 1 s]" in (await agent.call("Bash", command="sleep 9", timeout=1000)).content
+    over = (await agent.call("Bash", command="sleep 9", timeout=1000)).content
+    assert "[Ended by the time-out after 1 s. Give it longer with `timeout`, up to 600000 ms; or run it with run_in_background" in over
     assert "[Ended by signal 15]" in (await agent.call("Bash", command="kill $$")).content
     long = await agent.call("Bash", command="seq 20000")
     assert f"[The whole output is in {long.details['spill']}: Read or Grep it]" in long.content

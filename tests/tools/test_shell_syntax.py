@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import shlex
 import subprocess
 import sys
@@ -157,18 +158,43 @@ def test_wrappers_are_seen_through(command: str, core: str) -> None:
         ("cd a && make > log", ["a/log"]),
         ("(cd a && make > log); ls > b", ["a/log", "b"]),
         ("cd /; ls > x", ["/x"]),
+        ("cd away && cd .. && ls > x", ["x"]),
+        ("cd away/.. && ls > x", ["x"]),
+        ("cd .. && ls > x", ["../x"]),
+        ("cd a && ls > ../away/x", ["/usr/bin/x"]),
         ("for i in 1; do echo $i; done > out", ["out"]),
         ("bash -c 'ls > x'", ["x"]),
         ("ls | tee f > g", ["g"]),
     ],
 )
-def test_redirects_are_writes(command: str, writes: list[str], tmp_path: Path) -> None:
-    effects = command_effects(command, tmp_path)
-    assert sorted(effect.target for effect in effects if effect.kind == "write") == sorted(str(tmp_path / write) for write in writes)
+@pytest.mark.parametrize("start", ["", "sub"])
+def test_redirects_are_writes(command: str, writes: list[str], start: str, tmp_path: Path) -> None:
+    """Where bash puts them: `cd ..` takes off the name of a link, a path with `..` goes through what it leads to."""
+    folder = tmp_path.resolve() / start
+    folder.mkdir(exist_ok=True)
+    (folder / "away").symlink_to("/usr/bin")
+    effects = command_effects(command, tmp_path.resolve(), folder)
+    written = [os.path.normpath(folder / write) for write in writes]
+    assert sorted(effect.target for effect in effects if effect.kind == "write") == sorted(written)
     assert not any(effect.opaque for effect in effects)
+    assert {effect.folder for effect in effects if effect.kind == "exec"} == {str(folder) if start else ""}
 
 
-@pytest.mark.parametrize("command", ["echo x > $F", "cd $D; ls > x", "cd; ls > x", "if a; then cd b; fi; ls > x", "ls > *.txt", "ls > ~/x"])
+@pytest.mark.parametrize(
+    "command",
+    [
+        "echo x > $F",
+        "cd $D; ls > x",
+        "cd; ls > x",
+        "if a; then cd b; fi; ls > x",
+        "ls > *.txt",
+        "ls > ~/x",
+        "nice cd a && ls > x",
+        "CDPATH=/; cd a && ls > x",
+        "set -P; cd a && ls > x",
+        "set -o physical; cd a && ls > x",
+    ],
+)
 def test_a_redirect_to_somewhere_unknown_is_opaque(command: str, tmp_path: Path) -> None:
     effects = command_effects(command, tmp_path)
     assert any(effect.opaque for effect in effects)

@@ -14,6 +14,12 @@ def open_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(autouse=True)
+def own_history(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """No test has the prompts of another."""
+    monkeypatch.setenv("MLTUI_HOME", str(tmp_path_factory.mktemp("home")))
+
+
+@pytest.fixture(autouse=True)
 def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     """Textual's pilot looks two or three times a key whether the app is idle, 20 ms each: most of what these tests take."""
     monkeypatch.setattr(_wait, "SLEEP_GRANULARITY", 0.005)

@@ -10,40 +10,38 @@ from pathlib import Path
 from typing import Literal
 from uuid import uuid4
 
-from mltui.agent.context import Window
-from mltui.agent.context_report import ContextReport, Share
-from mltui.agent.steering import Steering
-from mltui.config.schema import PermissionMode
+from mltui.config.schema import Ui
 from mltui.core.approval import ApprovalRequest, Approver, Decision
 from mltui.core.errors import MltuiError, ProposalError
 from mltui.core.events import (
     ApprovalRequested,
     ApprovalResolved,
-    ContextCompacted,
     Emit,
     Event,
     ExperimentFinished,
     ExperimentProgressed,
     MessageCompleted,
-    ModeChanged,
     ModelChanged,
-    SessionTitled,
     TextDelta,
     ToolCompleted,
     ToolStarted,
     TurnCompleted,
     TurnStarted,
 )
-from mltui.core.experiment import Answer, Approval, Exchange, Experiment, Origin, ProposalEdits
-from mltui.core.messages import AssistantMessage, Text, ToolCall, Usage
+from mltui.core.experiment import Answer, Approval, Conclusion, Exchange, Experiment, Origin, ProposalEdits, Recommendation
+from mltui.core.messages import AssistantMessage, Image, Text, ToolCall, Usage
 from mltui.experiments.index import Row
+from mltui.experiments.looking import Looking
 from mltui.experiments.orphans import Orphan, Settled
+from mltui.experiments.promotion import Promotions
 from mltui.models.base import ModelInfo
 from mltui.models.roles import Effort, ModelOption
 from mltui.tools.base import Workspace
 from tests.fake_commands import FakeCommands
 from tests.fake_history import FakeCommits, FakeHistory
+from tests.fake_manners import FakeFiles, FakeManners, FakeShell
 
+NOWHERE = Path("/nowhere")
 CWD = Path("/home/anna/digits")
 Step = Event | ApprovalRequest | float | Callable[[], Awaitable[None]]
 """An event to emit, a request to put to the approver, or seconds to wait."""
@@ -91,22 +89,28 @@ class FakeConversation:
 
 def row(experiment: Experiment) -> Row:
     """Returns: what a list shows of it."""
-    made, plan = experiment.comparison, experiment.proposal
-    return Row(
-        plan.id,
-        experiment.state,
-        plan.kind,
-        plan.title,
-        plan.created,
-        plan.created,
-        made and made.verdict,
-        made and made.diff,
-        made and made.ci_low,
-        made and made.ci_high,
-        made and made.p_value,
-        made and made.n,
-        made and made.metric.unit,
-        {},
+    made, plan, runs = experiment.comparison, experiment.proposal, [run for run in experiment.runs if not run.reused]
+    compared = Row(plan.id, experiment.state, plan.kind, plan.title, plan.created, plan.created)
+    if made is not None:
+        compared = compared._replace(
+            verdict=made.verdict,
+            diff=made.diff,
+            ci_low=made.ci_low,
+            ci_high=made.ci_high,
+            p_value=made.p_value,
+            pairs=made.n,
+            unit=made.metric.unit,
+            baseline=made.baseline_mean,
+            candidate=made.candidate_mean,
+            spread=made.candidate_std,
+        )
+    return compared._replace(
+        metric=plan.metric.name,
+        direction=plan.metric.direction,
+        author=plan.author,
+        decided_by=experiment.decided_by or (experiment.approval.by if experiment.approval else ""),
+        wall_seconds=max((run.ended for run in runs), default=0.0) - min((run.started for run in runs), default=0.0),
+        cpu_seconds=sum(run.cpu_seconds for run in runs),
     )
 
 
@@ -117,7 +121,9 @@ class FakeOrphans:
         self.all = {orphan.training.id: orphan for orphan in orphans}
 
     def list(self) -> list[Orphan]:
-        return list(self.all.values())
+        return [*self.all.values()]
+
+    glance = list
 
     def settle(self, orphan_id: str, outcome: Settled, *, by: str, origin: Origin | None = None) -> Orphan:
         known = self.all[orphan_id]
@@ -135,6 +141,7 @@ class FakeExperiments:
         self.gate = asyncio.Event()
         self.error: MltuiError | None = None
         self.unplanned = FakeOrphans()
+        self.looking = Looking(NOWHERE, NOWHERE / ".mltui")
 
     def _change(self, id_: str, **changes: object) -> Experiment:
         if self.error is not None:
@@ -181,6 +188,14 @@ class FakeExperiments:
         self.calls.append(("discard", proposal_id))
         return self._change(proposal_id, state="discarded", decided_by=by)
 
+    def conclude(self, proposal_id: str, *, interpretation: str, recommendation: Recommendation, by: str) -> Experiment:
+        self.calls.append(("conclude", proposal_id, interpretation, recommendation))
+        conclusion = Conclusion(interpretation=interpretation, recommendation=recommendation, by=by, at=0.0)
+        return self._change(proposal_id, state="interpreted", conclusion=conclusion)
+
+    def promotions(self) -> Promotions:
+        raise ProposalError("tracking is switched off, so there is no registry")
+
     def rows(self) -> list[Row]:
         return [row(experiment) for experiment in self.all.values()]
 
@@ -213,11 +228,14 @@ class FakeBackground:
     def listed(self) -> Sequence[tuple[str, str, str]]:
         return ()
 
+    def tail(self, job_id: str) -> str:
+        raise AssertionError(job_id)
+
     async def kill(self, job_id: str) -> tuple[str, tuple[str, ...]]:
         raise AssertionError(job_id)
 
 
-class FakeSession:
+class FakeSession(FakeManners):
     """Plays one list of steps for each prompt. Answers of the approver are kept in `decisions`."""
 
     def __init__(
@@ -230,6 +248,7 @@ class FakeSession:
         notices: tuple[str, ...] = (),
         events: Sequence[Event] = (),
     ) -> None:
+        super().__init__()
         self.id = "20260101-abc"
         self.approver = approver
         self.experiments = experiments or FakeExperiments()
@@ -241,24 +260,25 @@ class FakeSession:
         self.commits = FakeCommits()
         self.commands = FakeCommands()
         self.background = FakeBackground()
-        self.mode: PermissionMode = "default"
+        self.shell = FakeShell()
+        self.files = FakeFiles()
         self.model_info = ModelInfo("anthropic/claude-sonnet-4-5", context_window=200_000, note=note)
-        self.architect = False
-        self.asked_architect: list[str] = []
         self.persona_name = "ml-engineer"
-        self.theme = ""
+        self.ui = Ui()
         self.sandbox = "bubblewrap"
         self.workspace = Workspace(cwd=CWD, roots=(CWD,))
         self.draft_paths: tuple[str, ...] = ()
         self.notices = notices
         self.decisions: list[Decision] = []
         self.prompts: list[str] = []
+        self.images: tuple[Image, ...] = ()
         self.closed = False
         self._turns = list(turns)
         self._task: asyncio.Task[None] | None = None
 
-    async def prompt(self, text: str, show: Emit, /) -> TurnCompleted:
+    async def prompt(self, text: str, show: Emit, /, *, images: tuple[Image, ...] = ()) -> TurnCompleted:
         self.prompts.append(text)
+        self.images += images
         number = len(self.prompts)
 
         async def emit(event: Event) -> None:
@@ -303,49 +323,15 @@ class FakeSession:
             else:
                 await emit(step)  # type: ignore[arg-type]
 
-    budget: float | None = None
-
-    def set_budget(self, dollars: float | None) -> None:
-        self.budget = dollars
-
-    @property
-    def steering(self) -> Steering:
-        return Steering()
-
     def interrupt(self) -> None:
         if self._task is not None:
             self._task.cancel()
-
-    async def set_mode(self, mode: PermissionMode, show: Emit) -> None:
-        self.mode = mode
-        await show(ModeChanged(mode=mode))
 
     async def set_model(self, name: str, show: Emit) -> None:
         if name == "nonesuch":
             raise MltuiError("There is no model nonesuch", hint="Try sonnet")
         self.model_info = ModelInfo(name)
         await show(ModelChanged(model=name, reason="chosen"))
-
-    async def compact(self, focus: str, show: Emit) -> ContextCompacted:
-        event = ContextCompacted(summary=f"kept {focus}", tokens_before=9_000, tokens_after=900)
-        await show(event)
-        return event
-
-    async def context(self) -> ContextReport:
-        window = Window(size=10_000, reserve=1_000, compact_at=0.8)
-        return ContextReport(
-            "fake:one", (Share("answers", 400), Share("tool results", 600), Share("Read", 600, "tool results")), 1_000, True, window
-        )
-
-    async def rename(self, title: str, show: Emit) -> None:
-        self.transcript.title = title
-        await show(SessionTitled(title=title))
-
-    async def fork(self, title: str) -> str:
-        return f"copy-{title}"
-
-    def name_itself(self, show: Emit) -> None:
-        self.named = True
 
     def model_options(self) -> Sequence[ModelOption]:
         return (
@@ -360,9 +346,6 @@ class FakeSession:
     async def set_architect(self, on: bool, show: Emit) -> None:
         self.architect = on
         await show(ModelChanged(model="opus" if on else self.model_info.id, reason="architect" if on else "architect off"))
-
-    def ask_architect(self, text: str) -> None:
-        self.asked_architect.append(text)
 
     async def warm_up(self) -> None:
         return None

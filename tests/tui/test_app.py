@@ -89,7 +89,7 @@ async def test_shift_tab_goes_through_the_modes() -> None:
     async with running(app) as pilot:
         for mode in ("accept-edits", "auto", "plan", "default"):
             await pilot.press("shift+tab")
-            await until(pilot, lambda mode=mode: fake(app).mode == mode and mode in screen_text(app).split("\n")[-1])
+            await until(pilot, lambda mode=mode: fake(app).mode == mode and mode in screen_text(app).split("\n")[-2])
 
 
 async def test_the_status_line_counts() -> None:
@@ -100,7 +100,7 @@ async def test_the_status_line_counts() -> None:
         await pilot.press("x", "enter")
         await idle(pilot)
         await until(pilot, lambda: "1 drafted" in screen_text(app))
-        line = screen_text(app).split("\n")[-1]
+        line = screen_text(app).split("\n")[-2]
         for part in ("default", "claude-sonnet-4-5", "12.5k 6%", "$0.01", "ml-engineer"):
             assert part in line
 

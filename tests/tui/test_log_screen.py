@@ -1,9 +1,15 @@
 from __future__ import annotations
 
+import json
+from pathlib import Path
+from typing import Any
+
 import pytest
 
 from mltui.core.errors import JournalError
 from mltui.core.events import ExperimentFinished, ExperimentProgressed
+from mltui.core.experiment import Run
+from mltui.experiments.looking import Looking
 from mltui.experiments.orphans import Orphan
 from mltui.experiments.records import UnplannedTraining
 from mltui.ui.tui.app import MltuiApp
@@ -35,15 +41,16 @@ async def test_it_lists_all_and_shows_the_chosen_one(size: tuple[int, int]) -> N
     app = app_with(experiments=experiments)
     async with running(app, size) as pilot:
         await pilot.press("f2")
-        await until(pilot, lambda: "P-0001" in screen_text(app))
+        await until(pilot, lambda: "P-0001" in screen_text(app) and "Hypothesis" in screen_text(app))
         text = screen_text(app)
         for part in (
             "3 in all",
             "waits for you",
             "accepted",
             "failed",
-            *(["+0.0112 [0.006, 0.016]"] if size[0] > 40 else []),
-            "3d ago",
+            *(["+0.0112"] if size[0] > 40 else []),
+            *(["better"] if size[0] > 40 else []),
+            *(["3d"] if size[0] > 100 else []),
             "Hypothesis",
             EVIL[:6],
         ):
@@ -229,8 +236,210 @@ async def test_a_click_chooses_and_another_opens() -> None:
     async with running(app) as pilot:
         await pilot.press("f2")
         await until(pilot, lambda: "P-0001" in screen_text(app))
-        await pilot.click(LogList, offset=(4, 3))
+        await pilot.click(LogList, offset=(4, 1))
         await until(pilot, lambda: chosen(app) == "P-0002")
         assert isinstance(app.screen, LogScreen)
-        await pilot.click(LogList, offset=(4, 2))
+        await pilot.click(LogList, offset=(4, 1))
         await until(pilot, lambda: isinstance(app.screen, DecisionPane))
+
+
+# ── the table and its details ────────────────────────────────────────────────────
+
+
+def many() -> FakeExperiments:
+    changed = comparison().model_copy(update={"diff": -0.02, "ci_low": -0.03, "ci_high": -0.01, "verdict": "worse", "p_value": 0.001})
+    worse = experiment("compared", id="P-0002", title="Worse rate", kind="train").model_copy(update={"comparison": changed})
+    return log(
+        experiment("accepted", id="P-0001", title="Add momentum"),
+        worse,
+        experiment("failed", id="P-0003", title="Cosine schedule"),
+        experiment(id="P-0004", title="Macro F1", kind="eval"),
+    )
+
+
+def ids(app: MltuiApp) -> list[str]:
+    return list(app.screen.query_one(LogList)._ids)
+
+
+async def open_log(pilot: Any, app: MltuiApp) -> None:
+    await pilot.press("f2")
+    await until(pilot, lambda: "P-0001" in screen_text(app) and "Hypothesis" in screen_text(app))
+
+
+async def test_columns_say_in_words_what_came_out() -> None:
+    app = app_with(experiments=many())
+    async with running(app, (150, 40)) as pilot:
+        await open_log(pilot, app)
+        line = next(line for line in screen_text(app).splitlines() if "Worse rate" in line)
+        for part in ("P-0002", "compared", "train", "0.9527", "├", "●", "┤", "-0.0200", "worse", "0.002", "anna", "3d"):
+            assert part in line, (part, line)
+        assert "p Holm" in screen_text(app) and "0.94" in screen_text(app)
+
+
+async def test_the_filter_is_typed_and_cleared() -> None:
+    app = app_with(experiments=many())
+    async with running(app, (120, 40)) as pilot:
+        await open_log(pilot, app)
+        await pilot.press("slash", *"state:failed,comp")
+        await until(pilot, lambda: ids(app) == ["P-0003", "P-0002"])
+        assert "2 shown: state:failed,comp" in screen_text(app)
+        await pilot.press("enter", "slash", *" q")
+        await until(pilot, lambda: "No experiment is like that" in screen_text(app))
+        assert isinstance(app.screen, LogScreen)
+        await pilot.press(*["backspace"] * 2, *" colour:red")
+        await until(pilot, lambda: "there is no field 'colour'" in screen_text(app))
+        await pilot.press("escape")
+        await until(pilot, lambda: len(ids(app)) == 4)
+        assert isinstance(app.screen, LogScreen)
+        await pilot.press("escape")
+        assert len(app.screen_stack) == 1
+
+
+async def test_rows_are_sorted_by_keys_and_by_a_click() -> None:
+    app = app_with(experiments=many())
+    async with running(app, (120, 40)) as pilot:
+        await open_log(pilot, app)
+        await pilot.press("o")
+        await until(pilot, lambda: "Sorted by state" in screen_text(app) and ids(app)[0] == "P-0001")
+        await pilot.press("O")
+        assert ids(app)[0] == "P-0004"
+        at = screen_text(app).splitlines()[1].index("change")
+        await pilot.click(offset=(at, 1))
+        assert ids(app)[:2] == ["P-0001", "P-0002"] and "change▼" in screen_text(app)
+        await pilot.click(offset=(at, 1))
+        assert ids(app)[:2] == ["P-0002", "P-0001"] and "change▲" in screen_text(app)
+
+
+@pytest.mark.parametrize(
+    ("key", "words"),
+    [
+        ("1", "difference"),
+        ("2", "No metric was written over steps"),
+        ("3", "seed by seed"),
+        ("4", "Methodology"),
+        ("5", "optimizer.scale"),
+        ("6", "Nothing ran yet"),
+        ("7", "The journal has nothing of it"),
+        ("d", "optimizer.scale"),
+    ],
+)
+async def test_each_tab_has_a_key(key: str, words: str) -> None:
+    app = app_with(experiments=log(experiment("interpreted", id="P-0001")))
+    async with running(app, (100, 50)) as pilot:
+        await open_log(pilot, app)
+        await pilot.press(key)
+        await until(pilot, lambda: words in screen_text(app))
+
+
+async def test_a_tab_is_chosen_by_a_click_and_kept_for_the_next_row() -> None:
+    app = app_with(experiments=many())
+    async with running(app, (100, 40)) as pilot:
+        await open_log(pilot, app)
+        y = next(at for at, line in enumerate(screen_text(app).splitlines()) if "7 History" in line)
+        await pilot.click(offset=(screen_text(app).splitlines()[y].index("Plan"), y))
+        await until(pilot, lambda: "What it can show" in screen_text(app))
+        await pilot.press("down")
+        await until(pilot, lambda: "What it can show" in screen_text(app) and chosen(app) == "P-0003")
+
+
+async def test_details_alone_and_back() -> None:
+    app = app_with(experiments=many())
+    async with running(app, (100, 30)) as pilot:
+        await open_log(pilot, app)
+        await pilot.press("down", "enter")
+        await until(pilot, lambda: "Macro F1" not in screen_text(app))
+        await pilot.press("escape")
+        await until(pilot, lambda: "Macro F1" in screen_text(app))
+        await pilot.press("z", "z")
+        await until(pilot, lambda: "Macro F1" in screen_text(app))
+        assert isinstance(app.screen, LogScreen)
+
+
+async def test_marked_rows_are_compared() -> None:
+    runs = tuple(
+        Run(arm="candidate", seed=seed, status="finished", metrics={"accuracy": 0.9 + seed / 1000}, started=0.0, ended=1.0)
+        for seed in range(6)
+    )
+    one, two = (experiment("compared", id=id_, title=f"Title of {id_}").model_copy(update={"runs": runs}) for id_ in ("P-0001", "P-0002"))
+    app = app_with(experiments=log(one, two))
+    async with running(app, (100, 40)) as pilot:
+        await open_log(pilot, app)
+        await pilot.press("c")
+        await until(pilot, lambda: "Mark two or more with Space" in screen_text(app))
+        await pilot.press("space", "space")
+        await until(pilot, lambda: "2 marked" in screen_text(app) and "c compare 2" in screen_text(app))
+        await pilot.press("c")
+        await until(pilot, lambda: "difference from P-0001" in screen_text(app))
+        await pilot.press("b")
+        await until(pilot, lambda: "difference from P-0002" in screen_text(app))
+        await pilot.press("b")
+        await until(pilot, lambda: "difference from its own baseline" in screen_text(app))
+        await pilot.press("down", "pagedown", "pageup", "up", "escape")
+        assert isinstance(app.screen, LogScreen)
+        await pilot.press("home", "space")
+        await until(pilot, lambda: "1 marked" in screen_text(app))
+
+
+async def test_a_result_is_interpreted_here() -> None:
+    experiments = log(experiment("compared", id="P-0001"))
+    app = app_with(experiments=experiments)
+    async with running(app, (100, 40)) as pilot:
+        await open_log(pilot, app)
+        await pilot.press("i")
+        await until(pilot, lambda: armed(app))
+        await pilot.press("x", "enter")
+        await until(pilot, lambda: "An interpretation needs words" in screen_text(app))
+        await pilot.press(*"noise", "enter")
+        await until(pilot, lambda: "What P-0001 means is recorded: discard" in screen_text(app))
+        assert experiments.calls == [("conclude", "P-0001", "noise", "discard")]
+        await pilot.press("i")
+        await until(pilot, lambda: armed(app))
+        await pilot.press("escape")
+        assert isinstance(app.screen, LogScreen) and len(experiments.calls) == 1
+
+
+async def test_what_failed_is_discarded_with_a_key() -> None:
+    experiments = log(experiment("failed", id="P-0001"))
+    app = app_with(experiments=experiments)
+    async with running(app) as pilot:
+        await open_log(pilot, app)
+        await pilot.press("x")
+        await until(pilot, lambda: experiments.calls == [("discard", "P-0001")])
+
+
+async def test_that_nothing_can_be_promoted_is_said() -> None:
+    app = app_with(experiments=log(experiment("accepted", id="P-0001")))
+    async with running(app) as pilot:
+        await open_log(pilot, app)
+        await pilot.press("P")
+        await until(pilot, lambda: "there is no registry" in screen_text(app))
+        await pilot.press("s")
+        assert "nothing to stop" in screen_text(app)
+
+
+async def test_nothing_that_a_run_wrote_reaches_the_terminal_as_it_is(tmp_path: Path) -> None:
+    evil = "acc\x1b]0;title\x07\x1b[31m\u202e"
+    runs: list[Run] = []
+    for seed in range(2):
+        folder = tmp_path / f"run-{seed}"
+        folder.mkdir()
+        lines = [json.dumps({"step": step, evil: step}) for step in (1, 2)]
+        (folder / "metrics.jsonl").write_text("\n".join(lines))
+        (folder / "stdout.log").write_text(f"{evil}\n")
+        (folder / "predictions.csv").write_text(f"label,prediction\n{evil},b\n")
+        runs.append(Run(arm="candidate", seed=seed, status="failed", message=evil, folder=folder.name, started=0, ended=1))
+    made = experiment("compared", id="P-0001", title=evil)
+    named = comparison().model_copy(update={"metric": comparison().metric.model_copy(update={"name": evil})})
+    made = made.model_copy(update={"runs": tuple(runs), "comparison": named})
+    other = made.model_copy(update={"proposal": made.proposal.model_copy(update={"id": "P-0002"})})
+    experiments = log(made, other)
+    experiments.looking = Looking(tmp_path, tmp_path / ".mltui")
+    app = app_with(experiments=experiments)
+    async with running(app, (120, 50)) as pilot:
+        await pilot.press("f2")
+        await until(pilot, lambda: "P-0001" in screen_text(app))
+        for keys in (["1"], ["2"], ["3"], ["6"], ["space", "space", "c"]):
+            await pilot.press(*keys)
+            await pilot.pause(0.2)
+            text = screen_text(app)
+            assert "acc" in text and not any(char in text for char in "\x1b\x07\u202e"), keys

@@ -244,3 +244,51 @@ def fake_with(approver: Any) -> Any:
     from .fake_session import FakeSession
 
     return FakeSession(approver)
+
+
+async def test_a_command_that_starts_elsewhere_is_shown_with_its_folder() -> None:
+    effects = (Effect(kind="exec", target="rm x", folder="/p/sub"), Effect(kind="exec", target="ls"))
+    app = app_with([PERMISSION.model_copy(update={"effects": effects})], prompt="go")
+    async with running(app, (120, 40)) as pilot:
+        await until(pilot, lambda: isinstance(app.screen, DecisionPane))
+        text = screen_text(app)
+        assert "rm x  in /p/sub" in text and text.count("/p/sub") == 1
+
+
+async def test_the_diff_is_edited_in_place() -> None:
+    # The cursor stands in the first new line, `+  lr: 0.05`.
+    decision = await decided(EXPERIMENT, "E", "end", "backspace", *"1 # y", "escape", "y")
+    assert decision is not None and decision.answer == "approve" and decision.edits is not None
+    assert decision.edits.patch == EXPERIMENT.proposal.patch.replace("+  lr: 0.05", "+  lr: 0.01 # y")
+    assert decision.edits.seeds is None and not decision.edits.changes
+
+
+async def test_an_edited_diff_and_an_edited_field_go_together() -> None:
+    decision = await decided(EXPERIMENT, "E", "end", "0", "escape", "e", *"1-6", "enter")
+    assert decision is not None and decision.edits is not None
+    assert decision.edits.seeds == (1, 2, 3, 4, 5, 6) and decision.edits.patch is not None and "lr: 0.050" in decision.edits.patch
+
+
+async def test_edits_of_the_diff_are_taken_back() -> None:
+    decision = await decided(EXPERIMENT, "E", "9", "escape", "u", "y")
+    assert decision is not None and decision.edits is None
+    decision = await decided(EXPERIMENT, "E", "escape", "y")
+    assert decision is not None and decision.edits is None
+
+
+async def test_nothing_that_is_typed_into_the_diff_decides() -> None:
+    assert await decided(EXPERIMENT, "E", "y", "n", "h", "enter", "tab", "y") is None
+    app = app_with([EXPERIMENT], prompt="go")
+    async with running(app) as pilot:
+        await until(pilot, lambda: isinstance(app.screen, DecisionPane) and app.screen.armed)
+        await pilot.press("E", "enter", *"+more", "escape")
+        await until(pilot, lambda: "The diff is edited: y approves it so" in screen_text(app))
+        assert "more" in screen_text(app) and "Hypothesis" in screen_text(app)
+
+
+async def test_what_is_marked_is_seen_without_colours() -> None:
+    app = app_with([PERMISSION], prompt="go")
+    async with running(app) as pilot:
+        await until(pilot, lambda: isinstance(app.screen, DecisionPane) and app.screen.armed)
+        strips = app.screen._compositor.render_strips(app.size)
+        assert any("n no" in segment.text and segment.style and segment.style.reverse for strip in strips for segment in strip)

@@ -24,7 +24,7 @@ def turn(number: int, calls: int) -> list[Event]:
 
 def shown(events: list[Event]) -> list[tuple[str, str]]:
     """What each item says, from old to new, over all parts."""
-    replay = Replay(events, None)
+    replay = Replay(events, None, {})
     items: list[object] = []
     while replay.more:
         items = [*replay.earlier()[0], *items]

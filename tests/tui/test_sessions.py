@@ -12,7 +12,7 @@ import pytest
 from mltui.agent import library
 from mltui.config import paths
 from mltui.ui.tui.app import MltuiApp
-from mltui.ui.tui.chooser import Chooser
+from mltui.ui.tui.sessions_screen import SessionsScreen
 
 from .driving import idle, running, until
 from .test_real_session import project, shows
@@ -62,7 +62,7 @@ async def test_a_session_is_named_copied_left_and_picked_again(root: Path) -> No
         assert copy.transcript.messages == first.transcript.messages
         assert copy.transcript.title == "another end"
         app.composer.area.post_message(app.composer.area.Sent("/sessions"))
-        await until(pilot, lambda: isinstance(app.screen, Chooser) and shows(app, "the story", "1 turn", "> tell me a story"))
+        await until(pilot, lambda: isinstance(app.screen, SessionsScreen) and shows(app, "the story", "1 turn", "> tell me a story"))
         await pilot.press("enter")
         await until(pilot, lambda: app.session is not None and app.session.id == first.id)
         assert shows(app, "Once upon a time.")
@@ -91,7 +91,7 @@ async def test_the_start_offers_the_sessions_and_escape_begins_a_new_one(root: P
 
     again = app_for(root, ["later"], pick=True)
     async with again.run_test(size=(100, 40)) as pilot:
-        await until(pilot, lambda: isinstance(again.screen, Chooser) and shows(again, "the first prompt"))
+        await until(pilot, lambda: isinstance(again.screen, SessionsScreen) and shows(again, "the first prompt"))
         await pilot.press("enter")
         await until(pilot, lambda: again.session is not None)
         assert again.session is not None
@@ -100,7 +100,7 @@ async def test_the_start_offers_the_sessions_and_escape_begins_a_new_one(root: P
 
     fresh = app_for(root, ["later"], pick=True)
     async with fresh.run_test(size=(100, 40)) as pilot:
-        await until(pilot, lambda: isinstance(fresh.screen, Chooser))
+        await until(pilot, lambda: isinstance(fresh.screen, SessionsScreen))
         await pilot.press("escape")
         await until(pilot, lambda: fresh.session is not None)
         assert fresh.session is not None

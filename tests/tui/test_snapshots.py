@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
+from textual.events import Paste
 
 from mltui.core.approval import ExperimentRequest
-from mltui.core.events import ExperimentDecided, ExperimentProgressed, ExperimentProposed, ExperimentStarted
-from mltui.core.experiment import Exchange, Experiment
+from mltui.core.events import ExperimentDecided, ExperimentProgressed, ExperimentProposed, ExperimentStarted, TurnStarted
+from mltui.core.experiment import Exchange, Experiment, Run
+from mltui.experiments.looking import Looking, Predictions
+from mltui.experiments.predictions import Confusion
+from mltui.experiments.run_records import RunRecord, Series
+from mltui.ui.tui import screens
 from mltui.ui.tui.chooser import Chooser
 
-from .driving import app_with, idle, screen_text, until
-from .fake_session import FakeExperiments, call, said, streamed, tool
+from .driving import app_with, fake, idle, screen_text, until
+from .fake_session import FakeExperiments, FakeFiles, call, said, streamed, tool
 from .samples import experiment, proposal, reviewed
 from .test_panes import CALL, EXPERIMENT, KEEP, PERMISSION, QUESTION
 
@@ -122,7 +129,7 @@ def test_answered_question(snap_compare: Any) -> None:
 def test_review(size: str, snap_compare: Any) -> None:
     async def wait(pilot: Any) -> None:
         await until(pilot, lambda: pilot.app.session)
-        pilot.app.review()
+        screens.review(pilot.app)
         await until(pilot, lambda: "P-0004" in screen_text(pilot.app))
         await pilot.press("down", "space")
         await pilot.pause(0.2)
@@ -139,6 +146,52 @@ def test_log(size: str, snap_compare: Any) -> None:
         await pilot.pause(0.1)
 
     assert snap_compare(app_with(experiments=FakeExperiments(*LOG)), terminal_size=SIZES[size], run_before=wait)
+
+
+def result_of(id_: str, title: str, shift: float) -> Experiment:
+    runs = [
+        Run(arm=arm, seed=seed, status="finished", metrics={"accuracy": 0.93 + by + (seed * 3 % 5) / 1000}, started=0, ended=40 + seed)
+        for arm, by in (("baseline", 0.0), ("candidate", shift))
+        for seed in range(6)
+    ]
+    return experiment("interpreted", id=id_, title=title).model_copy(update={"runs": tuple(runs)})
+
+
+class Recorded(Looking):
+    """Curves as runs would have left them, for whatever experiment."""
+
+    def records(self, experiment: Experiment) -> list[RunRecord]:
+        steps = tuple(range(1, 31))
+
+        def series(arm: str, seed: int) -> dict[str, Series]:
+            rate = (0.12 if arm == "baseline" else 0.2) + seed * 0.01
+            losses = tuple(2.2 * math.exp(-rate * step) + 0.1 for step in steps)
+            return {"val_loss": Series(steps, losses, "epoch"), "accuracy": Series(steps, tuple(1 - loss / 3 for loss in losses), "epoch")}
+
+        return [RunRecord(arm, seed, series(arm, seed)) for arm in experiment.proposal.arms for seed in range(4)]
+
+    def predictions(self, experiment: Experiment) -> Predictions:
+        classes = ("cat", "dog", "owl")
+        return Predictions(candidate=Confusion(classes, {(one, other): 40 if one == other else 3 for one in classes for other in classes}))
+
+
+@pytest.mark.parametrize("theme", ["mltui-dark", "mltui-light"])
+@pytest.mark.parametrize("size", ["wide", "usual", "small"])
+@pytest.mark.parametrize("shown", ["result", "curves", "seeds", "runs", "compare"])
+def test_log_details(shown: str, size: str, theme: str, snap_compare: Any) -> None:
+    experiments = FakeExperiments(result_of("P-0001", "Add momentum", 0.01), result_of("P-0002", "Cosine schedule", -0.004))
+    experiments.looking = Recorded(Path("/nowhere"), Path("/nowhere"))
+
+    async def wait(pilot: Any) -> None:
+        await until(pilot, lambda: pilot.app.session)
+        pilot.app.theme = theme
+        await pilot.press("f2")
+        await until(pilot, lambda: "P-0002 hyper" in screen_text(pilot.app))
+        keys = {"result": "1", "curves": "2", "seeds": "3", "runs": "6", "compare": "space space c"}[shown]
+        await pilot.press(*keys.split())
+        await pilot.pause(0.4)
+
+    assert snap_compare(app_with(experiments=experiments), terminal_size=(SIZES | {"small": (60, 20)})[size], run_before=wait)
 
 
 def test_completions_and_welcome(snap_compare: Any) -> None:
@@ -175,3 +228,78 @@ def test_picker_with_a_preview(size: str, snap_compare: Any) -> None:
         await pilot.pause(0.1)
 
     assert snap_compare(app_with(), terminal_size=SIZES[size], run_before=wait)
+
+
+COMPOSING = {"small": (80, 24), "large": (120, 40)}
+PROMPTS = ["Sweep the learning rate between 1e-4 and 1e-2", "Why does the validation loss rise after epoch 3?", "Explain the loss curve"]
+
+
+@pytest.mark.parametrize("part", ["files", "search", "folded", "queue", "vi"])
+@pytest.mark.parametrize("size", COMPOSING)
+def test_composer(size: str, part: str, snap_compare: Any) -> None:
+    async def wait(pilot: Any) -> None:
+        app, area = pilot.app, pilot.app.composer.area
+        await until(pilot, lambda: app.session)
+        match part:
+            case "files":
+                app.composer.files = FakeFiles("train.py", "src/training/", "conf/train.yaml", "tests/test train.py").matches
+                await pilot.press(*"Look at @train")
+                await until(pilot, lambda: area.completing)
+                await pilot.press("down")
+            case "search":
+                area.sent[:] = PROMPTS
+                await pilot.press("ctrl+r", *"loss")
+            case "folded":
+                area.post_message(Paste("\n".join(f"epoch {number}: loss 0.{number}" for number in range(42))))
+                await pilot.press(*" What is wrong here?")
+            case "queue":
+                await until(pilot, lambda: fake(app).prompts)
+                for prompt in PROMPTS:
+                    area.put(prompt)
+                    area.send()
+                    await pilot.pause()
+                app.status_line.put(elapsed=0.0)
+                app._clock.stop()
+            case _:
+                area.vim.on = True
+                await pilot.press(*"Explain the loss", "escape", "v", "b")
+        await pilot.pause(0.1)
+
+    assert snap_compare(app_with([60.0], prompt="Go on" if part == "queue" else ""), terminal_size=COMPOSING[size], run_before=wait)
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_finding(size: str, snap_compare: Any) -> None:
+    turns = [(TurnStarted(turn=number, text=f"rate {number}?"), said(f"The **rate** is {number}.")) for number in range(1, 9)]
+    events = [event for turn in turns for event in turn]
+
+    async def wait(pilot: Any) -> None:
+        await until(pilot, lambda: pilot.app.session)
+        await pilot.press("ctrl+f", *"rate", "up", "up")
+        await until(pilot, lambda: " of 16" in screen_text(pilot.app))
+        await pilot.pause(0.2)
+
+    assert snap_compare(app_with(events=events), terminal_size=SIZES[size], run_before=wait)
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_tool_cards(size: str, snap_compare: Any) -> None:
+    change = "-def train(lr=0.1):  # old\n+def train(lr=0.05):  # new\n"
+    patch = f"--- a/train.py\n+++ b/train.py\n@@ -1,3 +1,3 @@\n import torch\n{change}     return 1\n"
+    edit, run, no = call("Edit", file_path="train.py"), call("Bash", command="seq 200"), call("Bash", command="rm -rf /")
+    output = "\n".join(f"row {number}" for number in range(1, 201))
+    events = [
+        TurnStarted(turn=1, text="go"),
+        said("", edit, no, run),
+        *tool(edit, "ok", details={"diff": patch}),
+        *tool(no, "A rule denies it: Bash(rm *)", denied=True),
+        *tool(run, output, details={"exit_code": 0}),
+    ]
+
+    async def wait(pilot: Any) -> None:
+        await until(pilot, lambda: pilot.app.session)
+        await pilot.press("tab", "enter", "up", "up")
+        pilot.app.view.scroll_home(animate=False)
+        await pilot.pause(0.2)
+
+    assert snap_compare(app_with(events=events), terminal_size=SIZES[size], run_before=wait)

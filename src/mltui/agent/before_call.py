@@ -50,6 +50,7 @@ class BeforeCalls:
             return await act()
         finally:
             CHECKPOINT.reset(token)
+            self._world.checkpoints.wrote(written)
             await self._note_problem(emit)
 
     async def end_turn(self, emit: Emit) -> None:

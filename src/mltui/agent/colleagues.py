@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 from mltui.agent.loop import Executor
 from mltui.agent.subagent import Role
@@ -31,14 +32,14 @@ class Colleagues:
         personas: by name; read when one is asked for.
         tools_of: the tools that the session offers and the persona may use.
         system_of: the system prompt of a persona; the strings are further sections.
-        narrowed: the session's gate, limited to tools, looking only if the persona does.
+        narrowed: the session's gate, limited to tools, looking only if the persona does, for an author.
         make_model: the model of a name.
     """
 
     personas: Callable[[], Mapping[str, Persona]]
     tools_of: Callable[[Persona], Sequence[Tool]]
     system_of: Callable[[Persona, Sequence[str]], str]
-    narrowed: Callable[[Sequence[Tool], bool], Executor]
+    narrowed: Callable[[Sequence[Tool], bool, Callable[[], str]], Executor]
     make_model: Callable[[str], Awaitable[Model]]
     _made: dict[str, Role] = field(default_factory=dict[str, Role])
 
@@ -56,7 +57,7 @@ class Colleagues:
                 name=name,
                 system=self.system_of(persona, (_WORK,)),
                 tools=tuple(spec(tool) for tool in tools),
-                gate=self.narrowed(tools, persona.permission_mode == "plan"),
+                gate=partial(self.narrowed, tools, persona.permission_mode == "plan"),
                 model=None if persona.model in (None, "inherit") else persona.model,
                 steps=persona.max_turns,
             )

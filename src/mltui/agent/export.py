@@ -109,7 +109,7 @@ def _facts(events: Sequence[Event]) -> tuple[str, dict[str, object]]:
     transcript = Transcript.fold(events)
     head = transcript.head
     usage = transcript.usage
-    title = transcript.title or first_words(transcript.events) or (head.session_id if head else "Session")
+    title = transcript.title or first_words(remaining(events)) or (head.session_id if head else "Session")
     facts: dict[str, object] = {
         "id": head.session_id if head else "",
         "started": time.strftime("%Y-%m-%d %H:%M", time.localtime(head.at)) if head else "",

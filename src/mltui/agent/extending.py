@@ -10,6 +10,7 @@ from uuid import uuid4
 
 from mltui.config.schema import Config
 from mltui.core.approval import Approver, TrustRequest
+from mltui.core.errors import ConfigError
 from mltui.extensions import approved
 from mltui.extensions.loading import Extensions, load_extensions
 
@@ -30,9 +31,14 @@ async def agreed_extensions(
 
     Args:
         all_agreed: the person said that they trust all of it, and is not asked; keep: for later sessions, too.
+
+    Raises: ConfigError: something is wrong with the file that was named on the command line.
     """
     load = partial(load_extensions, cwd, environ, config, trusted=trusted, mcp_config=mcp_config, own_commands=own_commands)
     found = await asyncio.to_thread(load)
+    for problem in found.problems:
+        if problem.path == mcp_config:
+            raise ConfigError(str(problem), hint="Mend it, or leave --mcp-config out")
     if all_agreed:
         for one in found.unanswered if keep else ():
             approved.remember(cwd, one.what, one.digest, environ)

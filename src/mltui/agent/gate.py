@@ -14,18 +14,19 @@ import os
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from uuid import uuid4
 
 from mltui.agent.answers import whole_object
 from mltui.agent.before_call import BeforeCalls
-from mltui.agent.desk import Ask, Desk
+from mltui.agent.desk import Desk
 from mltui.agent.guards import Guards
 from mltui.agent.hooking import CallHooks
 from mltui.agent.loop import TurnStopped
 from mltui.agent.policy import Policy, Verdict
 from mltui.agent.previewing import changes_settings, preview_of
+from mltui.agent.questions import Questions, because
 from mltui.agent.reading import MakeModel, digest
 from mltui.agent.refusing import Refused, refuse_outright
 from mltui.agent.staging import Staged, staged_writes
@@ -36,8 +37,9 @@ from mltui.capabilities.committing import Committing
 from mltui.capabilities.context import mint
 from mltui.capabilities.outside import Outside
 from mltui.capabilities.rewinding import Rewinding
+from mltui.capabilities.shell_folder import ShellFolder
 from mltui.capabilities.training_watch import ASK
-from mltui.core.approval import ApprovalRequest, Approver, Decision, PermissionRequest, Question, QuestionRequest
+from mltui.core.approval import ApprovalRequest, Approver, Decision, PermissionRequest
 from mltui.core.effects import Effect, Grant
 from mltui.core.errors import DeniedError, InvalidArgumentsError, MltuiError, ToolError
 from mltui.core.events import ApprovalRequested, ApprovalResolved, Emit, Notice, ToolCompleted, ToolOutput, ToolStarted
@@ -73,10 +75,10 @@ class Gate:
         self._approver = approver
         self._experiments = experiments
         self._session_id = session_id
-        self._author = author
+        self._speaker: Callable[[], str] = lambda: author
         self._workspace = policy.workspace
         env = os.environ if environ is None else environ
-        self._world = World.open(policy.workspace, experiments, session_id, author, policy, env, extensions or Extensions())
+        self._world = World.open(policy.workspace, experiments, session_id, lambda: self.author, policy, env, extensions or Extensions())
         self._hooks = CallHooks(self._world.outside.hooks)
         self._before = BeforeCalls(self._world)
         self.subagents: Subagents | None = None
@@ -84,22 +86,44 @@ class Gate:
         self.small_model: MakeModel | None = None
 
     @property
+    def folder(self) -> ShellFolder:
+        """Where the agent's commands start."""
+        return self._world.folder
+
+    @property
     def outside(self) -> Outside:
         """What the session has of the web, of servers, hooks and skills. Calls get at it through their context alone."""
         return self._world.outside
 
+    @property
+    def author(self) -> str:
+        """Whose name proposals and what is recorded of calls bear."""
+        return self._speaker()
+
     def speaks_for(self, model: ModelInfo) -> None:
-        """Proposals and what is recorded of calls bear this model's name from now on."""
-        self._author = model.author
+        """This model is the author from now on."""
+        self._speaker = lambda: model.author
 
     def offer(self, tools: Sequence[Tool]) -> None:
         """Takes the tools of servers in, in place of those that it had."""
         kept = {name: tool for name, tool in self._tools.items() if not name.startswith("mcp__")}
         self._tools = {**kept, **{tool.name: tool for tool in tools}}
 
-    def narrowed(self, tools: Sequence[Tool], only_looks: bool) -> Gate:
-        """This gate for a subagent: the same authority, capabilities and rules, with fewer tools, and in plan mode if it only looks."""
-        narrow = copy.copy(self)
+    def apart(self) -> Gate:
+        """This gate for what goes on beside the conversation: commands start in the workspace's folder, and leave its own as it is."""
+        apart = copy.copy(self)
+        apart._world = replace(self._world, folder=self._world.folder.anew())
+        return apart
+
+    def narrowed(self, tools: Sequence[Tool], only_looks: bool, author: Callable[[], str]) -> Gate:
+        """This gate for a subagent: the same authority, capabilities and rules, with fewer tools, a shell's folder of its own, and in
+        plan mode if it only looks.
+
+        Args:
+            author: whose name its proposals bear, asked at each of them.
+        """
+        narrow = self.apart()
+        narrow._speaker = author
         narrow._tools = {tool.name: tool for tool in tools if tool.name in self._tools}
         narrow.subagents = None
         if only_looks:
@@ -223,9 +247,9 @@ class Gate:
         call = await self.guards.restored(call, self._edited(call), self._world.files)
         call, said = await self._hooks.before(call, emit)
         args = validate(tool, call.arguments)
-        effects = tool.effects(args, self._workspace)
+        effects = tool.effects(args, self._world.folder.workspace)
         if said.blocks:
-            raise Refused(f"{call.name} was denied by a hook{_because(said.reason)}.", stop=said.stop)
+            raise Refused(f"{call.name} was denied by a hook{because(said.reason)}.", stop=said.stop)
         launch = refuse_outright(effects, self._experiments)
         staged = await staged_writes(args, effects, self._workspace, self._world.files, self._experiments.control)
         await self._permit(call, args, effects, staged.targets, launch, said, emit)
@@ -266,8 +290,8 @@ class Gate:
         """A change of a file under experiment that is no experiment went to disk: the journal and the person are told."""
         for path, reason in staged.passed.items():
             relative = self._experiments.control.relative(Path(path)) or path
-            entry = ChangePassed(path=relative, reason=reason, by=self._author)
-            await asyncio.to_thread(self._experiments.note, entry, self._author)
+            entry = ChangePassed(path=relative, reason=reason, by=self.author)
+            await asyncio.to_thread(self._experiments.note, entry, entry.by)
             await emit(Notice(level="info", text=f"{whole(relative)} is under experiment and was changed on disk: {reason}"))
 
     async def _permit(
@@ -304,10 +328,10 @@ class Gate:
         decision = decision or await self._ask(request, emit)
         if decision.answer == "stop":
             raise Refused(
-                f"{decision.by} stopped here{_because(decision.reason)}.", stop=decision.reason or f"{decision.by} stopped the turn"
+                f"{decision.by} stopped here{because(decision.reason)}.", stop=decision.reason or f"{decision.by} stopped the turn"
             )
         if not decision.approved:
-            raise Refused(f"{call.name} was denied by {decision.by}{_because(decision.reason)}.")
+            raise Refused(f"{call.name} was denied by {decision.by}{because(decision.reason)}.")
         if decision.remember and request.rule is not None:
             self._policy.remember(request.rule)
 
@@ -350,39 +374,22 @@ class Gate:
         world = self._world
         return mint(
             grants,
-            workspace=self._workspace,
+            workspace=world.folder.workspace,
+            folder=world.folder,
             files=world.files,
             search=world.search,
             shell=world.shell,
             background=world.background,
             notes=world.notes,
-            questions=_Questions(call, ask),
+            questions=Questions(call, ask),
             agents=Delegation(self.subagents, call.id, emit, self._hooks),
             outside=world.outside,
             digest=lambda page, prompt: digest(self.small_model, page, prompt, emit),
             experiments=Desk(
-                self._experiments, self._session_id, self._author, call, ask, emit, kinds, world.own.doubted, world.shell.quiet
+                self._experiments, self._session_id, self.author, call, ask, emit, kinds, world.own.doubted, world.shell.quiet
             ),
             output=output,
         )
 
     async def close(self) -> None:
         await self._world.close()
-
-
-@dataclass(frozen=True, slots=True)
-class _Questions:
-    """Implements `tools.base.Questions` for one call."""
-
-    call: ToolCall
-    put: Ask
-
-    async def ask(self, questions: Sequence[Question]) -> dict[str, str]:
-        decision = await self.put(QuestionRequest(id=uuid4().hex, call=self.call, questions=tuple(questions)))
-        if not decision.approved:
-            raise DeniedError(f"The question was not answered{_because(decision.reason)}")
-        return decision.answers
-
-
-def _because(reason: str) -> str:
-    return f": {reason}" if reason else ""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from contextvars import ContextVar
+from dataclasses import dataclass, replace
 from typing import Any, Protocol, cast
 
 from mltui.core.approval import Decision
@@ -13,6 +14,9 @@ from mltui.core.messages import ToolCall, ToolResult
 from mltui.extensions.hook_files import HookEvent
 from mltui.extensions.hook_protocol import NOTHING, HookVerdict
 from mltui.models.assembly import whole
+
+TYPED: ContextVar[bool] = ContextVar("TYPED", default=False)
+"""Whether a person typed the call: they need not be asked whether they want it. A hook that speaks goes first."""
 
 
 class Runner(Protocol):
@@ -34,6 +38,8 @@ class CallHooks:
     async def before(self, call: ToolCall, emit: Emit) -> tuple[ToolCall, HookVerdict]:
         """PreToolUse. Returns: the call, with the arguments that a hook put in their place, and what the hooks said."""
         said = await self._run("PreToolUse", call, emit)
+        if TYPED.get() and not said.permission:
+            said = replace(said, permission="allow")
         if said.updated is None:
             return call, said
         await emit(Notice(level="info", text=f"A hook changed the arguments of {whole(call.name)}"))

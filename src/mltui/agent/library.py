@@ -9,11 +9,13 @@ import os
 import re
 import subprocess
 import time
+from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
 
+from mltui.agent.branches import Branches, Part, parts
 from mltui.config import paths
 from mltui.config.programs import ripgrep
 from mltui.core.errors import SessionError
@@ -26,12 +28,17 @@ _FACTS = (
     _HEAD + rb'"turn\.completed".*',
     _HEAD + rb'"session\.titled".*',
     _HEAD + rb'"model\.changed".*',
+    _HEAD + rb'"session\.rewound".*',
 )
 """What of a file a list needs; the keys of an event stand in the order of its fields."""
-_SAID = rb"turn\.started|message\.completed|tool\.completed|session\.titled|context\.compacted|experiment\.(?:proposed|concluded)"
+_SAID = (
+    rb"turn\.started|turn\.steered|message\.completed|tool\.completed|session\.titled|context\.compacted|experiment\.(?:proposed|concluded)"
+)
 _SNIPPET = 70
 _PREVIEW = 65_536
-"""Bytes of the end of a file that a preview reads."""
+"""Bytes that a preview reads of a file, from the end of the conversation."""
+_STAYS = ("session.titled", "experiment.proposed", "experiment.concluded")
+"""What holds also where the turn that it came from was taken back."""
 
 
 @dataclass(slots=True)
@@ -39,7 +46,8 @@ class SessionRow:
     """What a list shows of a session.
 
     Attributes:
-        changed: seconds since the epoch; title: empty if it has none; first: the first prompt's beginning.
+        changed: seconds since the epoch; title: empty if it has none.
+        first: the first prompt's beginning; turns: how many there are. Neither counts what a rewind took out.
         cost_usd: of the turns that ended; None when no price is known.
     """
 
@@ -75,6 +83,26 @@ class Hit:
     at: float
     who: str
     text: str
+
+
+@dataclass(slots=True)
+class _Prompts:
+    """The turns of a session, and how each begins, as rg found it."""
+
+    branches: Branches = field(default_factory=Branches)
+    texts: dict[int, bytes] = field(default_factory=dict[int, bytes])
+
+    def take(self, kind: bytes, text: bytes) -> None:
+        if kind == b"session.rewound":
+            self.branches.rewound(_parsed(text) or {})
+            return
+        number, _, prompt = text.partition(b'"turn":')[2].partition(b',"text":"')
+        self.texts[self.branches.begin(int(number))] = prompt
+
+    def fill(self, row: SessionRow) -> None:
+        turns = self.branches.turns()
+        row.turns = len(turns)
+        row.first = next(filter(None, (" ".join(_cut_string(self.texts[turn]).split()) for turn in turns)), "")
 
 
 @dataclass(slots=True)
@@ -121,22 +149,23 @@ def listed(folder: Path) -> Listed:
     paths = files(folder)
     rows = {path: SessionRow(path.stem, path, path.stat().st_mtime) for path in paths}
     begun: set[Path] = set()
+    prompts: dict[Path, _Prompts] = {}
     if paths:
         run = _Run(["-o", *(part for pattern in _FACTS for part in (b"-e", pattern))], folder)
         for path, text in run:
-            if (row := rows.get(path)) is not None and _note(row, text):
+            if (row := rows.get(path)) is not None and _note(row, text.rstrip(b"\n"), prompts.setdefault(path, _Prompts())):
                 begun.add(path)
+    for path, found in prompts.items():
+        found.fill(rows[path])
     problems = tuple(f"{path} is not a session file: its first line is not session.started" for path in paths if path not in begun)
     return Listed(tuple(row for path, row in rows.items() if path in begun), problems)
 
 
-def _note(row: SessionRow, text: bytes) -> bool:
+def _note(row: SessionRow, text: bytes, prompts: _Prompts) -> bool:
     """Takes in what a line says. Returns: whether it is the head of a session."""
-    text = text.rstrip(b"\n")
     kind = text[:120].partition(b'"type":"')[2].partition(b'"')[0]
-    if kind == b"turn.started":
-        row.turns += 1
-        row.first = row.first or " ".join(_cut_string(text.partition(b'"text":"')[2]).split())
+    if kind in (b"turn.started", b"session.rewound"):
+        prompts.take(kind, text)
         return False
     fact = _parsed(text[: -len(b',"system":')] + b"}" if kind == b"session.started" else text)
     if fact is None:
@@ -175,7 +204,8 @@ def _cut_string(text: bytes) -> str:
 def search(folder: Path, query: str, *, limit: int = 50, each: int = 3) -> Iterator[Hit]:
     """Where all words of the query stand in one message, the latest sessions first.
 
-    Words are found anywhere in prompts, answers, calls, results, titles and experiments, whatever their case.
+    Words are found anywhere in prompts, answers, calls, results, titles and experiments, whatever their case; but not in what a
+    rewind took out of the conversation.
 
     Args:
         limit: hits at most; each: of one session.
@@ -190,14 +220,20 @@ def search(folder: Path, query: str, *, limit: int = 50, each: int = 3) -> Itera
     longest = max(query.split(), key=len)
     literal = re.sub(r"([^\w\s])", r"\\\1", json.dumps(longest, ensure_ascii=False)[1:-1])
     pattern = _HEAD + rb'"(?:' + _SAID + rb')".*' + literal.encode()
-    run = _Run(["-i", "--sortr=modified", b"-e", pattern], folder)
+    run = _Run(["-i", "-n", "--sortr=modified", b"-e", pattern], folder)
     found: dict[Path, int] = {}
+    shown: dict[Path, list[Part]] = {}
     try:
-        for path, text in run:
+        for path, numbered in run:
+            number, _, text = numbered.partition(b":")
             if found.get(path, 0) >= each or (event := _parsed(text)) is None:
                 continue
             for who, said in _said(event):
                 if all(word in said.casefold() for word in words):
+                    if path not in shown:
+                        shown[path] = _parts(path)
+                    if event["type"] not in _STAYS and not _is_shown(shown[path], int(number)):
+                        break
                     found[path] = found.get(path, 0) + 1
                     yield Hit(path, float(event.get("at", 0.0)), who, _snippet(said, words))
                     break
@@ -207,10 +243,23 @@ def search(folder: Path, query: str, *, limit: int = 50, each: int = 3) -> Itera
         run.end()
 
 
+def _parts(path: Path) -> list[Part]:
+    try:
+        return parts(path)
+    except OSError:
+        return []  # deleted meanwhile
+
+
+def _is_shown(known: Sequence[Part], line: int) -> bool:
+    """Whether a line of a session file is part of the conversation."""
+    at = bisect_right(known, line, key=lambda part: part.line) - 1
+    return at < 0 or known[at].shown
+
+
 def _said(event: dict[str, Any]) -> Iterator[tuple[str, str]]:
     """Who said what in an event."""
     match event.get("type"):
-        case "turn.started":
+        case "turn.started" | "turn.steered":
             yield "you", str(event.get("text", ""))
         case "session.titled":
             yield "title", str(event.get("title", ""))
@@ -242,23 +291,34 @@ def _snippet(text: str, words: Sequence[str]) -> str:
 
 
 def preview(path: Path) -> str:
-    """What was said last in a session: the last prompts and answers of its end, as text."""
+    """What was said last in a session: the last prompts and answers of its conversation, as text."""
     try:
-        with path.open("rb") as file:
-            size = file.seek(0, os.SEEK_END)
-            file.seek(max(0, size - _PREVIEW))
-            lines = file.read().split(b"\n")
+        lines = _last_lines(path)
     except OSError as error:
         return f"Cannot be read: {error.strerror}"
     said: list[str] = []
     for line in lines:
         event = _parsed(line)
-        if event is None or event.get("type") not in ("turn.started", "message.completed"):
+        if event is None or event.get("type") not in ("turn.started", "turn.steered", "message.completed"):
             continue
         for who, text in _said(event):
             if text.strip():
                 said.append(f"{'>' if who == 'you' else '●' if who.startswith('call') else ' '} {text.strip()[:600]}")
     return "\n\n".join(said[-8:]) or "Nothing was said."
+
+
+def _last_lines(path: Path) -> list[bytes]:
+    """The last lines of the conversation in a session file, the first of them cut. Raises: OSError."""
+    pieces: list[bytes] = []
+    room = _PREVIEW
+    with path.open("rb") as file:
+        for part in reversed(parts(path)):
+            if part.shown and room > 0:
+                start = max(part.start, part.end - room)
+                file.seek(start)
+                pieces.append(file.read(part.end - start))
+                room -= part.end - start
+    return b"".join(reversed(pieces)).split(b"\n")
 
 
 def delete(path: Path) -> None:

@@ -85,6 +85,7 @@ class Turn:
         once: the turn ends when the calls of the first answer came back.
         room: makes room in the model's window; None: a full window ends the turn.
         steering: what the person says while the turn runs; taken out at the next request.
+        heard: what the model gets of such a text, None where it is refused; may raise TurnStopped.
         news: tells of what ended beside the conversation, before each request.
     """
 
@@ -100,6 +101,7 @@ class Turn:
     once: bool = False
     room: Room | None = None
     steering: list[str] = field(default_factory=list[str])
+    heard: Callable[[str, Emit], Awaitable[str | None]] | None = None
     news: Callable[[Emit], Awaitable[None]] | None = None
 
     async def run(self) -> TurnResult:
@@ -127,13 +129,15 @@ class Turn:
     async def _until_done(self) -> TurnResult:
         force = self.force_tool
         while True:
+            if self.news is not None:
+                await self.news(self.emit)
             await self._steer()
             if warning := self.limits.before_request():
                 await self.emit(Notice(level="warning", text=warning))
             answer = await self._answered(force)
             force = None  # forcing every answer would never let the turn end
             calls = answer.message.tool_calls
-            if not calls and not self.steering:
+            if not calls and (self.once or not await self._steer()):
                 if answer.stop_reason == "max_tokens":
                     await self.emit(
                         Notice(level="warning", text="The answer was cut at the model's output limit; say `continue` for the rest")
@@ -146,11 +150,20 @@ class Turn:
             if self.once:
                 return TurnResult("completed", self.limits.steps)
 
-    async def _steer(self) -> None:
-        if self.news is not None:
-            await self.news(self.emit)
+    async def _steer(self) -> bool:
+        """Takes in what the person said meanwhile. Returns: whether the model is to hear of any."""
+        said = False
         while self.steering:
-            await self.emit(TurnSteered(text=self.steering.pop(0)))
+            text = self.steering.pop(0)
+            try:
+                heard = text if self.heard is None else await self.heard(text, self.emit)
+            except asyncio.CancelledError:
+                self.steering.insert(0, text)  # nobody had it: it can be the next prompt
+                raise
+            if heard is not None:
+                await self.emit(TurnSteered(text=heard))
+                said = True
+        return said
 
     async def _answered(self, force: str | None) -> Answer:
         """The next answer; room for it is made before the window is full, and once more if the model still says that it is."""

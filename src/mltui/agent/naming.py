@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 from collections.abc import Awaitable, Callable
 from contextlib import aclosing
+from pathlib import Path
 from typing import Any, cast
 
+from mltui.agent.store import SessionFile
 from mltui.agent.summary import shortened
 from mltui.agent.transcript import Transcript, last_answer
 from mltui.core.errors import MltuiError, UsageError
@@ -80,3 +83,21 @@ async def name(model: Model, transcript: Transcript) -> tuple[str, Answer] | Non
             if isinstance(part, Answer) and part.message.text.strip():
                 return clean_title(part.message.text), part
     return None
+
+
+def rename_file(path: Path, title: str) -> str:
+    """Names a session that is not open here. Blocks.
+
+    Returns: the title as it is kept.
+
+    Raises: MltuiError: it is open elsewhere, or nothing is left of the title.
+    """
+    named = clean_title(title)
+    file = SessionFile(path)
+    touched = path.stat()
+    try:
+        file.append(SessionTitled(title=named))
+    finally:
+        file.close()
+    os.utime(path, ns=(touched.st_atime_ns, touched.st_mtime_ns))  # `--continue` goes on with what was talked to last
+    return named

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Protocol
 
 from mltui.agent.colleagues import Colleagues
 from mltui.agent.gate import Gate
 from mltui.agent.person_commands import PersonCommands
 from mltui.agent.policy import Policy
 from mltui.agent.turn_border import TurnBorder
-from mltui.config.schema import Limits
+from mltui.config.schema import Limits, Ui
+from mltui.core.messages import Attachment, Image, ToolSpec
 from mltui.experiments.service import Experiments
 from mltui.models.base import Model
 from mltui.models.registry import Role
@@ -18,6 +20,24 @@ from mltui.models.roles import RoleModels
 from mltui.tools.base import Workspace
 
 ModelFactory = Callable[[str], Awaitable[Model]]
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a turn was started with."""
+
+    text: str
+    images: tuple[Image, ...]
+    force_tool: str | None
+    tools: tuple[ToolSpec, ...]
+    once: bool
+    attachments: tuple[Attachment, ...] = ()
+
+
+class FileNames(Protocol):
+    """The names of the project's files. Its method blocks, and may be called in several threads."""
+
+    def matches(self, query: str, limit: int) -> list[str]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +51,7 @@ class Parts:
         compact_at: the share of the window at which the conversation is summed up.
         titles: let the small model name the session.
         border: what happens between turns.
+        files: what a person may name with `@`.
         commands: of people's files, skills and servers.
     """
 
@@ -46,7 +67,8 @@ class Parts:
     persona_name: str
     border: TurnBorder
     commands: PersonCommands
-    theme: str = ""
+    files: FileNames
+    ui: Ui = field(default_factory=Ui)
     notices: tuple[str, ...] = ()
     compact_at: float = 0.8
     titles: bool = True

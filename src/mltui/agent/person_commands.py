@@ -7,14 +7,12 @@ import re
 import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
-from uuid import uuid4
+from textwrap import shorten
 
 from mltui.agent.gate import Gate
-from mltui.agent.loop import TurnStopped
-from mltui.core.data import JsonObject
+from mltui.agent.person_calls import call
 from mltui.core.errors import MltuiError, UsageError
-from mltui.core.events import ApprovalRequested, ApprovalResolved, Emit, Event, Notice, ToolCompleted
-from mltui.core.messages import ToolCall
+from mltui.core.events import Emit
 from mltui.extensions.commands import Include, Piece, Run, pieces
 from mltui.extensions.loading import Extensions
 
@@ -99,31 +97,16 @@ class PersonCommands:
     async def _piece(self, piece: Piece, show: Emit) -> str:
         match piece:
             case Run(command):
-                done = await self._call("Bash", {"command": command}, show)
+                done = await call(self._gate.apart(), "Bash", {"command": command}, show)
                 if done.denied:
                     raise MltuiError(f"The command runs `{command}`, which did not happen: {done.content.splitlines()[0]}")
                 return done.content
             case Include(path, text):
-                done = await self._call("Read", {"file_path": path}, show)
+                done = await call(self._gate, "Read", {"file_path": path}, show)
                 # What is no file was no reference to one: an e-mail address, a decorator.
                 return text if done.is_error else f"{text}:\n{done.content}\n"
             case str():
                 return piece
-
-    async def _call(self, tool: str, arguments: JsonObject, show: Emit) -> ToolCompleted:
-        completed: list[ToolCompleted] = []
-
-        async def emit(event: Event) -> None:
-            if isinstance(event, ToolCompleted):
-                completed.append(event)
-            elif isinstance(event, ApprovalRequested | ApprovalResolved | Notice):
-                await show(event)
-
-        try:
-            await self._gate.execute(ToolCall(id=f"person-{uuid4().hex}", name=tool, arguments=arguments), emit)
-        except TurnStopped as stop:
-            raise MltuiError(f"Stopped: {stop}") from None
-        return completed[0]
 
 
 def _arguments(known: Mapping[str, bool], argument: str, name: str) -> dict[str, str]:
@@ -145,4 +128,4 @@ def _plain(text: str) -> str:
 
 
 def _line(text: str) -> str:
-    return " ".join(text.split())[:_LONGEST_DESCRIPTION]
+    return shorten(text, _LONGEST_DESCRIPTION, placeholder=" …")

@@ -172,6 +172,11 @@ class Policy:
     def judge(self, tool: str, effects: Sequence[Effect], staged: frozenset[str]) -> Verdict:
         """The strictest answer over all effects. `staged` holds the targets of writes that go to the draft."""
         verdicts = [self._judge_one(tool, effect, effect.target in staged) for effect in effects]
+        moves = [effect for effect in effects if _changes_folder(effect)]
+        if moves and self.mode != "auto":
+            # What only looks was judged from where the line starts, and may look from elsewhere.
+            folder = self._below(moves)
+            verdicts += [self._elsewhere(tool, effect, folder) for effect in effects if effect.kind == "exec" and effect not in moves]
         for answer in ("deny", "ask"):
             for verdict in verdicts:
                 if verdict.answer == answer:
@@ -216,7 +221,8 @@ class Policy:
         return next((rule for view in views if (rule := self._first(rules, tool, view))), None)
 
     def _always_denied(self, effect: Effect) -> str:
-        if effect.kind == "exec" and not self._looks(effect) and (place := self._own_place(effect.target)):
+        only_looks = effect.kind == "exec" and self._looks(effect) and not _changes_folder(effect)
+        if effect.kind == "exec" and not only_looks and (place := self._own_place(effect.target)):
             return f"the command names {place}, which belongs to mltui or to git; Read and Grep look into it"
         if effect.kind not in ("read", "write"):
             return ""
@@ -272,12 +278,34 @@ class Policy:
             case "net":
                 return Verdict("allow") if self.mode == "auto" else Verdict("ask", "it uses the network")
 
+    def _elsewhere(self, tool: str, effect: Effect, folder: Path | None) -> Verdict:
+        """The verdict on a command from the folder that a `cd` before it goes to, None where nobody knows which that is."""
+        if folder is not None:
+            return self._judge_one(tool, effect.model_copy(update={"folder": str(folder)}), staged=False)
+        if self._first(self.allow, tool, effect):
+            return Verdict("allow")
+        if self.mode == "plan":
+            return Verdict("deny", "plan mode only looks, and not behind a cd that may lead anywhere: let the cd stand alone")
+        return Verdict("ask", "it runs a command, behind a cd that may lead anywhere")
+
+    def _below(self, moves: Sequence[Effect]) -> Path | None:
+        """The folder that the only `cd` of a line goes to, if that is below the one in which the line starts."""
+        words = moves[0].target.split()
+        if len(moves) > 1 or words[0] != "cd" or len(words) != 2 or re.search(r"[^\w./@+-]|^-", words[1]):
+            return None
+        start = Path(moves[0].folder) if moves[0].folder else self.workspace.cwd
+        folder = replace(self.workspace, cwd=start).resolve(words[1])
+        # The same `cd` may stand there twice.
+        return folder if _under(folder, (start,)) and not (folder / words[1]).is_dir() else None
+
     def _looks(self, effect: Effect) -> bool:
         """Whether a command only reads, and only inside the workspace."""
         if effect.opaque:
             return False
         words = effect.target.split()
         name = words[0] if words else ""
+        if name == "cd":
+            return True  # where it may end is seen to as it does
         if name == "git":
             if len(words) < 2 or words[1] not in _LOOKING_GIT:
                 return False
@@ -291,17 +319,26 @@ class Policy:
             return False
         if name == "uniq" and sum(not word.startswith("-") for word in arguments) > 1:
             return False  # its second file is written
-        return all(self._inside(word) for word in arguments)
+        where = replace(self.workspace, cwd=Path(effect.folder)) if effect.folder else self.workspace
+        return all(_inside(word, where) for word in arguments)
 
-    def _inside(self, word: str) -> bool:
-        """Whether a word, if it is a path, stays in the workspace; what the shell would expand is not known to."""
-        bare = word.strip("'\"")
-        if "$" in bare or "`" in bare:
-            return False
-        _, _, value = bare.partition("=") if bare.startswith("-") else ("", "", bare)
-        if not value or not ("/" in value or value.startswith(("~", ".."))):
-            return True
-        return self.workspace.contains(self.workspace.resolve(value))
+
+def _changes_folder(effect: Effect) -> bool:
+    """Whether a command takes those behind it elsewhere."""
+    if effect.kind != "exec":
+        return False
+    return any(simple.core[:1] in (("cd",), ("pushd",), ("popd",)) for simple in simple_commands(effect.target))
+
+
+def _inside(word: str, workspace: Workspace) -> bool:
+    """Whether a word, if it is a path, stays in the workspace; what the shell would expand is not known to."""
+    bare = word.strip("'\"")
+    if "$" in bare or "`" in bare:
+        return False
+    _, _, value = bare.partition("=") if bare.startswith("-") else ("", "", bare)
+    if not value or not ("/" in value or value.startswith(("~", ".."))):
+        return True
+    return workspace.contains(workspace.resolve(value))
 
 
 def _sort_writes(word: str) -> bool:

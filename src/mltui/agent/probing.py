@@ -32,7 +32,7 @@ async def probe(cwd: Path, environ: Mapping[str, str], config: Config, extension
     root = project_root(cwd)
     workspace = Workspace(cwd, tuple(dict.fromkeys((cwd, root))))
     policy = Policy.build(config.permissions, workspace, guarded=(config_dir(environ), state_dir(environ)))
-    world = World.open(workspace, Experiments.open(root, config), f"doctor-{uuid4().hex}", "doctor", policy, environ, extensions)
+    world = World.open(workspace, Experiments.open(root, config), f"doctor-{uuid4().hex}", lambda: "doctor", policy, environ, extensions)
     try:
         await world.outside.servers.ready()
         return [

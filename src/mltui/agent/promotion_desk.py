@@ -3,20 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import difflib
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING
-from uuid import uuid4
 
-from mltui.core.approval import ApprovalRequest, Decision, PromotionRequest
+from mltui.core.approval import ApprovalRequest, Decision
 from mltui.core.data import JsonObject
 from mltui.core.experiment import Clause
 from mltui.core.messages import ToolCall, ToolResult
 from mltui.experiments.service import Experiments
-
-if TYPE_CHECKING:
-    from mltui.experiments.promotion import Promotions
-    from mltui.experiments.promotion_plan import Plan
 
 NOBODY = ("headless", "policy:", "grant:", "mltui")
 """How the names of those begin that decide in a person's place: none of them promotes."""
@@ -33,6 +26,7 @@ async def promote(
     """Refuses with the whole list of what is missing, or asks the person and does what they say."""
     from mltui.experiments.origin import origin
     from mltui.experiments.promotion_plan import Who
+    from mltui.experiments.promotion_request import request_of
 
     promotions = experiments.promotions()
     target = promotions.target()
@@ -42,7 +36,7 @@ async def promote(
         at = await asyncio.to_thread(origin, experiments.root, "agent")
         await asyncio.to_thread(promotions.refuse, plan, Who(author, at))
         return ToolResult(content=refusal(plan.name, plan.missing), is_error=True, details={**details, "outcome": "refused"})
-    decision = await ask(await asyncio.to_thread(_request, promotions, plan, call))
+    decision = await ask(await asyncio.to_thread(request_of, promotions, plan, call))
     who = Who(decision.by, await asyncio.to_thread(origin, experiments.root, "app"))
     because = f" ({decision.reason})" if decision.reason else ""
     if not decision.approved or decision.by.startswith(NOBODY):
@@ -68,23 +62,3 @@ def refusal(name: str, missing: tuple[Clause, ...]) -> str:
     lines = [f"{name} cannot be promoted. Nothing was changed. Missing:"]
     lines += [f"- {clause.name}: {clause.found}" + (f" → {clause.remedy}" if clause.remedy else "") for clause in missing]
     return "\n".join(lines)
-
-
-def _request(promotions: Promotions, plan: Plan, call: ToolCall) -> PromotionRequest:
-    assert plan.experiment is not None
-    previous = f"{plan.previous.experiment_id} (version {plan.previous.version[:12]})" if plan.previous else ""
-    return PromotionRequest(
-        id=uuid4().hex,
-        call=call,
-        experiment=plan.experiment,
-        target=str(plan.target),
-        alias=plan.alias,
-        clauses=plan.clauses,
-        previous=previous,
-        patch=_patch(plan.target.name, *promotions.prompt_texts(plan)) if plan.target.kind == "prompt" else "",
-    )
-
-
-def _patch(name: str, before: str, after: str) -> str:
-    lines = difflib.unified_diff(before.splitlines(), after.splitlines(), f"a/{name}", f"b/{name}", lineterm="")
-    return "\n".join(lines) + "\n"

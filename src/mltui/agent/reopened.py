@@ -22,7 +22,15 @@ from mltui.tools.base import ShellResult
 
 
 class _NoShell:
-    async def run(self, command: str, timeout: float, on_output: Callable[[str], Awaitable[None]]) -> ShellResult:
+    async def run(
+        self,
+        command: str,
+        timeout: float,
+        on_output: Callable[[str], Awaitable[None]],
+        folder: Path | None = None,
+        *,
+        answer: bool = False,
+    ) -> ShellResult:
         raise MltuiError("Nothing runs in a session that was only opened to look at it")
 
 

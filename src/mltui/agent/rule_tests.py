@@ -25,6 +25,7 @@ _ARGUMENTS = {
     "NotebookRun": "notebook_path",
     "Glob": "path",
     "Grep": "path",
+    "CheckData": "path",
     "WebFetch": "url",
     "WebSearch": "query",
     "Task": "subagent_type",

@@ -14,6 +14,7 @@ _KINDS: dict[str, EffectKind] = {
     "Read": "read",
     "Grep": "read",
     "Glob": "read",
+    "CheckData": "read",
     "Edit": "write",
     "Write": "write",
     "NotebookEdit": "write",

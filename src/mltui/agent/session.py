@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -17,13 +17,15 @@ from mltui.agent.context_report import ContextReport, report
 from mltui.agent.forking import fork
 from mltui.agent.limits import RepeatGuard, TurnLimits
 from mltui.agent.loop import Turn, TurnResult
-from mltui.agent.parts import Parts
+from mltui.agent.mentions import told
+from mltui.agent.parts import Asked, Parts
+from mltui.agent.person_shell import PersonShell
 from mltui.agent.steering import Steering
 from mltui.agent.store import SessionFile
 from mltui.agent.subagent import Subagents
 from mltui.agent.transcript import Transcript, last_answer
 from mltui.agent.turn_models import TurnModels
-from mltui.config.schema import PermissionMode
+from mltui.config.schema import PermissionMode, Ui
 from mltui.core.errors import MltuiError
 from mltui.core.events import (
     ContextCompacted,
@@ -44,17 +46,6 @@ from mltui.models.assembly import whole
 from mltui.models.base import Model, ModelInfo
 from mltui.models.roles import Effort, ModelOption
 from mltui.tools.base import Todo
-
-
-@dataclass(frozen=True, slots=True)
-class _Asked:
-    """What a turn was started with."""
-
-    text: str
-    images: tuple[Image, ...]
-    force_tool: str | None
-    tools: tuple[ToolSpec, ...]
-    once: bool
 
 
 class Session:
@@ -88,9 +79,12 @@ class Session:
             parts.gate.resume_from(earlier)
         self.compactor = self._room(self.transcript, head.system, head.tools)
         self.compactor.announce = parts.border.compacting
+        parts.gate.folder.conversation = lambda: self.transcript.messages
         parts.border.begin(self.id, self.path, resumed=transcript is not None)
         self.commands = parts.commands
         self.background = parts.gate.background
+        self.files = parts.files
+        self.shell = PersonShell(parts.gate, self._note, lambda: self._busy, lambda: self.models.info)
 
     @property
     def path(self) -> Path | None:
@@ -127,8 +121,8 @@ class Session:
         return self.parts.gate.sandbox
 
     @property
-    def theme(self) -> str:
-        return self.parts.theme
+    def ui(self) -> Ui:
+        return self.parts.ui
 
     @property
     def todos(self) -> tuple[Todo, ...]:
@@ -145,7 +139,7 @@ class Session:
 
     @property
     def busy(self) -> bool:
-        return self._busy
+        return self._busy or self.shell.running
 
     def _room(self, transcript: Transcript, system: str, tools: tuple[ToolSpec, ...]) -> Compactor:
         small = partial(self.parts.make_role_model, "small")
@@ -176,26 +170,27 @@ class Session:
 
         Raises: MltuiError: a turn is running already, the model cannot see the images, or the architect was asked and is not there.
         """
-        if self._busy:
+        if self.busy:
             raise MltuiError("A turn is running", hint="Interrupt it first")
         self._busy = True
         try:
             if self._beside is not None:
                 await asyncio.wait([self._beside])
             note = partial(self._note, show=show)
-            text = await self.parts.border.cross(text, self.tools, note)
+            taken = await self.parts.border.cross(text, self.tools, self.models.info, note)
+            images += taken.images
             self.compactor.gauge.offer(self.tools)
             model, change = await self.models.begin(self.mode, text, images)
-            asked = _Asked(text, images, force_tool, self.tools if tools is None else tools, once)
+            asked = Asked(taken.text, images, force_tool, self.tools if tools is None else tools, once, taken.attachments)
             end = await self._run(asked, model, change, show)
             while end.outcome == "completed" and (why := await self.parts.border.stopped(last_answer(self.transcript), note)):
-                end = await self._run(replace(asked, text=why, images=(), force_tool=None), model, None, show)
+                end = await self._run(replace(asked, text=why, images=(), attachments=(), force_tool=None), model, None, show)
             return end
         finally:
             self._busy = False
             await self.models.end()
 
-    async def _run(self, asked: _Asked, model: Model, change: ModelChanged | None, show: Emit) -> TurnCompleted:
+    async def _run(self, asked: Asked, model: Model, change: ModelChanged | None, show: Emit) -> TurnCompleted:
         async def emit(event: Event) -> None:
             if isinstance(event, ToolCompleted):
                 event = event.model_copy(update={"content": bounded(event.content, model.info)})
@@ -222,11 +217,14 @@ class Session:
             once=asked.once,
             room=self.compactor,
             steering=self.steering.said,
+            heard=self.parts.border.heard,
             news=self.parts.gate.tell_news,
         )
         result = TurnResult("error", limits.steps)
         try:
-            await emit(TurnStarted(turn=number, text=whole(asked.text), images=asked.images))
+            await emit(TurnStarted(turn=number, text=whole(asked.text), images=asked.images, attachments=asked.attachments))
+            if asked.attachments:
+                await emit(Notice(level="info", text=told(asked.attachments)))
             if change is not None:
                 await emit(change)
             self._turn = asyncio.create_task(turn.run())
@@ -279,6 +277,7 @@ class Session:
     def interrupt(self) -> None:
         """Stops the running turn: the model's stream, the tool and all that it started."""
         self.parts.border.interrupt()
+        self.shell.interrupt()
         for task in (self._turn, self._beside):
             if task is not None:
                 task.cancel()

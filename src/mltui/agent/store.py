@@ -172,9 +172,18 @@ def copy(source: Path, target: Path, head: SessionStarted) -> SessionFile:
 
 
 def latest(folder: Path) -> Path | None:
-    """The session file changed last, or None."""
-    files = sorted(folder.glob("*.jsonl"), key=lambda path: path.stat().st_mtime_ns) if folder.is_dir() else []
-    return files[-1] if files else None
+    """The session file changed last, or None; what does not begin like a session is passed over."""
+    files = sorted(folder.glob("*.jsonl"), key=lambda path: path.stat().st_mtime_ns, reverse=True) if folder.is_dir() else []
+    return next((path for path in files if _begins_well(path)), None)
+
+
+def _begins_well(path: Path) -> bool:
+    """Whether a file may be a session; one that cannot be read may, and whoever opens it says why."""
+    try:
+        with path.open("rb") as file:
+            return b'"session.started"' in file.read(200)
+    except OSError:
+        return True
 
 
 def find(folder: Path, session_id: str) -> Path:

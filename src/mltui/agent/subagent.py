@@ -47,14 +47,14 @@ class Role:
 
     Attributes:
         model: its model, a name; None: the model of the one who asks.
-        gate: the session's gate, limited to the persona's tools.
+        gate: the session's gate, limited to the persona's tools, for an author: whose name proposals bear, asked at each.
         steps: the most requests, or None where the persona names none.
     """
 
     name: str
     system: str
     tools: tuple[ToolSpec, ...]
-    gate: Executor
+    gate: Callable[[Callable[[], str]], Executor]
     model: str | None = None
     steps: int | None = None
 
@@ -134,7 +134,7 @@ class Subagents:
         limits = TurnLimits(bounds, self.spent)
         turn = Turn(
             model=model,
-            gate=role.gate,
+            gate=role.gate(lambda: f"{model.info.author} ({role.name})"),
             transcript=transcript,
             emit=emit,
             limits=limits,

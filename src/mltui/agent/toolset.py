@@ -1,4 +1,4 @@
-"""The tools that fit a model: a small window cannot hold twenty declarations and a conversation."""
+"""The tools that are offered: those that a persona may use, and of them those that fit the model's window."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ _CHARACTERS = 3.8
 """Of a token, in declarations (measured with SmolLM2's vocabulary: 22,015 characters are 5,720 tokens)."""
 _FIRST_TO_GO = (
     "NotebookRun",
+    "CheckData",
     "WebSearch",
     "WebFetch",
     "Task",
@@ -46,3 +47,22 @@ def fitting(tools: Sequence[Tool], window: int | None) -> tuple[list[Tool], tupl
 def _tokens(tool: Tool) -> float:
     declared = spec(tool)
     return (len(declared.description) + len(json.dumps(declared.parameters))) / _CHARACTERS
+
+
+def granted(name: str, tools: Sequence[str]) -> bool:
+    """Whether a persona that names these tools has one of that name."""
+    return named(name, tools) or _implied(name, tools)
+
+
+def named(name: str, names: Sequence[str]) -> bool:
+    """Whether a tool is among the names; `mcp__SERVER` and `mcp__SERVER__*` name all of a server's."""
+    if not name.startswith("mcp__"):
+        return name in names
+    return any(name == one or name.startswith(f"{one.removesuffix('*').removesuffix('__')}__") for one in names if one.startswith("mcp__"))
+
+
+def _implied(name: str, granted: Sequence[str]) -> bool:
+    """Tools that a persona has without naming them: notes and questions, and with anything that acts the road to an experiment."""
+    if name in ("TodoWrite", "AskUserQuestion", "ExperimentStatus"):
+        return bool(granted)
+    return name in ("ProposeExperiment", "ConcludeExperiment", "Promote") and not {"Edit", "Write", "Bash"}.isdisjoint(granted)

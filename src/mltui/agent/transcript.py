@@ -27,9 +27,10 @@ from mltui.core.events import (
     UsageAdded,
     passing,
 )
-from mltui.core.messages import AssistantMessage, Message, ToolCall, ToolMessage, ToolSpec, Usage, UserMessage
+from mltui.core.messages import AssistantMessage, Message, ToolCall, ToolMessage, ToolSpec, Usage, UserMessage, with_attachments
 
 INTERRUPTED = "Interrupted: mltui ended before this call came back; whether it ran is unknown. Check before you repeat it."
+TYPED = "[The person ran this command in the shell themselves:]\n$ {command}\n[It printed:]\n{output}"
 PUT_BACK = "[Files were put back as they were at an earlier point of this session. Read them again before you rely on them.]\n\n"
 """In front of the prompt that follows a rewind of the files alone."""
 
@@ -60,6 +61,7 @@ class Transcript:
         measured: how many of the messages `context_tokens` speaks of; measured_by: the model that reported it.
         compacted: whether the first message is a summary of what was before it.
         title: the session's name, if it has one; title_by: who gave it.
+        effort: how hard models that reason are to do so, where it was said.
         tools: what the model is offered.
         call_ids: of all tool calls ever made.
         experiments: proposal id to the last thing that is known of it here (`proposed`, `approve`, `accepted`, …).
@@ -78,6 +80,7 @@ class Transcript:
         self.turns = 0
         self.in_turn = False
         self.model = ""
+        self.effort = ""
         self.mode = ""
         self.head: SessionStarted | None = None
         self.tools: tuple[ToolSpec, ...] = ()
@@ -119,17 +122,17 @@ class Transcript:
                 self.head, self.model, self.mode, self.tools = event, event.model, event.mode, event.tools
             case ToolsChanged(tools=tools):
                 self.tools = tools
-            case ModelChanged(model=model, temporary=False):
-                self.model = model
+            case ModelChanged(model=model, temporary=False, effort=effort):
+                self.model, self.effort = model, effort or self.effort
             case UsageAdded() | Subagent():
                 self.usage = self.usage + usage_of(event)
             case ModeChanged(mode=mode):
                 self.mode = mode
-            case TurnStarted(turn=turn, text=text, images=images):
+            case TurnStarted(turn=turn, images=images):
                 self._answer_pending()
                 self.turns, self.in_turn = max(self.turns + 1, turn), True
                 self._marks[self.turns], self._undone = self._mark(), []
-                self.messages.append(UserMessage(text=self._put_back + text, images=images))
+                self.messages.append(UserMessage(text=self._put_back + with_attachments(event.text, event.attachments), images=images))
                 self._put_back = ""
             case TurnSteered(text=text):
                 self._answer_pending()
@@ -197,6 +200,8 @@ class Transcript:
                 call_id=event.call_id, name=event.name, content=event.content, is_error=event.is_error, images=event.images
             )
             self.messages.append(answered)
+        elif event.typed:
+            self.messages.append(UserMessage(text=TYPED.format(command=event.typed, output=event.content)))
 
     def _answer_pending(self) -> None:
         for call in self._pending.values():

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from mltui.agent.gate import Gate
 from mltui.agent.hooking import tell
+from mltui.agent.loop import TurnStopped
+from mltui.agent.mentions import Taken, take
 from mltui.agent.policy import Policy
 from mltui.core.errors import MltuiError
 from mltui.core.events import Emit, Notice, ToolsChanged
@@ -16,6 +19,7 @@ from mltui.core.messages import ToolSpec
 from mltui.extensions.hook_files import HookEvent
 from mltui.extensions.hook_protocol import NOTHING, HookVerdict
 from mltui.models.assembly import whole
+from mltui.models.base import ModelInfo
 
 MOST_GO_ONS = 3
 """Times in a row that Stop hooks may send the agent back to work."""
@@ -38,20 +42,20 @@ class TurnBorder:
         self._context = ""
         self._started = False
         self._failures: set[str] = set()
-        self._crossing: asyncio.Future[str] | None = None
+        self._crossing: asyncio.Future[Taken] | None = None
 
     def begin(self, session_id: str, path: Path | None, *, resumed: bool) -> None:
         """Says which session it is, for hooks."""
         self._told = {"session_id": session_id, "transcript_path": str(path or "")}
         self._source = "resume" if resumed else "startup"
 
-    async def cross(self, text: str, offered: Sequence[ToolSpec], emit: Emit) -> str:
-        """All that comes before a turn. Returns: the prompt as the model gets it.
+    async def cross(self, text: str, offered: Sequence[ToolSpec], model: ModelInfo, emit: Emit) -> Taken:
+        """All that comes before a turn. Returns: the prompt as the model gets it, with the files that it names.
 
         Raises: MltuiError: a hook refuses the prompt, or `interrupt` was called meanwhile.
         """
         self._go_ons = 0
-        self._crossing = asyncio.ensure_future(self._cross(text, offered, emit))
+        self._crossing = asyncio.ensure_future(self._cross(text, offered, model, emit))
         try:
             return await asyncio.shield(self._crossing)
         except asyncio.CancelledError:
@@ -68,15 +72,17 @@ class TurnBorder:
         if self._crossing is not None:
             self._crossing.cancel()
 
-    async def _cross(self, text: str, offered: Sequence[ToolSpec], emit: Emit) -> str:
+    async def _cross(self, text: str, offered: Sequence[ToolSpec], model: ModelInfo, emit: Emit) -> Taken:
         self._gate.guards.begin_turn()
         await self.tools(offered, emit)
-        return await self.submitted(text, emit)
+        heard = await self.submitted(text, emit)
+        return replace(await take(self._gate, self._policy.workspace, model, text, emit), text=heard)
 
     async def tools(self, offered: Sequence[ToolSpec], emit: Emit) -> None:
         """Waits for servers that are starting, and announces their tools where they differ from what is offered."""
         servers = self._gate.outside.servers
         await servers.ready()
+        await servers.refresh()
         for status in servers.statuses():
             if status.state == "failed" and status.name not in self._failures:
                 self._failures.add(status.name)
@@ -98,9 +104,20 @@ class TurnBorder:
         said = await self._run("UserPromptSubmit", emit, prompt=text)
         if said.blocks or said.stop:
             raise MltuiError(f"A hook refused the prompt: {said.reason or said.stop}")
-        added = "\n\n".join(part for part in (self._context, said.context) if part)
-        self._context = ""
-        return f"{text}\n\n<hook_context>\n{added}\n</hook_context>" if added else text
+        context, self._context = self._context, ""
+        return _with_context(text, context, said.context)
+
+    async def heard(self, text: str, emit: Emit) -> str | None:
+        """What the model gets of a text that the person sends to the turn that runs; None: a hook refuses it, and the person was told.
+
+        Raises: TurnStopped: a hook ends the turn.
+        """
+        said = await self._run("UserPromptSubmit", emit, prompt=text)
+        if said.blocks or said.stop:
+            await emit(Notice(level="warning", text=whole(f"A hook refused what you said: {said.reason or said.stop}")))
+        if said.stop:
+            raise TurnStopped(said.stop)
+        return None if said.blocks else whole(_with_context(text, said.context))
 
     async def stopped(self, answer: str, emit: Emit) -> str:
         """Why the agent has to go on although it is done, as hooks of Stop say; empty: it need not."""
@@ -133,3 +150,8 @@ class TurnBorder:
         said = await runner.run(event, fields, subject)
         await tell(said, emit)
         return said
+
+
+def _with_context(text: str, *contexts: str) -> str:
+    added = "\n\n".join(filter(None, contexts))
+    return f"{text}\n\n<hook_context>\n{added}\n</hook_context>" if added else text

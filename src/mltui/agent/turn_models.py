@@ -85,7 +85,8 @@ class TurnModels:
         if self._kept is not None:
             self._retired.append(self._kept)
             self._kept = None
-        return await self.replace(await self._roles.named(self.own.info.id), f"effort {effort}")
+        event = await self.replace(await self._roles.named(self.own.info.id), f"effort {effort}")
+        return event.model_copy(update={"effort": effort})
 
     async def set_architect(self, on: bool) -> ModelChanged:
         """Hands every turn to the architect from now on, or none. Raises: MltuiError: there is none that may be asked."""

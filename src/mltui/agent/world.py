@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -15,6 +15,7 @@ from mltui.capabilities.checkpoints import Checkpoints, Keeping
 from mltui.capabilities.committing import Committing
 from mltui.capabilities.confinement import ProjectConfining
 from mltui.capabilities.controlled_guard import ControlledGuard
+from mltui.capabilities.file_index import FileIndex
 from mltui.capabilities.files import SessionFiles
 from mltui.capabilities.guarded_shell import GuardedShell
 from mltui.capabilities.ignored_files import declared_patterns
@@ -23,6 +24,7 @@ from mltui.capabilities.own_state import OwnState
 from mltui.capabilities.rewinding import Rewinding
 from mltui.capabilities.search import RipgrepSearch
 from mltui.capabilities.shell import CommandShell
+from mltui.capabilities.shell_folder import ShellFolder
 from mltui.capabilities.training_watch import TrainingWatch
 from mltui.core.effects import Effect
 from mltui.experiments.orphans import Orphans
@@ -49,6 +51,7 @@ class World:
     files: SessionFiles
     search: RipgrepSearch
     shell: GuardedShell
+    folder: ShellFolder
     background: Background
     guard: ControlledGuard
     own: OwnState
@@ -66,7 +69,7 @@ class World:
         workspace: Workspace,
         experiments: Experiments,
         session_id: str,
-        author: str,
+        author: Callable[[], str],
         policy: Policy,
         environ: Mapping[str, str],
         extensions: Extensions,
@@ -76,7 +79,8 @@ class World:
         state = experiments.state / "tmp"
 
         def passed(path: str, reason: str) -> None:
-            experiments.note(ChangePassed(path=path, reason=reason, by=author), author)
+            by = author()
+            experiments.note(ChangePassed(path=path, reason=reason, by=by), by)
 
         def kept(path: str, content: bytes | None) -> bool:
             """What a person kept is no command's doing, unless what acts could have written that into the journal itself."""
@@ -93,11 +97,12 @@ class World:
         own_watch = partial(_watch, experiments, session_id)
         training = own_watch()
         shell = CommandShell(workspace.cwd, state / "output", environ=environ, sandbox=sandbox, confining=confining, training=training)
-        own = OwnState(experiments.root, experiments.state, policy.guarded, policy.obeyed, draft.folder)
+        own = _own_state(experiments, policy, draft.folder)
         kept_for = experiments.config.checkpoints
         checkpoints = Checkpoints(experiments.root, session_id, guard, draft, Keeping(kept_for.keep_days, kept_for.keep))
         guarded = GuardedShell(shell, guard, own, sandboxed=sandbox.name != "none", checkpoints=checkpoints)
 
+        folder = ShellFolder(workspace, (*policy.guarded, *policy.secret))
         background = Background(shell, guarded, state / "output", own_watch)
         rewinding = Rewinding(checkpoints, guarded, control, experiments.put_by, state / "set-aside")
         committing = Committing(experiments.root, environ, guarded.acting)
@@ -115,9 +120,8 @@ class World:
             confining=confining,
             environ=environ,
         )
-        return cls(
-            SessionFiles(draft), search, guarded, background, guard, own, sandbox, training, checkpoints, rewinding, committing, outside
-        )
+        hands = (SessionFiles(draft, _may_read(policy)), search, guarded, folder, background)
+        return cls(*hands, guard, own, sandbox, training, checkpoints, rewinding, committing, outside)
 
     async def close(self) -> None:
         """Ends what the capabilities hold. Safe to call twice."""
@@ -132,10 +136,26 @@ class World:
 
 
 def _search(workspace: Workspace, experiments: Experiments, policy: Policy, session_id: str) -> RipgrepSearch:
-    def may_read(path: Path) -> bool:
-        return policy.judge("Read", (Effect(kind="read", target=str(path)),), frozenset()).answer != "deny"
+    return RipgrepSearch(workspace, root=experiments.root, draft=experiments.draft(session_id), may_read=_may_read(policy))
 
-    return RipgrepSearch(workspace, root=experiments.root, draft=experiments.draft(session_id), may_read=may_read)
+
+def _may_read(policy: Policy) -> Callable[[Path], bool]:
+    return lambda path: policy.judge("Read", (Effect(kind="read", target=str(path)),), frozenset()).answer != "deny"
+
+
+def file_index(policy: Policy) -> FileIndex:
+    """The names of the files that a person may choose from."""
+    return FileIndex(policy.workspace.cwd, _may_read(policy))
+
+
+def _own_state(experiments: Experiments, policy: Policy, draft: Path) -> OwnState:
+    def mine(record: str) -> bool:
+        return record in experiments.ledger.journal.written
+
+    def staged(proposal_id: str) -> Mapping[str, str]:
+        return experiments.ledger.created(proposal_id).staged
+
+    return OwnState(experiments.root, experiments.state, policy.guarded, policy.obeyed, draft, mine=mine, staged=staged)
 
 
 def _watch(experiments: Experiments, session_id: str) -> TrainingWatch:

@@ -61,6 +61,7 @@ class _Output(BoundedOutput):
 class _Job:
     id: str
     command: str
+    folder: Path | None
     output: _Output
     training: TrainingWatch | None
     started: asyncio.Event = field(default_factory=asyncio.Event)
@@ -102,15 +103,17 @@ class Background:
         self._events: list[JobStarted | JobFinished] = []
         guard.beside = self
 
-    async def start(self, command: str) -> tuple[str, tuple[str, ...]]:
+    async def start(self, command: str, folder: Path | None = None) -> tuple[str, tuple[str, ...]]:
         """Starts a command. Returns: its id, and what its first moment did to files under experiment.
+
+        Args: folder: where it starts; the workspace's unless given.
 
         Raises: ToolError: too many run, or it cannot be started.
         """
         if sum(not job.ended for job in self._jobs.values()) >= MOST:
             raise ToolError(f"{MOST} commands run in the background already", hint="End one with KillShell")
         training = self._training() if self._training is not None else None
-        job = _Job(f"bash_{len(self._jobs) + 1}", command, _Output(self._folder), training)
+        job = _Job(f"bash_{len(self._jobs) + 1}", command, folder, _Output(self._folder), training)
         async with self._guard.acting(sandboxed=self._guard.sandboxed) as found:
             self._guard.went_on()
             self._jobs[job.id] = job
@@ -135,6 +138,7 @@ class Background:
         # Before the output is taken: what a command that has ended says no more is all there.
         state, ended = job.state, job.ended
         taken, lost = job.output.news()
+        job.output.flush()
         try:
             text = await _matching(taken, pattern) if pattern else taken
             notes = await self._guard.look()
@@ -154,6 +158,10 @@ class Background:
     def listed(self) -> tuple[tuple[str, str, str], ...]:
         """(id, state, command) of each, in the order in which they were started."""
         return tuple((job.id, job.state, job.command) for job in self._jobs.values())
+
+    def tail(self, job_id: str) -> str:
+        """The end of what a command printed; the agent still reads it as new. Raises: ToolError: there is no such command."""
+        return self._known(job_id).output.tail
 
     def started(self) -> tuple[JobStarted, ...]:
         """What was started since this was last asked."""
@@ -202,7 +210,7 @@ class Background:
             return None
 
         try:
-            job.result = await self._shell.run(job.command, math.inf, shown, Beside(job.output, job.training, started))
+            job.result = await self._shell.run(job.command, math.inf, shown, job.folder, beside=Beside(job.output, job.training, started))
         except (MltuiError, OSError) as error:
             job.error = str(error)
         finally:

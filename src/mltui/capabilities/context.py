@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from mltui.capabilities.files import SessionFiles
 from mltui.capabilities.outside import Outside
+from mltui.capabilities.shell_folder import ShellFolder
 from mltui.core.approval import Question
 from mltui.core.data import JsonObject
 from mltui.core.effects import Effect, Grant
@@ -43,6 +45,7 @@ def mint(
     grants: Sequence[Grant],
     *,
     workspace: Workspace,
+    folder: ShellFolder | None = None,
     files: SessionFiles,
     search: Search,
     shell: Shell,
@@ -55,14 +58,20 @@ def mint(
     digest: Digest,
     output: OnOutput,
 ) -> ToolContext:
-    """What one call may touch: exactly what was granted. All else raises UndeclaredEffectError."""
+    """What one call may touch: exactly what was granted. All else raises UndeclaredEffectError.
+
+    Args:
+        workspace: as it was when the effects were decided on.
+        folder: where the agent's commands start; a `cd` does not last unless given.
+    """
     granted = _Granted(grants)
+    folder = folder or ShellFolder(workspace)
     return ToolContext(
         workspace=workspace,
         files=files.granted(grants),
         search=_Search(search, granted),
-        shell=_Shell(shell, granted, workspace.cwd),
-        background=_Background(background, granted, workspace.cwd),
+        shell=_Shell(shell, granted, workspace, folder),
+        background=_Background(background, granted, workspace, folder),
         notes=_Notes(notes, granted),
         questions=_Questions(questions, granted),
         experiments=_Experiments(experiments, granted),
@@ -107,30 +116,51 @@ class _Search:
         return await self._search.glob(pattern, root, limit)
 
 
-class _Shell:
-    def __init__(self, shell: Shell, granted: _Granted, cwd: Path) -> None:
-        self._shell = shell
-        self._granted = granted
-        self._cwd = cwd
+class _Commands:
+    """What commands in the foreground and in the background have in common."""
 
-    async def run(self, command: str, timeout: float, on_output: OnOutput) -> ShellResult:
+    def __init__(self, granted: _Granted, workspace: Workspace, folder: ShellFolder) -> None:
+        self._granted = granted
+        self._workspace = workspace
+        self._folder = folder
+
+    def need(self, command: str, start: Path | None) -> None:
+        """Raises: UndeclaredEffectError: it was not granted; ToolError: it would not start where it was meant to."""
         self._granted.need_kind("exec")
-        for effect in command_effects(command, self._cwd):
+        if start not in (None, self._workspace.start):
+            raise UndeclaredEffectError(f"a command in {start} was not granted")
+        for effect in command_effects(command, self._workspace.cwd, start):
             self._granted.need(effect)
-        return await self._shell.run(command, timeout, on_output)
+        if start is not None:
+            self._folder.check()
+
+    def ended(self, result: ShellResult, start: Path | None) -> ShellResult:
+        """The result, with what there is to say of the folder; the tool's own commands leave that as it is."""
+        note = self._folder.ended(result.folder) if start is not None else ""
+        return replace(result, notes=(*result.notes, note)) if note else result
+
+
+class _Shell:
+    def __init__(self, shell: Shell, granted: _Granted, workspace: Workspace, folder: ShellFolder) -> None:
+        self._shell = shell
+        self._commands = _Commands(granted, workspace, folder)
+
+    async def run(
+        self, command: str, timeout: float, on_output: OnOutput, folder: Path | None = None, *, answer: bool = False
+    ) -> ShellResult:
+        self._commands.need(command, folder)
+        return self._commands.ended(await self._shell.run(command, timeout, on_output, folder, answer=answer), folder)
 
 
 class _Background:
-    def __init__(self, background: BackgroundShells, granted: _Granted, cwd: Path) -> None:
+    def __init__(self, background: BackgroundShells, granted: _Granted, workspace: Workspace, folder: ShellFolder) -> None:
         self._background = background
         self._granted = granted
-        self._cwd = cwd
+        self._commands = _Commands(granted, workspace, folder)
 
-    async def start(self, command: str) -> tuple[str, tuple[str, ...]]:
-        self._granted.need_kind("exec")
-        for effect in command_effects(command, self._cwd):
-            self._granted.need(effect)
-        return await self._background.start(command)
+    async def start(self, command: str, folder: Path | None = None) -> tuple[str, tuple[str, ...]]:
+        self._commands.need(command, folder)
+        return await self._background.start(command, folder)
 
     async def read(self, job_id: str, pattern: str | None = None) -> BackgroundOutput:
         self._granted.need(Effect(kind="note", target=job_id))
@@ -224,6 +254,10 @@ class _Mcp:
     async def call(self, server: str, tool: str, arguments: JsonObject, on_output: OnOutput) -> ToolResult:
         self._granted.need(Effect(kind="mcp", target=f"{server}: {tool}"))
         return await self._outside.servers.call(server, tool, arguments, on_output)
+
+    async def resource(self, server: str, uri: str, what: str) -> ToolResult:
+        self._granted.need(Effect(kind="mcp", target=f"{server}: {what}"))
+        return await self._outside.servers.resource(server, uri, what)
 
 
 class _Skills:

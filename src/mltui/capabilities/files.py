@@ -9,16 +9,18 @@ import itertools
 import os
 import stat
 import tempfile
-from collections.abc import Generator, Iterable
+from collections.abc import Callable, Generator, Iterable
 from pathlib import Path
 from typing import IO, Literal, Protocol
 
 from mltui.capabilities.atomic import write_atomically
+from mltui.capabilities.data_check import check_data
 from mltui.capabilities.file_text import file_text
 from mltui.capabilities.paging import page
+from mltui.core.data import JsonObject
 from mltui.core.effects import Grant
 from mltui.core.errors import DeniedError, ToolError, UndeclaredEffectError
-from mltui.tools.base import Page
+from mltui.tools.base import DataQuestion, Page
 from mltui.tools.preview import digest
 
 LARGEST = 50_000_000
@@ -42,10 +44,14 @@ class DraftFiles(Protocol):
 
 
 class SessionFiles:
-    """The files as the session sees them: the draft first, then the disk. Remembers what the model has seen."""
+    """The files as the session sees them: the draft first, then the disk. Remembers what the model has seen.
 
-    def __init__(self, draft: DraftFiles | None = None) -> None:
+    Args: may_read: of files in a folder that was granted.
+    """
+
+    def __init__(self, draft: DraftFiles | None = None, may_read: Callable[[Path], bool] = lambda path: True) -> None:
         self._draft = draft
+        self._may_read = may_read
         self._seen: dict[Path, str] = {}
 
     def granted(self, grants: Iterable[Grant]) -> GrantedFiles:
@@ -68,6 +74,9 @@ class SessionFiles:
     async def extract(self, path: Path, kind: str, pages: str) -> str:
         with self._open(path) as file:
             return await file_text(kind, pages, file, path.name)
+
+    async def check_data(self, question: DataQuestion) -> tuple[str, JsonObject]:
+        return await check_data(question, self._may_read, self._staged)
 
     async def exists(self, path: Path) -> bool:
         return await asyncio.to_thread(self._exists, path)
@@ -169,6 +178,11 @@ class GrantedFiles:
     async def extract(self, path: Path, kind: str, pages: str = "") -> str:
         self._check_read(path)
         return await self._files.extract(path, kind, pages)
+
+    async def check_data(self, question: DataQuestion) -> tuple[str, JsonObject]:
+        for _, path, _ in question.named:
+            self._check_read(path)
+        return await self._files.check_data(question)
 
     async def write(self, path: Path, data: bytes) -> Literal["written", "staged"]:
         if path not in self._writes:

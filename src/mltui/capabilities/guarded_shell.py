@@ -7,6 +7,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Protocol, TypeVar
 
 from mltui.capabilities.checkpoints import Checkpoints
@@ -81,9 +82,17 @@ class GuardedShell:
         alarms, self._untold = tuple(self._untold), []
         return alarms
 
-    async def run(self, command: str, timeout: float, on_output: Callable[[str], Awaitable[None]]) -> ShellResult:
+    async def run(
+        self,
+        command: str,
+        timeout: float,
+        on_output: Callable[[str], Awaitable[None]],
+        folder: Path | None = None,
+        *,
+        answer: bool = False,
+    ) -> ShellResult:
         async with self.acting(sandboxed=self.sandboxed) as found:
-            result = await self._shell.run(command, timeout, on_output)
+            result = await self._shell.run(command, timeout, on_output, folder, answer=answer)
         return replace(result, notes=(*result.notes, *found.notes))
 
     @asynccontextmanager

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast
 
 from mltui.capabilities.confinement import Confining
 from mltui.capabilities.guarded_shell import GuardedShell
+from mltui.capabilities.mcp_offers import Offers, ServerTool, listing, offers
 from mltui.capabilities.mcp_process import ServerProcess
 from mltui.capabilities.shell import shell_environment
 from mltui.capabilities.spill import BoundedOutput
@@ -23,10 +24,9 @@ from mltui.core.errors import MltuiError, ToolError
 from mltui.core.messages import ToolResult
 from mltui.extensions.mcp_files import McpServer
 from mltui.sandbox.process import Sandbox
-from mltui.tools.mcp_tool import McpTool, mcp_tool
 
 if TYPE_CHECKING:
-    from mltui.capabilities.mcp_client import Connection, ListedPrompt
+    from mltui.capabilities.mcp_client import Connection, ListedPrompt, Outcome
 
 State = Literal["starting", "ready", "failed"]
 _T = TypeVar("_T")
@@ -53,9 +53,7 @@ class _Server:
     spec: McpServer
     state: State = "starting"
     error: str = ""
-    tools: tuple[McpTool, ...] = ()
-    prompts: tuple[ListedPrompt, ...] = ()
-    left_out: tuple[str, ...] = ()
+    offers: Offers = field(default_factory=Offers)
     starts: int = 0
     process: ServerProcess | None = None
     connection: Connection | None = None
@@ -97,13 +95,15 @@ class McpServers:
             await asyncio.wait([self._starting])
 
     @property
-    def tools(self) -> tuple[McpTool, ...]:
+    def tools(self) -> tuple[ServerTool, ...]:
         """Of the servers that are ready, in the order of the files."""
-        return tuple(tool for server in self._servers.values() if server.state == "ready" for tool in server.tools)
+        return tuple(tool for server in self._servers.values() if server.state == "ready" for tool in server.offers.tools)
 
     @property
     def prompts(self) -> tuple[tuple[str, ListedPrompt], ...]:
-        return tuple((name, prompt) for name, server in self._servers.items() if server.state == "ready" for prompt in server.prompts)
+        return tuple(
+            (name, prompt) for name, server in self._servers.items() if server.state == "ready" for prompt in server.offers.prompts
+        )
 
     def statuses(self) -> tuple[ServerStatus, ...]:
         return tuple(
@@ -111,9 +111,9 @@ class McpServers:
                 name,
                 server.state,
                 server.error,
-                tuple(tool.tool for tool in server.tools),
-                tuple(prompt.name for prompt in server.prompts),
-                server.left_out,
+                tuple(tool.tool for tool in server.offers.tools),
+                tuple(prompt.name for prompt in server.offers.prompts),
+                server.offers.left_out,
             )
             for name, server in self._servers.items()
         )
@@ -123,16 +123,45 @@ class McpServers:
 
         Raises: ToolError: the server is not there, ended, took too long, or had to be ended.
         """
+        seconds = self._settings.tool_seconds + 5
+        return await self._asked(server, f"{server}: {tool}", lambda connection: connection.call(tool, arguments, seconds))
+
+    async def resource(self, server: str, uri: str, what: str) -> ToolResult:
+        """A resource of a server, or without a URI the list of them. Raises: as `call`."""
+
+        async def listed(connection: Connection) -> Outcome:
+            from mltui.capabilities.mcp_client import Outcome
+
+            return Outcome(listing(await connection.resources()), (), False)
+
+        return await self._asked(server, f"{server}: {what}", lambda connection: connection.read(uri) if uri else listed(connection))
+
+    async def refresh(self) -> None:
+        """Learns anew what those servers offer that said it changed. What goes wrong is said by the next call."""
+        for server in self._servers.values():
+            if server.connection is not None and server.connection.changed:
+                with contextlib.suppress(MltuiError, OSError):
+                    async with self._acting(server):
+                        connection = await self._connected(server)
+                        name = server.spec.name
+                        server.offers = await self._do(server, f"{name}: what it offers", offers(name, connection))
+
+    async def _asked(self, server: str, what: str, ask: Callable[[Connection], Coroutine[Any, Any, Outcome]]) -> ToolResult:
         known = self._known(server)
         async with self._acting(known) as found:
             connection = await self._connected(known)
-            outcome = await self._do(known, f"{server}: {tool}", connection.call(tool, arguments, self._settings.tool_seconds + 5))
+            outcome = await self._do(known, what, ask(connection))
         output = BoundedOutput(self._grounds.folder)
         output.add(outcome.text)
         text = output.close()
         lines = [text or ("(an image)" if outcome.images else "(no output)")]
         if output.path is not None:
             lines.append(f"[The whole result is in {output.path}: Read or Grep it]")
+        lines += [
+            f"[The server wanted to ask the person: “{question}”. It was told no: questions of servers are not passed on. "
+            "Ask the person yourself if it is needed, and call again with the answer.]"
+            for question in connection.asked()
+        ]
         lines += [f"[{note}]" for note in found.notes]
         details: JsonObject = {"server": server, "notes": list(found.notes)}
         return ToolResult(content="\n".join(lines), is_error=outcome.is_error, details=details, images=outcome.images)
@@ -226,14 +255,7 @@ class McpServers:
         """Keeps the connection open; it has to be opened and closed by one task."""
         try:
             async with self._open(server) as connection:
-                listed = await connection.tools()
-                server.prompts = tuple(await connection.prompts())
-                made = [(tool, mcp_tool(server.spec.name, tool.name, tool.description, tool.schema)) for tool in listed]
-                server.tools = tuple({offer.name: offer for _, offer in made if offer is not None}.values())
-                offered = {tool.tool for tool in server.tools}
-                server.left_out = tuple(
-                    f"{tool.name[:80]} (its name or its schema is too long)" for tool in listed if tool.name not in offered
-                )
+                server.offers = await offers(server.spec.name, connection)
                 server.connection, server.state = connection, "ready"
                 server.settled.set()
                 await asyncio.Event().wait()

@@ -1,7 +1,7 @@
 """A program: executes a notebook in a kernel of its own and prints what its cells put out. NotebookRun runs it as a shell command.
 
-`python -P notebook_runner.py NOTEBOOK [--cells ID,…] [--save]`. It imports nothing of mltui, so that it is one file to a sandbox.
-Exit codes: 0 all cells ran; 1 a cell failed, or the outputs could not be saved; 2 the notebook cannot be run; 3 packages are missing.
+`python -P notebook_runner.py NOTEBOOK [--cells ID,…] [--answer]`. It imports nothing of mltui, so that it is one file to a sandbox.
+Exit codes: 0 all cells ran; 1 a cell failed; 2 the notebook cannot be run; 3 packages are missing.
 """
 
 # What nbformat hands out is untyped.
@@ -36,7 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description="Executes a notebook.")
     parser.add_argument("notebook", type=Path)
     parser.add_argument("--cells", default="", help="ids, joined by commas")
-    parser.add_argument("--save", action="store_true")
+    parser.add_argument("--answer", action="store_true", help="write the cells that ran to the descriptor in MLTUI_ANSWER")
     options = parser.parse_args(arguments)
     try:
         import nbclient  # noqa: F401
@@ -49,22 +49,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if note:
         print(f"[{note}]")
     try:
-        before = options.notebook.read_bytes()
-        book = nbformat.reads(before.decode("utf-8-sig"), as_version=4)
+        book = nbformat.reads(options.notebook.read_text(encoding="utf-8-sig"), as_version=4)
     except (OSError, ValueError, AttributeError, nbformat.ValidationError) as error:
         return _fail(2, f"{options.notebook} cannot be read as a notebook: {error}")
     wanted = [name for name in options.cells.split(",") if name]
     known = [_cell_id(cell, place) for place, cell in enumerate(book.cells)]
     if unknown := [name for name in wanted if name not in known]:
         return _fail(2, f"there is no cell {', '.join(unknown)}. Cells: {', '.join(known[:20])}")
-    failed = _execute(book, frozenset(wanted), kernel, options.notebook.resolve().parent)
-    if options.save:
-        failed = _save(book, options.notebook, before) or failed
+    ran: list[int] = []
+    failed = _execute(book, frozenset(wanted), kernel, options.notebook.resolve().parent, ran)
+    if options.answer:
+        _answer(book, ran)
     return failed
 
 
-def _execute(book: Any, wanted: frozenset[str], kernel: str, folder: Path) -> int:
-    """Runs the code cells in their order, up to the first that fails. Returns the exit code."""
+def _execute(book: Any, wanted: frozenset[str], kernel: str, folder: Path, ran: list[int]) -> int:
+    """Runs the code cells in their order, up to the first that fails, and notes the places of those that ran. Returns the exit code."""
     from nbclient.exceptions import CellExecutionError, DeadKernelError
 
     with tempfile.TemporaryDirectory(prefix="mltui-kernel-") as scratch:
@@ -76,6 +76,7 @@ def _execute(book: Any, wanted: frozenset[str], kernel: str, folder: Path) -> in
                 name = _cell_id(cell, place)
                 failure = ""
                 client.begin_cell()
+                ran.append(place)
                 try:
                     client.execute_cell(cell, place)
                 except CellExecutionError:
@@ -206,22 +207,13 @@ def _kernel_python(folder: Path) -> tuple[str, str]:
     return sys.executable, f"{lacking}the kernel is mltui's own Python, which may lack the project's packages" if lacking else ""
 
 
-def _save(book: Any, path: Path, before: bytes) -> int:
-    """Writes the notebook with its outputs in place of what was read. Returns the exit code."""
+def _answer(book: Any, ran: Sequence[int]) -> None:
+    """Hands the cells that ran to who asked for them, each with its place in the notebook."""
     import nbformat
 
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        if path.read_bytes() != before:
-            return _fail(1, "the outputs are not saved: the notebook was changed meanwhile")
-        temporary.write_text(nbformat.writes(book) + "\n", encoding="utf-8")
-        temporary.chmod(path.stat().st_mode & 0o777)
-        temporary.replace(path)
-    except OSError as error:
-        temporary.unlink(missing_ok=True)
-        return _fail(1, f"the outputs are not saved: {path.name}: {error.strerror or error}")
-    print(f"[The outputs are saved in {path.name}]", flush=True)
-    return 0
+    cells = json.loads(nbformat.writes(book))["cells"]
+    with open(int(os.environ["MLTUI_ANSWER"]), "w", encoding="utf-8") as file:  # noqa: PTH123 - a descriptor
+        json.dump([{**cells[place], "place": place} for place in ran], file)
 
 
 def _fail(code: int, text: str) -> int:

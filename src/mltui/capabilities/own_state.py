@@ -5,10 +5,11 @@ A command runs with the person's rights, so nothing here is prevented. What it c
 
 from __future__ import annotations
 
+import hashlib
 import os
 import secrets
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
 
@@ -31,6 +32,14 @@ _OF_GIT = ("config", "config.worktree", "info/attributes", "info/exclude", "info
 _DECISIONS = {ProposalDecided.type, ExperimentAccepted.type, ExperimentDiscarded.type, JobStarted.type, GrantGiven.type}
 
 
+def _nobody(_: str) -> bool:
+    return False
+
+
+def _nothing(_: str) -> Mapping[str, str]:
+    return {}
+
+
 class OwnState:
     """Remembers mltui's own files, and puts back what a command changed of them.
 
@@ -40,13 +49,28 @@ class OwnState:
         homes: the person's own folders of mltui.
         files: further files that mltui obeys, such as an approval policy.
         draft: the folder of this session's draft, which commands have no business in.
+        mine: whether this process wrote the record of that hash, so that no command did.
+        staged: what an experiment was made of in the draft: path to SHA-256, or `deleted`.
 
     Attributes:
-        doubted: proposals on which something was decided while a command ran, by whomever.
+        doubted: proposals on which something was decided while a command ran, by another process.
     """
 
-    def __init__(self, root: Path, state: Path, homes: Sequence[Path] = (), files: Sequence[Path] = (), draft: Path | None = None) -> None:
+    def __init__(
+        self,
+        root: Path,
+        state: Path,
+        homes: Sequence[Path] = (),
+        files: Sequence[Path] = (),
+        draft: Path | None = None,
+        *,
+        mine: Callable[[str], bool] = _nobody,
+        staged: Callable[[str], Mapping[str, str]] = _nothing,
+    ) -> None:
         self.doubted: set[str] = set()
+        self._mine = mine
+        self._staged = staged
+        self._settled: set[str] = set()
         self._root = root
         self._journal = state / "journal.jsonl"
         self._pyproject = root / "pyproject.toml"
@@ -69,7 +93,8 @@ class OwnState:
         """
         notes: list[str] = []
         kept = self._copies.kept
-        for path in dict.fromkeys((*kept, *self._watched(), self._pyproject, self._journal)):
+        # The journal first: what a person decided here explains what left the draft.
+        for path in dict.fromkeys((self._journal, *kept, *self._watched(), self._pyproject)):
             known, now = kept.get(path), Signature.of(path)
             if now == (known.signature if known else None):
                 continue
@@ -116,7 +141,7 @@ class OwnState:
             if not keys and (new is not None) == (now is not None):
                 return None
             what = f"can make git run programs ({', '.join(keys[:3])})"
-        if known is not None and now is None and self._in_the_tree(path, old):
+        if known is not None and now is None and (self._in_the_tree(path, old) or self._was_settled(path, old)):
             return None
         if known is None and (path.name == "plan.json" or (path.name == "exclude" and not _rules(new))):
             return None  # a job that was started elsewhere; what `git init` leaves
@@ -143,6 +168,14 @@ class OwnState:
         now = Signature.of(there)
         return kind == "files" and now is not None and now.is_file and there.read_bytes() == old
 
+    def _was_settled(self, path: Path, old: bytes | None) -> bool:
+        """Whether a staged edit that is gone from the draft was of an experiment that was decided on in this session meanwhile."""
+        if self._draft is None or not path.is_relative_to(self._draft) or old is None:
+            return False
+        kind, *parts = path.relative_to(self._draft).parts
+        digest = "deleted" if kind == "deleted" else hashlib.sha256(old).hexdigest()
+        return any(self._staged(id_).get("/".join(parts)) == digest for id_ in self._settled)
+
     def _settle_journal(self, known: Kept | None) -> str | None:
         """Appending is what supervisors and people in other terminals do; all else is undone."""
         before = known.content() if known else b""
@@ -161,7 +194,7 @@ class OwnState:
         return self._doubt(after[len(sound) :])
 
     def _doubt(self, appended: bytes) -> str | None:
-        """Whoever decided meanwhile may have been the command, so the person is asked again before it counts."""
+        """Whoever decided meanwhile elsewhere may have been the command, so the person is asked again before it counts."""
         found: dict[str, None] = {}
         for line in appended.splitlines():
             try:
@@ -170,7 +203,11 @@ class OwnState:
                 continue
             if record.type in _DECISIONS:
                 named = cast("dict[str, Any]", record.payload.get("approval") or record.payload)
-                found[str(named.get("proposal_id") or named.get("id", "?"))] = None
+                id_ = str(named.get("proposal_id") or named.get("id", "?"))
+                if self._mine(record.hash) and _sealed(record):
+                    self._settled.add(id_)
+                else:
+                    found[id_] = None
         self.doubted.update(found)
         return f"while the command ran, somebody decided on {', '.join(found)}: a person has to confirm it" if found else None
 
@@ -192,15 +229,19 @@ def _files_below(folder: Path) -> Iterator[Path]:
         yield from (Path(parent, name) for name in sorted(names))
 
 
+def _sealed(record: Record) -> bool:
+    fields = record.model_dump(mode="json")
+    del fields["hash"]
+    return seal(fields) == record
+
+
 def _sound(data: bytes) -> bytes:
     """The leading records that are whole, as mltui writes them, and follow one another."""
     end, seq, head = 0, 0, GENESIS
     for line in data.splitlines(keepends=True):
         try:
             record = Record.model_validate_json(line)
-            fields = record.model_dump(mode="json")
-            del fields["hash"]
-            fits = record.seq == seq + 1 and record.prev == head and seal(fields) == record
+            fits = record.seq == seq + 1 and record.prev == head and _sealed(record)
             if not fits or line != canonical(record.model_dump(mode="json")) + b"\n":
                 break
         except ValidationError:

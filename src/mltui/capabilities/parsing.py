@@ -18,12 +18,15 @@ _MEMORY = 4 << 30
 _KEPT = ("PATH", "LANG", "LC_ALL", "SYSTEMROOT", "HOME")
 
 
-async def parsed(module: str, arguments: Sequence[str], source: bytes | IO[bytes], shown: str) -> dict[str, Any] | None:
+async def parsed(
+    module: str, arguments: Sequence[str], source: bytes | IO[bytes], shown: str, seconds: float = _SECONDS
+) -> dict[str, Any] | None:
     """The JSON object that `python -m MODULE ARGUMENTS` prints about its standard input; None if it crashed.
 
     Args:
         source: the content, or an open file, which the process reads at its own pace.
         shown: what an error calls it.
+        seconds: after which it is given up.
 
     Raises: ToolError: it takes too long.
     """
@@ -36,7 +39,7 @@ async def parsed(module: str, arguments: Sequence[str], source: bytes | IO[bytes
         env={name: value for name, value in os.environ.items() if name in _KEPT},
     )
     try:
-        async with asyncio.timeout(_SECONDS):
+        async with asyncio.timeout(seconds):
             out, _ = await process.communicate(source if isinstance(source, bytes) else None)
     except TimeoutError:
         raise ToolError(f"{shown} took too long to be read") from None
@@ -50,13 +53,17 @@ async def parsed(module: str, arguments: Sequence[str], source: bytes | IO[bytes
     return None
 
 
-def confine() -> IO[str]:
-    """Called first in such a process: limits it, and gives what alone leads to the parent; what libraries print goes elsewhere."""
+def confine(cpu_seconds: int = _CPU_SECONDS, memory: int = _MEMORY) -> IO[str]:
+    """Called first in such a process: limits it, and gives what alone leads to the parent; what libraries print goes elsewhere.
+
+    Args:
+        memory: bytes of address space.
+    """
     import resource
 
     with contextlib.suppress(OSError, ValueError):
-        resource.setrlimit(resource.RLIMIT_CPU, (_CPU_SECONDS, _CPU_SECONDS))
-        resource.setrlimit(resource.RLIMIT_AS, (_MEMORY, _MEMORY))
+        resource.setrlimit(resource.RLIMIT_CPU, (cpu_seconds, cpu_seconds))
+        resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
         resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     out = os.dup(1)

@@ -29,8 +29,8 @@ def program() -> str:
     return found
 
 
-async def run(arguments: Sequence[str], folder: Path, separator: bytes) -> AsyncGenerator[bytes]:
-    """The records that `rg` prints, each without its separator. Closing the iterator, or cancelling, ends it.
+async def run(arguments: Sequence[str], folder: Path, separator: bytes) -> AsyncGenerator[list[bytes]]:
+    """The records that `rg` prints, each without its separator, many at a time. Closing the iterator, or cancelling, ends it.
 
     Raises: ToolError: what rg said about the pattern, the type or the glob, in one line.
     """
@@ -48,6 +48,7 @@ async def run(arguments: Sequence[str], folder: Path, separator: bytes) -> Async
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
+        limit=_CHUNK,
     )
     if process.stdout is None or process.stderr is None:
         raise ToolError("ripgrep has no output")
@@ -55,10 +56,10 @@ async def run(arguments: Sequence[str], folder: Path, separator: bytes) -> Async
         rest = b""
         while data := await process.stdout.read(_CHUNK):
             *records, rest = (rest + data).split(separator)
-            for record in records:
-                yield record
+            if records:
+                yield records
         if rest:
-            yield rest
+            yield [rest]
         problem = await process.stderr.read()
         # 1: nothing was found. 2 with results: some files could not be read.
         if await process.wait() not in (0, 1) and problem.strip():

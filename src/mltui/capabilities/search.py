@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import contextlib
+import itertools
 import json
 import os
 import re
@@ -22,6 +23,8 @@ from mltui.tools.base import Found, GrepQuery, Workspace
 _LONGEST_LINE = 500
 _ABOUT_FILES = (b"./", b'{"type":"match"', b'{"type":"context"')
 """How the records of interest begin: paths, and of the JSON those that hold lines."""
+_LATEST = 500
+"""Files that are put into order by time and name; those behind them are in the order of rg, which is by time alone."""
 _MOST_LINES = 50_000
 """Lines after which a search is broken off; nobody reads so many, and they fill the memory."""
 
@@ -48,6 +51,11 @@ class _Place:
     def path(self, record: bytes) -> str:
         """What the file is called that rg named."""
         return os.path.join(self.called, os.fsdecode(record).removeprefix("./"))  # noqa: PTH118 - of thousands of files
+
+    def shadowed_records(self) -> frozenset[bytes]:
+        """What rg calls the files whose disk version is not the current one."""
+        below = f"{self.called}/"
+        return frozenset(b"./" + os.fsencode(path.removeprefix(below)) for path in self.shadowed if path.startswith(below))
 
 
 @dataclass(slots=True)
@@ -82,43 +90,56 @@ class RipgrepSearch:
         total = 0
         with _ignore_file(_split_globs(query.glob) if query.glob else []) as ignored:
             for place in self._places(query.root):
-                async with contextlib.aclosing(self._run(place, [*options, *ignored], separator)) as records:
-                    async for record in records:
-                        total += _add(matches, place, record, query)
+                async with contextlib.aclosing(self._run(place, [*options, *ignored], separator)) as batches:
+                    async for records in batches:
+                        for record in records:
+                            total += _add(matches, place, record, query)
+                            if total >= _MOST_LINES:
+                                break
                         if total >= _MOST_LINES:
                             break
         return self._found(matches, query)
 
     async def glob(self, pattern: str, root: Path, limit: int) -> Found:
         """Raises: ToolError: the folder is missing."""
-        found: dict[str, str] = {}
-        with _ignore_file([pattern]) as ignored:
+        latest: dict[str, str] = {}
+        others: list[tuple[_Place, list[bytes]]] = []
+        total = 0
+        names = _by_name(pattern)
+        with _ignore_file([] if names is not None else [pattern]) as ignored:
             for place in self._places(root):
-                async with contextlib.aclosing(self._run(place, ["--files", "--null", *ignored], b"\0")) as records:
-                    async for record in records:
-                        if (path := place.path(record)) not in place.shadowed:
-                            found[path] = f"{place.folder}/{os.fsdecode(record)}"
-        ordered = await asyncio.to_thread(_latest_first, found)
-        allowed = (path for path in map(Path, ordered) if self._may_read(path))
-        lines = tuple(self._workspace.relative(path) for path, _ in zip(allowed, range(limit), strict=False))
-        return Found(lines, max(len(ordered) - limit, 0))
+                shadowed = place.shadowed_records()
+                options = ["--files", "--null", "--sortr=modified", *ignored, *(names or [])]
+                async with contextlib.aclosing(self._run(place, options, b"\0")) as batches:
+                    async for batch in batches:
+                        records = [record for record in batch if record not in shadowed] if shadowed else batch
+                        total += len(records)
+                        # Of the thousands that nobody will see, not even the names are made out.
+                        room = max(_LATEST - len(latest), 0) if not place.draft else len(records)
+                        latest.update((place.path(record), f"{place.folder}/{os.fsdecode(record)}") for record in records[:room])
+                        others.append((place, records[room:]))
+        ordered = await asyncio.to_thread(_latest_first, latest)
+        rest = (place.path(record) for place, records in others for record in records)
+        allowed = (path for path in map(Path, itertools.chain(ordered, rest)) if self._may_read(path))
+        lines = tuple(self._workspace.relative(path) for path in itertools.islice(allowed, limit))
+        return Found(lines, max(total - limit, 0))
 
-    async def _run(self, place: _Place, options: Sequence[str], separator: bytes) -> AsyncGenerator[bytes]:
+    async def _run(self, place: _Place, options: Sequence[str], separator: bytes) -> AsyncGenerator[list[bytes]]:
         """The records about files. In a folder that is itself ignored, such as an environment's libraries, all files count."""
         arguments = [*options, "--", place.target]
+        paths = separator == b"\0"
         if not place.draft:
             found = False
-            async with contextlib.aclosing(ripgrep.run(arguments, place.folder, separator)) as records:
-                async for record in records:
-                    if record.startswith(_ABOUT_FILES):
+            async with contextlib.aclosing(ripgrep.run(arguments, place.folder, separator)) as batches:
+                async for records in batches:
+                    if kept := records if paths else [record for record in records if record.startswith(_ABOUT_FILES)]:
                         found = True
-                        yield record
+                        yield kept
             if found or place.target != "./" or place.called == self._root or await _shows_files(place.folder):
                 return
-        async with contextlib.aclosing(ripgrep.run(["--no-ignore", *arguments], place.folder, separator)) as records:
-            async for record in records:
-                if record.startswith(_ABOUT_FILES):
-                    yield record
+        async with contextlib.aclosing(ripgrep.run(["--no-ignore", *arguments], place.folder, separator)) as batches:
+            async for records in batches:
+                yield records if paths else [record for record in records if record.startswith(_ABOUT_FILES)]
 
     def _places(self, root: Path) -> Iterator[_Place]:
         """The disk, and what the draft holds below the same folder."""
@@ -164,8 +185,8 @@ class RipgrepSearch:
 
 async def _shows_files(folder: Path) -> bool:
     """Whether ignore files leave anything of the folder."""
-    async with contextlib.aclosing(ripgrep.run(["--files", "--null", "--", "./"], folder, b"\0")) as records:
-        async for _ in records:
+    async with contextlib.aclosing(ripgrep.run(["--files", "--null", "--", "./"], folder, b"\0")) as batches:
+        async for _ in batches:
             return True
     return False
 
@@ -259,6 +280,14 @@ def _ignore_file(globs: Sequence[str]) -> Generator[list[str]]:
         file.write("\n".join(rules) + "\n")
         file.flush()
         yield [f"--ignore-file={file.name}"]
+
+
+def _by_name(pattern: str) -> list[str] | None:
+    """Options for a glob that is about names alone, as a type of files, which rg has the fastest way for; None for another one."""
+    name = pattern.removeprefix("**/")
+    if not name or "/" in name or name.startswith(("!", "include:")):
+        return None
+    return [] if name == "*" else [f"--type-add=mltui:{name}", "--type=mltui"]
 
 
 def _anchored(glob: str) -> str:

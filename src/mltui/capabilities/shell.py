@@ -12,11 +12,12 @@ import shutil
 import subprocess
 import threading
 from collections.abc import Awaitable, Callable, Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from mltui.capabilities.confinement import Confining, OnlyFolder
 from mltui.capabilities.processes import MARK, end_group, kill_group, new_brand
+from mltui.capabilities.said_aside import SaidAside
 from mltui.capabilities.spill import BoundedOutput
 from mltui.capabilities.terminal_text import PlainStream
 from mltui.capabilities.training_watch import TrainingWatch
@@ -51,7 +52,7 @@ _SHOWN = 8_000
 
 
 def shell_environment(environ: Mapping[str, str], keep: Collection[str] = ()) -> dict[str, str]:
-    """The environment for the agent's commands: no pager, no prompts, no credentials.
+    """The environment for the agent's commands: no pager, no prompts, no credentials, no CDPATH that would send `cd` elsewhere.
 
     Args:
         keep: names that stay although they look like credentials.
@@ -59,7 +60,7 @@ def shell_environment(environ: Mapping[str, str], keep: Collection[str] = ()) ->
     kept = {
         name: value
         for name, value in environ.items()
-        if name in keep or not any(fnmatch.fnmatchcase(name.upper(), pattern) for pattern in _CREDENTIALS)
+        if name in keep or (name != "CDPATH" and not any(fnmatch.fnmatchcase(name.upper(), pattern) for pattern in _CREDENTIALS))
     }
     return {**kept, **_TERMINAL}
 
@@ -83,7 +84,7 @@ def _shell_program() -> str:
 
 
 class CommandShell:
-    """Runs commands with bash, or with sh where there is no bash. Each starts in the same folder.
+    """Runs commands with bash, or with sh where there is no bash.
 
     Args:
         sandbox: what confines them; none unless given.
@@ -111,20 +112,40 @@ class CommandShell:
         self._sandbox: Sandbox = sandbox or Unconfined()
         self._confining: Confining = confining or OnlyFolder(cwd)
 
-    async def run(self, command: str, timeout: float, on_output: OnOutput, beside: Beside | None = None) -> ShellResult:
+    async def run(
+        self,
+        command: str,
+        timeout: float,
+        on_output: OnOutput,
+        folder: Path | None = None,
+        *,
+        answer: bool = False,
+        beside: Beside | None = None,
+    ) -> ShellResult:
         """Runs a command to its end, or to the time-out; when this returns or raises, nothing of it runs any more.
 
         Args:
             timeout: seconds.
             on_output: told of the output while it comes, a few times a second.
+            folder: where it starts, and it is asked where it ends; unless given it starts where all do.
+            answer: it may write an answer.
             beside: it goes on beside others.
         """
+        with SaidAside(self._program, command, folder=folder is not None and beside is None, answer=answer) as aside:
+            result = await self._run(command, aside, timeout, on_output, folder, beside)
+            return result if result.exit_code is None else replace(result, folder=aside.folder(), answer=aside.answer())
+
+    async def _run(
+        self, command: str, aside: SaidAside, timeout: float, on_output: OnOutput, folder: Path | None, beside: Beside | None
+    ) -> ShellResult:
         training = self._training if beside is None else beside.training
         mark, number = secrets.token_hex(8), new_brand()
         confinement = await asyncio.to_thread(self._confining.confinement, command)
+        if folder is not None:
+            confinement = replace(confinement, cwd=folder)
         if training is not None:
             training.start(command)
-        process = self._start(command, confinement, mark, number, training)
+        process = self._start(aside, confinement, mark, number, training)
         if beside is not None:
             beside.started(process.pid, mark, number)
         output = BoundedOutput(self._spill_folder) if beside is None else beside.output
@@ -158,14 +179,18 @@ class CommandShell:
             notes += await training.finish(seconds, look.reason)
         return ShellResult(text, exit_code, output.path, tuple(notes), seconds)
 
-    def _start(self, command: str, confinement: Confinement, mark: str, number: int, training: TrainingWatch | None) -> SandboxedProcess:
+    def _start(
+        self, aside: SaidAside, confinement: Confinement, mark: str, number: int, training: TrainingWatch | None
+    ) -> SandboxedProcess:
         env = self._environ if training is self._training or training is None else self._environ | training.environ(self._environ)
         try:
             return self._sandbox.start(
-                [self._program, "-c", command],
+                aside.argv,
                 confinement,
                 brand=number,
-                env={**env, MARK: mark},
+                # PWD: bash believes it where it fits, and `cd ..` would take its last name off rather than the folder's own.
+                env={**env, MARK: mark, "PWD": str(confinement.cwd), **aside.variables},
+                pass_fds=aside.inherited,
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
@@ -173,8 +198,8 @@ class CommandShell:
                 bufsize=0,
             )
         except OSError as error:
-            if not self._cwd.is_dir():
-                raise ToolError(f"the working folder {self._cwd} is gone", hint="Start mltui again in a folder that exists") from None
+            if not confinement.cwd.is_dir():
+                raise ToolError(f"the working folder {confinement.cwd} is gone", hint="Start mltui again in a folder that exists") from None
             raise ToolError(
                 f"the command cannot be started: {error.strerror or error}", hint="It may be too long: put it into a file"
             ) from None

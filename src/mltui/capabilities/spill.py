@@ -48,6 +48,20 @@ class BoundedOutput:
         while self._tail_size - len(self._tail[0]) >= IN_CONTEXT // 2:
             self._tail_size -= len(self._tail.popleft())
 
+    @property
+    def tail(self) -> str:
+        """The end of the output, as much of it as is held."""
+        return "".join(self._tail)
+
+    def flush(self) -> None:
+        """Puts what came so far into the file, where others read it."""
+        if self._file is None:
+            return
+        try:
+            self._file.flush()
+        except OSError as error:
+            self._fail(error)
+
     def close(self) -> str:
         """The output as the model reads it: all of it, or head and tail and how much is missing between them."""
         self._stop()
@@ -63,7 +77,7 @@ class BoundedOutput:
             self._folder.mkdir(parents=True, exist_ok=True)
             descriptor, name = tempfile.mkstemp(prefix="bash-", suffix=".txt", dir=self._folder)
         except OSError as error:
-            self.note = f"the whole output could not be kept: {error.strerror or error}"
+            self._fail(error)
             return
         self.path = Path(name)
         self._file = os.fdopen(descriptor, "w", encoding="utf-8", errors="replace")
@@ -75,15 +89,21 @@ class BoundedOutput:
         try:
             self._file.write(text[: ON_DISK - self._kept])
         except OSError as error:
-            self.note = f"the whole output could not be kept: {error.strerror or error}"
-            self._stop()
+            self._fail(error)
             return
         self._kept += len(text)
         if self._kept >= ON_DISK:
             self.note = f"the output is longer than {ON_DISK:,} characters; the file holds the first of them"
             self._stop()
 
+    def _fail(self, error: OSError) -> None:
+        self.note = f"the whole output could not be kept: {error.strerror or error}"
+        self._stop()
+
     def _stop(self) -> None:
-        if self._file is not None:
-            self._file.close()
-            self._file = None
+        file, self._file = self._file, None
+        if file is not None:
+            try:
+                file.close()
+            except OSError as error:  # what it still held did not fit
+                self._fail(error)

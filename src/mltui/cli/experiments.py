@@ -43,11 +43,15 @@ def show(experiment_id: str, cwd: Path, as_json: bool) -> None:
 
 
 @experiments.command()
-@id_argument
+@experiments_decide.ids_argument
 @cd_option
 @json_option
-def compare(experiment_id: str, cwd: Path, as_json: bool) -> None:
-    """The comparison with the baseline: difference, interval, test, verdict. Example: mltui experiments compare P-0001"""
+def compare(experiment_ids: tuple[str, ...], cwd: Path, as_json: bool) -> None:
+    """One with its baseline, or several with the first: difference, interval, test, verdict. Example: mltui experiments compare P-0001"""
+    if len(set(experiment_ids)) > 1:
+        _compare_several(tuple(dict.fromkeys(experiment_ids)), cwd, as_json)
+        return
+    experiment_id = experiment_ids[0]
     experiment = open_experiments(cwd).get(experiment_id)
     if experiment.comparison is None:
         raise ExperimentError(
@@ -62,3 +66,28 @@ def compare(experiment_id: str, cwd: Path, as_json: bool) -> None:
         )
     else:
         show_comparison(experiment)
+
+
+def _compare_several(ids: tuple[str, ...], cwd: Path, as_json: bool) -> None:
+    found = open_experiments(cwd)
+    experiments_ = [found.get(id_) for id_ in ids]
+    if as_json:
+        from mltui.experiments.compare_many import together
+
+        emit_json(
+            [
+                {
+                    "id": each.id,
+                    "verdict": each.verdict if each.comparison else None,
+                    "p_adjusted": each.p_adjusted,
+                    "note": each.note,
+                    "comparison": each.comparison.model_dump(mode="json") if each.comparison else None,
+                }
+                for each in together(experiments_).contrasts
+            ]
+        )
+        return
+    from mltui.ui.plain.experiment_log import compare_lines
+
+    for line in compare_lines(experiments_, found.looking):
+        click.echo(clean(line))

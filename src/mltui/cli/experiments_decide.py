@@ -50,14 +50,24 @@ def each(ids: tuple[str, ...], deed: Any) -> None:
 @click.option("--seeds", help="Other seeds, separated by commas.")
 @click.option("--minutes", type=click.FloatRange(min=0, min_open=True), help="Another budget.")
 @click.option("--set", "values", multiple=True, metavar="NAME=VALUE", help="Another value of a declared parameter; may be repeated.")
+@click.option("--patch", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="A diff in place of the proposed one.")
 @click.option("--run", "start", is_flag=True, help="Start it at once.")
 @cd_option
 def approve(
-    experiment_ids: tuple[str, ...], reason: str, seeds: str | None, minutes: float | None, values: tuple[str, ...], start: bool, cwd: Path
+    experiment_ids: tuple[str, ...],
+    reason: str,
+    seeds: str | None,
+    minutes: float | None,
+    values: tuple[str, ...],
+    patch: Path | None,
+    start: bool,
+    cwd: Path,
 ) -> None:
     """Approve proposals as they are, or one with edits. Example: mltui experiments approve P-0001 --seeds 0,1,2,3,4,5 --run"""
     require_person()
     edits = parse_edits(values).model_copy(update={"seeds": parse_seeds(seeds) if seeds else None, "minutes": minutes})
+    if patch is not None:
+        edits = edits.model_copy(update={"patch": patch.read_text(encoding="utf-8", errors="surrogateescape")})
     if len(set(experiment_ids)) > 1 and not edits.empty:
         raise UsageError("edits are for one proposal", hint="Approve the others by a command of their own.")
     found = open_experiments(cwd)

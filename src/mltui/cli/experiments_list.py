@@ -55,11 +55,11 @@ def list_(states: tuple[str, ...], kinds: tuple[str, ...], since: str | None, li
 
 
 def _current_index(cwd: Path) -> Index:
-    """The index, after experiments whose supervisor died were ended."""
+    """The index, after experiments whose supervisor died were ended, and what else a crash left was finished."""
     state = project_state(project_root(cwd))
     index = Index(state)
     running = [row.id for row in index.rows(states=("running",))]
-    if running:
+    if running or index.half_replaced():
         found = open_experiments(cwd)
         for name in running:
             found.get(name)

@@ -30,7 +30,9 @@ def open_experiments(cwd: Path) -> Experiments:
     from mltui.experiments.service import Experiments
 
     loaded = load_config(cwd)
-    return Experiments.open(loaded.project_root, loaded.config)
+    experiments = Experiments.open(loaded.project_root, loaded.config)
+    experiments.settle()
+    return experiments
 
 
 def person() -> str:

@@ -27,6 +27,8 @@ MODES = ("plan", "default", "accept-edits", "auto", "acceptEdits")
     help="One task without a terminal; the argument is the prompt, `-` reads stdin.",
 )
 @click.option("--plain", is_flag=True, help="Line-mode conversation: dumb terminals, screen readers, slow links.")
+@click.option("--low-bandwidth", is_flag=True, help="Write little to the terminal: for links that are slow.")
+@click.option("--no-mouse", is_flag=True, help="Leave the mouse to the terminal, which selects text by itself; F12 changes it.")
 @click.option("--model", metavar="NAME", help="sonnet, opus, haiku, local, a LiteLLM id, or a path to a GGUF file.")
 @click.option("--architect-model", "architect", metavar="NAME", help="The model for questions of architecture and plan mode.")
 @click.option("--fallback-model", "fallback", multiple=True, metavar="NAME", help="Goes on with the turn when the model stays away.")
@@ -97,6 +99,8 @@ MODES = ("plan", "default", "accept-edits", "auto", "acceptEdits")
 @click.option("--verbose", is_flag=True, hidden=True)
 def run(**flags: Any) -> int:
     """Work with the agent."""
+    if flags["fork"] and flags["resume"] is None and not flags["continue_latest"]:
+        raise UsageError("--fork-session copies a session, and none is named", hint="Add --resume ID or --continue")
     if flags["headless"]:
         return _headless(flags)
     return _plain(flags) if flags["plain"] else _tui(flags)
@@ -104,6 +108,8 @@ def run(**flags: Any) -> int:
 
 def _folder(flags: dict[str, Any], path: str | None) -> Path:
     folder = cast("Path", flags["cwd"] or Path(path or "."))
+    if flags["cwd"] and not folder.is_dir():
+        raise UsageError(f"There is no folder {folder}", hint="Name one that exists with --cd")
     if not folder.is_dir():
         known = "it is neither a folder nor a command"
         raise UsageError(f"{folder}: {known}", hint="Try `mltui --help`; to give a prompt use `mltui --headless 'what to do'`")
@@ -155,6 +161,7 @@ def split_rules(values: tuple[str, ...]) -> tuple[str, ...]:
                 word, depth = "", 0
             else:
                 word += char
+        rules += [word.strip()] if word.strip() else []  # a parenthesis that is not closed: whoever reads it as a rule says so
     return tuple(rules)
 
 
@@ -268,4 +275,5 @@ def _tui(flags: dict[str, Any]) -> int:
         return _plain(flags)
     from mltui.ui.tui.app import run_tui
 
-    return run_tui(_opener(flags, folder), pick_from=_pick_from(flags, folder))
+    low = "on" if flags["low_bandwidth"] else None
+    return run_tui(_opener(flags, folder), pick_from=_pick_from(flags, folder), low_bandwidth=low, mouse=not flags["no_mouse"])

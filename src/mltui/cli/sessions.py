@@ -172,18 +172,10 @@ def export(session_id: str, form: str | None, output: Path | None, force: bool, 
 @cd_option
 def rename(session_id: str, title: tuple[str, ...], cwd: Path) -> None:
     """Give a session a title. Example: mltui sessions rename 3f2a 'learning rate sweep'"""
-    from mltui.agent.naming import clean_title
-    from mltui.core.events import SessionTitled
+    from mltui.agent.naming import rename_file
 
-    named = clean_title(" ".join(title))
-    file = store.SessionFile(file_of(cwd, session_id))
-    touched = file.path.stat()
-    try:
-        file.append(SessionTitled(title=named))
-    finally:
-        file.close()
-    os.utime(file.path, ns=(touched.st_atime_ns, touched.st_mtime_ns))  # `--continue` goes on with what was talked to last
-    click.echo(f"{file.path.stem} is called {named}", err=True)
+    path = file_of(cwd, session_id)
+    click.echo(f"{path.stem} is called {rename_file(path, ' '.join(title))}", err=True)
 
 
 @sessions.command(context_settings=_CONTEXT)

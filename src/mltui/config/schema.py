@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
-from mltui.core.experiment import Guardrail, Metric
+from mltui.config.experiment_settings import (
+    ChoiceParameter,
+    Experiments,
+    FloatParameter,
+    IntParameter,
+    MetricsSource,
+    Parameter,
+    Promotion,
+)
+from mltui.config.section import Section
 
-
-class Section(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+__all__ = ["ChoiceParameter", "Experiments", "FloatParameter", "IntParameter", "MetricsSource", "Parameter", "Promotion", "Section"]
 
 
 PermissionMode = Literal["plan", "default", "accept-edits", "auto"]
@@ -20,6 +27,9 @@ class ModelRoles(Section):
     """Which model does what: an alias (`sonnet`, `opus`, `haiku`, `local`), a LiteLLM id or a path to a GGUF file.
 
     Attributes:
+        default: talks to you.
+        architect: decides on architecture.
+        small: titles, summaries and other small jobs.
         fallback: models that finish a turn, in this order, when the one before them stays unavailable after its retries.
         fallback_on_auth: they do so, too, when its credentials are refused.
         effort: how hard models that reason should do so, where their own settings do not say; absent: as their makers decide.
@@ -78,7 +88,15 @@ class PermissionTest(Section):
 
 
 class Permissions(Section):
-    """Rules such as `Bash(git *)` or `Read(./.env)`: deny before ask before allow, whatever their order."""
+    """Rules such as `Bash(git *)` or `Read(./.env)`: deny before ask before allow, whatever their order.
+
+    Attributes:
+        mode: what may run without asking where no rule speaks.
+        allow: calls that run without asking.
+        ask: calls that ask, whatever the mode.
+        deny: calls that never run.
+        tests: what the rules are meant to say of calls; `mltui permissions test` looks whether they do.
+    """
 
     mode: PermissionMode = "default"
     allow: tuple[str, ...] = ()
@@ -87,116 +105,11 @@ class Permissions(Section):
     tests: tuple[PermissionTest, ...] = ()
 
 
-class FloatParameter(Section):
-    type: Literal["float"] = "float"
-    low: float
-    high: float
-    log: bool = False
-    key: str
-
-    @model_validator(mode="after")
-    def _ordered(self) -> FloatParameter:
-        if self.low >= self.high:
-            raise ValueError("low must be less than high")
-        if self.log and self.low <= 0:
-            raise ValueError("a log scale needs low > 0")
-        return self
-
-
-class IntParameter(Section):
-    type: Literal["int"] = "int"
-    low: int
-    high: int
-    log: bool = False
-    key: str
-
-    @model_validator(mode="after")
-    def _ordered(self) -> IntParameter:
-        if self.low >= self.high:
-            raise ValueError("low must be less than high")
-        return self
-
-
-class ChoiceParameter(Section):
-    type: Literal["choice"] = "choice"
-    choices: tuple[str | int | float | bool | None, ...] = Field(min_length=2)
-    key: str
-
-
-Parameter = Annotated[FloatParameter | IntParameter | ChoiceParameter, Field(discriminator="type")]
-"""A hyperparameter that may be moved. `key` is `FILE:dotted.key` in a YAML, TOML or JSON file."""
-
-
-class MetricsSource(Section):
-    """Where a run's own metrics are read from.
-
-    Attributes:
-        file: a JSON object (last values) or JSON lines, relative to the run's folder.
-        stdout: the last JSON object line, or `key=value` and `key: value` pairs.
-        mlflow: what the script logged itself.
-    """
-
-    file: str | None = None
-    stdout: Literal["json", "key=value"] | None = None
-    mlflow: bool = False
-
-
-class Experiments(Section):
-    """What is under experiment, how it runs and by what it is judged.
-
-    Attributes:
-        detect: look for training code, prompts and what they read where nothing is declared.
-        evaluate: the evaluator's command, run from the baseline's tree; `{run}` is the run's folder, `{out}` the metrics file.
-        labels: files that only the evaluator may read.
-        policy: an approval policy that decides in advance, relative to the project.
-        scratch_seconds, scratch_minutes: CPU time of training outside a proposal, for one command and for a session.
-    """
-
-    entrypoints: tuple[str, ...] = ()
-    training: tuple[str, ...] = ()
-    configs: tuple[str, ...] = ()
-    prompts: tuple[str, ...] = ()
-    data: tuple[str, ...] = ()
-    evaluation: tuple[str, ...] = ()
-    detect: bool = True
-    evaluate: str = ""
-    labels: tuple[str, ...] = ()
-    policy: str = ""
-    metrics: MetricsSource = MetricsSource(file="metrics.json", mlflow=True)
-    primary: Metric | None = None
-    guardrails: tuple[Guardrail, ...] = ()
-    seeds: tuple[int, ...] = (0, 1, 2, 3, 4, 5)
-    space: dict[str, Parameter] = Field(default_factory=dict)
-    run_timeout_minutes: float = Field(default=60.0, gt=0)
-    budget_minutes: float = Field(default=240.0, gt=0)
-    parallel: int = Field(default=1, ge=1, le=64)
-    unplanned_training: Literal["record", "ask", "deny"] = "deny"
-    scratch_seconds: float = Field(default=60.0, gt=0)
-    scratch_minutes: float = Field(default=10.0, gt=0)
-
-
-class Promotion(Section):
-    """What a model needs before it may be the champion.
-
-    Attributes:
-        model: the registered model's name; empty means the project folder's.
-        artifact: the model's file or folder, relative to a run's working folder or its run folder.
-        prompt: the production prompt's file, for projects that promote prompts.
-        quality, latency, cost: the metrics that must have been compared with the champion; empty: not declared.
-    """
-
-    model: str = ""
-    artifact: str = ""
-    prompt: str = ""
-    quality: str = ""
-    latency: str = ""
-    cost: str = ""
-
-
 class Sandbox(Section):
     """Where the agent's commands and training runs are confined.
 
     Attributes:
+        enabled: use the sandbox that there is.
         require: end with exit code 44 where there is no sandbox.
         network: of the agent's commands; training_network: of training runs.
         read, write: further folders that stay visible, or writable.
@@ -214,6 +127,7 @@ class Tracking(Section):
     """MLflow.
 
     Attributes:
+        enabled: write experiments to MLflow.
         uri: a tracking URI; empty means a SQLite store in `.mltui/`.
         experiment: the MLflow experiment's name; empty means the project folder's.
     """
@@ -289,6 +203,7 @@ class Mcp(Section):
     """MCP servers, which are named in `.mcp.json` and in the person's `mcp.json`.
 
     Attributes:
+        enabled: start the servers.
         disabled: names of servers that are not started.
         startup_seconds: a server may take until its tools are known; the first turn waits for them so long.
         tool_seconds: one call may take.
@@ -369,13 +284,37 @@ class Guards(Section):
 
 
 class Ui(Section):
-    """Attributes: theme: `mltui-dark`, `mltui-light`, or any theme of Textual's own."""
+    """The app.
 
-    theme: str = "mltui-dark"
+    Attributes:
+        theme: `auto` (as the terminal is), `dark`, `light`, `high-contrast`, `high-contrast-light`, or any theme of Textual's own.
+        low_bandwidth: write little to the terminal: `auto` where the link turns out to be slow.
+        reduced_motion: nothing moves by itself.
+        notify: how you are told that mltui needs you, or is through, while you look elsewhere.
+        vim: vi's keys where you type.
+        title: say in the window's title what the session is about, and whether it needs you.
+        clipboard: how text is copied; `file` writes it to a file. `auto` takes what the terminal, or tmux, can do.
+        mouse: take the mouse; without it the terminal selects text by itself. F12 changes it while mltui runs.
+    """
+
+    theme: str = "auto"
+    low_bandwidth: Literal["auto", "on", "off"] = "auto"
+    reduced_motion: bool = False
+    notify: Literal["auto", "bell", "osc", "off"] = "auto"
+    title: bool = True
+    vim: bool = False
+    clipboard: Literal["auto", "osc52", "tmux", "file"] = "auto"
+    mouse: bool = True
 
 
 class Config(Section):
-    """All settings of one process."""
+    """All settings of one process.
+
+    Attributes:
+        persona: who the agent is, unless --persona says otherwise.
+        models: settings of single models, under [models.NAME].
+        hooks: commands that run before and after what the agent does, by event.
+    """
 
     persona: str = "ml-engineer"
     model: ModelRoles = ModelRoles()

@@ -17,11 +17,15 @@ class Effect(Data):
     `net`: a host. `ask`: a question to the person. `note`: the session's own notes (the todo list,
     an experiment's status). `propose`: a new experiment. `conclude`, `promote`: an experiment id. `delegate`: the
     persona that a piece of work is handed to. `mcp`: a tool of an outside server, which may do anything.
+
+    Attributes:
+        folder: of an `exec`: where its line starts, when that is not the workspace's folder.
     """
 
     kind: EffectKind
     target: str
     opaque: bool = False
+    folder: str = ""
 
 
 class Grant(Data):

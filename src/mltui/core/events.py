@@ -16,7 +16,7 @@ from pydantic import Field, TypeAdapter
 from mltui.core.approval import ApprovalRequest
 from mltui.core.data import Data, JsonObject
 from mltui.core.experiment import Answer, Arm, Comparison, Conclusion, ExperimentState, Proposal
-from mltui.core.messages import AssistantMessage, Image, StopReason, ToolSpec, Usage
+from mltui.core.messages import AssistantMessage, Attachment, Image, StopReason, ToolSpec, Usage
 
 FORMAT_VERSION = 1
 """Version of the session file's events; a reader refuses a higher one."""
@@ -50,6 +50,7 @@ class ModelChanged(EventBase):
     Attributes:
         reason: why, for the person.
         temporary: for this turn only; the session's own model stays what it was.
+        effort: how hard models that reason are to do so from now on; empty: as it was.
         input_price, output_price: dollars for a million tokens, None when no price is known.
     """
 
@@ -57,6 +58,7 @@ class ModelChanged(EventBase):
     model: str
     reason: str = ""
     temporary: bool = False
+    effort: str = ""
     input_price: float | None = None
     output_price: float | None = None
 
@@ -91,6 +93,7 @@ class TurnStarted(EventBase):
     turn: int
     text: str
     images: tuple[Image, ...] = ()
+    attachments: tuple[Attachment, ...] = ()
 
 
 class TurnSteered(EventBase):
@@ -193,7 +196,7 @@ class ToolOutput(EventBase):
 
 
 class ToolCompleted(EventBase):
-    """Attributes: denied: a rule, a person or a policy said no, and the tool did not run."""
+    """Attributes: denied: a rule, a person or a policy said no, and the tool did not run; typed: the command that a person ran with `!`."""
 
     type: Literal["tool.completed"] = "tool.completed"
     call_id: str
@@ -204,6 +207,7 @@ class ToolCompleted(EventBase):
     details: JsonObject = Field(default_factory=dict)
     images: tuple[Image, ...] = ()
     seconds: float = 0.0
+    typed: str = ""
 
 
 class ExperimentProposed(EventBase):

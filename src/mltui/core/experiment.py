@@ -122,15 +122,20 @@ class ProposalRequest(Data):
 
 
 class ProposalEdits(Data):
-    """What a person changes of a proposal before approving it; None and empty: as proposed."""
+    """What a person changes of a proposal before approving it; None and empty: as proposed.
+
+    Attributes:
+        patch: the unified diff that takes the place of the proposal's, from the same base; parameters are set after it.
+    """
 
     seeds: tuple[int, ...] | None = None
     minutes: float | None = None
     changes: dict[str, JsonValue] = Field(default_factory=dict)
+    patch: str | None = None
 
     @property
     def empty(self) -> bool:
-        return self.seeds is None and self.minutes is None and not self.changes
+        return self.seeds is None and self.minutes is None and self.patch is None and not self.changes
 
 
 class Exchange(Data):

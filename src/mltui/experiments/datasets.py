@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import threading
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -18,25 +19,28 @@ SINGLE = 64
 
 
 class Digests:
-    """SHA-256 of files. A file whose size, times and inode are as they were is not read again."""
+    """SHA-256 of files, or another hash. A file whose size, times and inode are as they were is not read again."""
 
-    def __init__(self, cache: Path | None) -> None:
+    def __init__(self, cache: Path | None, algorithm: str = "sha256") -> None:
         self._cache = cache
+        self._algorithm = algorithm
         self._known: dict[str, list[int | str]] = _load(cache) if cache else {}
         self._changed = False
         self._lock = threading.Lock()
 
     def of(self, path: Path) -> tuple[str, int]:
-        """Digest and size. Raises: ExperimentError: the file cannot be read."""
+        """Digest and size. Raises: ExperimentError: the file cannot be read, or changed while it was read."""
         try:
             path = path.resolve(strict=True)
             status = path.stat()
-            stamp: list[int | str] = [status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino]
+            stamp = _stamp(status)
             known = self._known.get(str(path))
             if known and known[:4] == stamp:
                 return str(known[4]), status.st_size
             with path.open("rb") as file:
-                digest = hashlib.file_digest(file, "sha256").hexdigest()
+                digest = hashlib.file_digest(file, self._algorithm).hexdigest()
+            if _stamp(path.stat()) != stamp:
+                raise ExperimentError(f"data file {path} changed while it was read", hint="Wait until whatever writes it is done")
         except OSError as error:
             raise ExperimentError(f"data file {path} cannot be read: {error.strerror}") from error
         with self._lock:
@@ -65,7 +69,7 @@ def versions(root: Path, names: Iterable[str], digests: Digests) -> tuple[DataVe
     for file in files:
         top, slash, _ = file.name.partition("/")
         folders.setdefault(top + slash, []).append(file)
-    return tuple(_folder(name, members) for name, members in folders.items())
+    return tuple(folder_version(name, members) for name, members in folders.items())
 
 
 def difference(approved: Sequence[DataVersion], now: Sequence[DataVersion]) -> str | None:
@@ -77,11 +81,16 @@ def difference(approved: Sequence[DataVersion], now: Sequence[DataVersion]) -> s
     return ", ".join([*changed, *gone, *new][:5]) or None
 
 
-def _folder(name: str, members: list[DataVersion]) -> DataVersion:
+def folder_version(name: str, members: Sequence[DataVersion]) -> DataVersion:
+    """Many files as one: the digest of their digests and names, in the order given."""
     lines = "".join(f"{member.digest} {member.name}\n" for member in members)
     return DataVersion(
         name=name, digest=hashlib.sha256(lines.encode("utf-8", "surrogatepass")).hexdigest(), size=sum(member.size for member in members)
     )
+
+
+def _stamp(status: os.stat_result) -> list[int | str]:
+    return [status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino]
 
 
 def _load(cache: Path) -> dict[str, list[int | str]]:

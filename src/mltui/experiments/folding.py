@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from mltui.core.errors import JournalError, ProposalError
 from mltui.core.experiment import Experiment
 from mltui.experiments import fold
+from mltui.experiments.journal import Record
 from mltui.experiments.records import ENTRIES, AnyEntry, SyncFailed
 
 
@@ -26,6 +27,11 @@ def entry(line: bytes) -> tuple[str, AnyEntry | None]:
     except ValidationError as error:
         raise _nonsense(record["seq"], str(error.errors(include_url=False)[0]["msg"])) from error
     return found.proposal_id, found
+
+
+def record(line: bytes) -> Record:
+    """The record of a line that was checked."""
+    return Record.model_validate_json(line)
 
 
 def advance(experiment: Experiment | None, found: AnyEntry, seq: int) -> Experiment:

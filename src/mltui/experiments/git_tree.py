@@ -152,6 +152,16 @@ class GitTree:
             self._git("update-index", "-z", "--index-info", env=env, data=_join(lines))
             return self._text("write-tree", env=env)
 
+    def apply_patch(self, tree: str, patch: str) -> str:
+        """The tree with a unified diff applied, whose line counts need not be right: a person may have edited it.
+
+        Raises: ExperimentError: it does not fit, or is no diff.
+        """
+        with self._private_index() as env:
+            self._git("read-tree", tree, env=env)
+            self._git("apply", "--cached", "--recount", "--whitespace=nowarn", "-", env=env, data=patch.encode("utf-8", "surrogateescape"))
+            return self._text("write-tree", env=env)
+
     def commit(self, tree: str, parent: str, message: str, ref: str) -> str:
         """A commit of mltui's own, on no branch, kept by REF below mltui's refs."""
         made = self._text("commit-tree", tree, "-p", parent, "-m", message, env=_IDENTITY)

@@ -1,25 +1,81 @@
-"""Which processes use a GPU, by NVIDIA's own account."""
+"""The GPUs and which processes use them, by NVIDIA's own account."""
 
 from __future__ import annotations
 
 import shutil
 import subprocess
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 QUERY = ("--query-compute-apps=pid", "--format=csv,noheader,nounits")
+FACTS = ("--query-gpu=uuid,index,name,utilization.gpu,memory.used,memory.total,temperature.gpu", "--format=csv,noheader,nounits")
+USERS = ("--query-compute-apps=gpu_uuid,pid,used_memory", "--format=csv,noheader,nounits")
 TIMEOUT = 4.0
+
+
+@dataclass(frozen=True, slots=True)
+class GpuProcess:
+    """Attributes: memory: MiB of the GPU, None where the driver does not say."""
+
+    pid: int
+    memory: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Gpu:
+    """A GPU now.
+
+    Attributes:
+        busy: per cent of the last moment in which it computed.
+        used, total: MiB of its memory.
+        celsius: its temperature; each of these is None where the driver does not say.
+    """
+
+    index: int
+    name: str
+    busy: int | None
+    used: int | None
+    total: int | None
+    celsius: int | None
+    processes: tuple[GpuProcess, ...] = ()
 
 
 def gpu_processes(devices: Path = Path("/dev"), find: Callable[[str], str | None] = shutil.which) -> frozenset[int]:
     """Ids of the processes that compute on a GPU now; none where there is no GPU, or nobody who knows."""
-    if not any(devices.glob("nvidia[0-9]*")):
-        return frozenset()
-    program = find("nvidia-smi")
+    said = _ask(QUERY, devices, find) or ""
+    return frozenset(int(line) for line in said.split() if line.isdecimal())
+
+
+def gpus(devices: Path = Path("/dev"), find: Callable[[str], str | None] = shutil.which) -> tuple[Gpu, ...] | None:
+    """The GPUs as they are now; None where there is none, or nobody who knows. Blocks for a moment."""
+    facts = _ask(FACTS, devices, find)
+    if facts is None:
+        return None
+    users = [[part.strip() for part in line.split(",")] for line in (_ask(USERS, devices, find) or "").splitlines()]
+    found: list[Gpu] = []
+    for line in facts.splitlines():
+        parts = [part.strip() for part in line.split(",")]
+        if len(parts) < 7 or not parts[1].isdecimal():
+            continue
+        busy, used, total, celsius = (_number(part) for part in parts[-4:])
+        own = [user for user in users if len(user) == 3 and user[0] == parts[0] and user[1].isdecimal()]
+        processes = tuple(GpuProcess(int(user[1]), _number(user[2])) for user in own)
+        found.append(Gpu(int(parts[1]), ", ".join(parts[2:-4]), busy, used, total, celsius, processes))
+    return tuple(found)
+
+
+def _number(text: str) -> int | None:
+    return int(text) if text.isdecimal() else None
+
+
+def _ask(query: tuple[str, ...], devices: Path, find: Callable[[str], str | None]) -> str | None:
+    """What nvidia-smi answers; None where there is no GPU, no such program, or no answer in time."""
+    program = find("nvidia-smi") if any(devices.glob("nvidia[0-9]*")) else None
     if program is None:
-        return frozenset()
+        return None
     try:
-        done = subprocess.run([program, *QUERY], capture_output=True, text=True, timeout=TIMEOUT, check=False, stdin=subprocess.DEVNULL)
+        done = subprocess.run([program, *query], capture_output=True, text=True, timeout=TIMEOUT, check=False, stdin=subprocess.DEVNULL)
     except (OSError, subprocess.SubprocessError):
-        return frozenset()
-    return frozenset(int(line) for line in done.stdout.split() if line.isdecimal())
+        return None
+    return done.stdout if done.returncode == 0 else None

@@ -13,17 +13,17 @@ import os
 import sqlite3
 import stat
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from mltui.core.errors import JournalError
 from mltui.experiments.chain import BACKUP, GENESIS, check_chain, last_line, lines, link
 
 if TYPE_CHECKING:
     from mltui.core.experiment import Experiment
+    from mltui.experiments.journal import Record
 
-VERSION = 2
+VERSION = 4
 BUSY_SECONDS = 60.0
 """How long one process waits for another that makes the index."""
 
@@ -33,27 +33,51 @@ CREATE TABLE records (seq INTEGER PRIMARY KEY, offset INTEGER, length INTEGER, t
 CREATE INDEX by_subject ON records (subject, seq);
 CREATE TABLE experiments (
     id TEXT PRIMARY KEY, position INTEGER, state TEXT, kind TEXT, title TEXT, created REAL, changed REAL, verdict TEXT, diff REAL,
-    ci_low REAL, ci_high REAL, p_value REAL, pairs INTEGER, unit TEXT, guardrails TEXT
+    ci_low REAL, ci_high REAL, p_value REAL, pairs INTEGER, unit TEXT, guardrails TEXT, metric TEXT, direction TEXT,
+    baseline REAL, candidate REAL, spread REAL, author TEXT, decided_by TEXT, wall_seconds REAL, cpu_seconds REAL,
+    supersedes TEXT
 );
 CREATE INDEX by_position ON experiments (position);
 """
 _TABLES = ("meta", "records", "experiments")
-_STABLE = ("id", "position", "kind", "title", "created")
-_CHANGING = ("state", "changed", "verdict", "diff", "ci_low", "ci_high", "p_value", "pairs", "unit", "guardrails")
+_STABLE = ("id", "position", "kind", "title", "created", "metric", "direction", "author", "supersedes")
+_CHANGING = (
+    "state",
+    "changed",
+    "verdict",
+    "diff",
+    "ci_low",
+    "ci_high",
+    "p_value",
+    "pairs",
+    "unit",
+    "guardrails",
+    "baseline",
+    "candidate",
+    "spread",
+    "decided_by",
+    "wall_seconds",
+    "cpu_seconds",
+)
 _PUT = (
     f"INSERT INTO experiments ({', '.join((*_STABLE, *_CHANGING))}) VALUES ({', '.join('?' * len((*_STABLE, *_CHANGING)))}) "  # noqa: S608
     f"ON CONFLICT (id) DO UPDATE SET {', '.join(f'{name} = excluded.{name}' for name in _CHANGING)}"
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(NamedTuple):
     """One experiment as a list shows it. Times in seconds since the epoch; None where there is no comparison.
+
+    A tuple, since ten thousand of them are made at once.
 
     Attributes:
         pairs: how many the comparison is made of.
         unit: of the difference; may be empty.
-        guardrails: their verdicts by metric.
+        verdicts: of the guardrails by metric, as JSON; see `guardrails`.
+        metric, direction: of the primary one: its name, and `maximize` or `minimize`.
+        baseline, candidate, spread: means of both arms, and the candidate's standard deviation over the seeds.
+        decided_by: who kept or discarded it, else who approved or rejected it; empty: nobody yet.
+        wall_seconds, cpu_seconds: of the runs that were made for it.
     """
 
     id: str
@@ -62,14 +86,31 @@ class Row:
     title: str
     created: float
     changed: float
-    verdict: str | None
-    diff: float | None
-    ci_low: float | None
-    ci_high: float | None
-    p_value: float | None
-    pairs: int | None
-    unit: str | None
-    guardrails: dict[str, str]
+    verdict: str | None = None
+    diff: float | None = None
+    ci_low: float | None = None
+    ci_high: float | None = None
+    p_value: float | None = None
+    pairs: int | None = None
+    unit: str | None = None
+    verdicts: str = "{}"
+    metric: str = ""
+    direction: str = "maximize"
+    baseline: float | None = None
+    candidate: float | None = None
+    spread: float | None = None
+    author: str = ""
+    decided_by: str = ""
+    wall_seconds: float = 0.0
+    cpu_seconds: float = 0.0
+
+    @property
+    def guardrails(self) -> dict[str, str]:
+        """Their verdicts by metric."""
+        return {} if self.verdicts == "{}" else _verdicts(self.verdicts)
+
+
+_COLUMNS = ", ".join("guardrails" if name == "verdicts" else name for name in Row._fields)
 
 
 class Index:
@@ -115,10 +156,14 @@ class Index:
             clauses.append("created >= ?")
             values.append(since)
         where = f"WHERE {' AND '.join(clauses)}" if clauses else ""
-        columns = "id, state, kind, title, created, changed, verdict, diff, ci_low, ci_high, p_value, pairs, unit, guardrails"
-        query = f"SELECT {columns} FROM experiments {where} ORDER BY position DESC LIMIT ?"  # noqa: S608  names and question marks only
+        query = f"SELECT {_COLUMNS} FROM experiments {where} ORDER BY position DESC LIMIT ?"  # noqa: S608  names and question marks only
         found = self._db.execute(query, (*values, -1 if limit is None else limit)).fetchall()
-        return [Row(*row[:-1], guardrails={} if row[-1] == "{}" else _verdicts(row[-1])) for row in reversed(found)]
+        return [*map(Row._make, reversed(found))]
+
+    def half_replaced(self) -> list[tuple[str, str]]:
+        """(new, old) of proposals that take the place of one that is still open: the end of a crash between the two records."""
+        query = "SELECT new.id, old.id FROM experiments new JOIN experiments old ON old.id = new.supersedes WHERE old.state IN (?, ?)"
+        return self._db.execute(query, ("proposed", "held")).fetchall()
 
     def count(self, type_: str) -> int:
         """How many records of a type there are."""
@@ -132,6 +177,22 @@ class Index:
         except FileNotFoundError:  # nothing was proposed yet
             return []
         return [experiment for experiment in found if experiment]
+
+    def records(self, *, subject: str | None = None, type_: str | None = None) -> list[Record]:
+        """The records about an experiment, or of a type, oldest first. Raises: JournalError: the journal was changed."""
+        column, value = ("subject", subject) if subject is not None else ("type", type_)
+        places = self._db.execute(f"SELECT offset, length FROM records WHERE {column} = ? ORDER BY seq", (value,)).fetchall()  # noqa: S608
+        if not places:
+            return []
+        with self._journal.open("rb") as file:
+            return [_folding().record(self._line(file, offset, length)) for offset, length in places]
+
+    def _line(self, file: Any, offset: int, length: int) -> bytes:
+        file.seek(offset)
+        line: bytes = file.read(length)
+        if link(line) is None:
+            raise JournalError(f"{self._journal}: the index does not fit it", hint=f"Delete {self._path} and try again.")
+        return line
 
     def _opened(self) -> sqlite3.Connection:
         try:
@@ -263,11 +324,7 @@ class Index:
         experiment = None
         query = "SELECT seq, offset, length FROM records WHERE subject = ? AND seq < ? ORDER BY seq"
         for seq, offset, length in self._db.execute(query, (subject, before or 1 << 62)):
-            file.seek(offset)
-            line = file.read(length)
-            if link(line) is None:
-                raise JournalError(f"{self._journal}: the index does not fit it", hint=f"Delete {self._path} and try again.")
-            _, entry = folding.entry(line)
+            _, entry = folding.entry(self._line(file, offset, length))
             if entry is not None:
                 experiment = folding.advance(experiment, entry, seq)
         return experiment
@@ -291,18 +348,28 @@ def _verdicts(text: str) -> dict[str, str]:
 def _values(experiment: Experiment, first: int, ts: float) -> tuple[str | float | None, ...]:
     proposal, comparison = experiment.proposal, experiment.comparison
     guardrails = {guard.metric.name: guard.verdict for guard in experiment.guardrails}
+    approval = experiment.approval
+    made = [run for run in experiment.runs if not run.reused]
     return (
         experiment.id,
         first,
         proposal.kind,
         _text(proposal.title),
         proposal.created,
+        _text(proposal.metric.name),
+        proposal.metric.direction,
+        _text(proposal.author),
+        proposal.supersedes,
         experiment.state,
         ts,
         comparison.verdict if comparison else None,
         *((comparison.diff, comparison.ci_low, comparison.ci_high, comparison.p_value) if comparison else (None,) * 4),
         *((comparison.n, _text(comparison.metric.unit)) if comparison else (None, None)),
         _text(json.dumps(guardrails)),
+        *((comparison.baseline_mean, comparison.candidate_mean, comparison.candidate_std) if comparison else (None,) * 3),
+        _text(experiment.decided_by or (approval.by if approval else "")),
+        max((run.ended for run in made), default=0.0) - min((run.started for run in made), default=0.0),
+        sum(run.cpu_seconds for run in made),
     )
 
 

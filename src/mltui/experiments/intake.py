@@ -89,13 +89,17 @@ class Intake:
             built = bench.finish(built, [*self._ledger.refresh().values()])
             return self._record(built, (proposal_id,), by, staged.staged, staged.left_out)
 
-    def settle_supersessions(self, experiments: Iterable[Experiment]) -> None:
-        """Finishes what a crash left between a proposal and the end of the one that it replaces."""
-        found = {item.id: item for item in experiments}
-        for item in found.values():
-            old = found.get(item.proposal.supersedes or "")
-            if old is not None and old.state in OPEN:
-                self._ledger.record(_replaced(old.id, item.id, item.proposal.author), item.proposal.author)
+    def settle_supersessions(self, pairs: Iterable[tuple[str, str]]) -> None:
+        """Finishes what a crash left between a proposal and the end of the one that it replaces.
+
+        Args:
+            pairs: ids of new and old ones to look at; what is done goes by the journal alone.
+        """
+        with file_lock(self._state / "proposals.lock", timeout=120.0):  # who proposes now is between the two as well
+            for new, old in pairs:
+                proposal = self._ledger.get(new).proposal
+                if proposal.supersedes == old and self._ledger.get(old).state in OPEN:
+                    self._ledger.record(_replaced(old, new, proposal.author), proposal.author)
 
     def _record(
         self, built: Built, former: Sequence[str], author: str, staged: dict[str, str] | None = None, left_out: tuple[str, ...] = ()

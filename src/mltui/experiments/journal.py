@@ -98,10 +98,15 @@ def _encodable(value: object) -> JsonValue:
 
 
 class Journal:
-    """One process's view of the file. Safe to share between threads."""
+    """One process's view of the file. Safe to share between threads.
+
+    Attributes:
+        written: hashes of the records that were appended here, and by no other process; one is in it before it is in the file.
+    """
 
     def __init__(self, path: Path, mirror: Mirror | None = None) -> None:
         self.path = path
+        self.written: set[str] = set()
         self._mirror = mirror
         self._offset = 0
         self._head = GENESIS
@@ -254,6 +259,7 @@ class Journal:
         except ValueError:  # also where pydantic or UTF-8 cannot write it
             record = seal(cast(JsonObject, _encodable(fields)))
             line = canonical(record.model_dump(mode="json")) + b"\n"
+        self.written.add(record.hash)
         _append_durably(self.path, line)
         self._seq, self._head = record.seq, record.hash
         self._offset += len(line)

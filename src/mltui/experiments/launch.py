@@ -144,7 +144,9 @@ class Launches:
             if word == "-m":
                 return self._of_wrapped(words[index + 2 :]) if following in LAUNCH_MODULES else self._of_module(following)
             if not word.startswith("-"):
-                return self._of_script(word)
+                # A notebook is data to the program that executes it.
+                scripts = (word, *(later for later in words[index + 1 :] if later.endswith(".ipynb")))
+                return next((reason for script in scripts if (reason := self._of_script(script))), None)
             index += 2 if word in _OPTIONS_WITH_VALUE else 1
         return None
 
@@ -162,7 +164,7 @@ class Launches:
             return f"runs the declared entry point `{self._scripts[path].text}`"
         for script, entry in self._scripts.items():
             # The same script named from another working folder.
-            if PurePosixPath(script).name == path or path.endswith(f"/{script}"):
+            if script.endswith(f"/{path}") or path.endswith(f"/{script}"):
                 return f"runs the declared entry point `{entry.text}`"
         return f"runs the training script {path}" if _DEFAULT_SCRIPT.fullmatch(PurePosixPath(path).name) else None
 

@@ -49,6 +49,7 @@ class Ledger:
             records = journal.read()
             experiments: dict[str, Experiment] = {}
             fold(records, experiments)
+            journal.written = self.journal.written
             self.journal, self._experiments, self._records, self._whole = journal, experiments, {}, True
             self._kept = {type_: [] for type_ in self._kept}
             for record in records:

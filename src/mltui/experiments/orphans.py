@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 from mltui.core.errors import ExperimentError
 from mltui.core.experiment import Origin
+from mltui.experiments.index import Index
+from mltui.experiments.journal import Record
 from mltui.experiments.ledger import Ledger
 from mltui.experiments.records import UnplannedSettled, UnplannedTraining
 
@@ -29,7 +33,14 @@ class Orphans:
     """The orphans of one project. Reads only what is new in the journal; cheap to make."""
 
     def __init__(self, state: Path, ledger: Ledger | None = None) -> None:
+        self._state = state
         self._ledger = ledger or Ledger(state)
+
+    def glance(self) -> list[Orphan]:
+        """As `list`, from the index: to look at, in a long journal much faster. Raises: JournalError: the journal was changed."""
+        with closing(Index(self._state)) as index:
+            records = [record for type_ in (UnplannedTraining.type, UnplannedSettled.type) for record in index.records(type_=type_)]
+        return [*_folded(records).values()]
 
     def list(self) -> list[Orphan]:
         """All, the newest last."""
@@ -85,16 +96,21 @@ class Orphans:
         return True
 
     def _found(self) -> dict[str, Orphan]:
-        found: dict[str, Orphan] = {}
-        for record in self._ledger.of_type(UnplannedTraining.type, UnplannedSettled.type):
-            if record.type == UnplannedTraining.type:
-                training = UnplannedTraining.model_validate(record.payload)
-                found[training.id] = Orphan(training, record.ts)
-            else:
-                entry = UnplannedSettled.model_validate(record.payload)
-                if known := found.get(entry.id):
-                    found[entry.id] = Orphan(known.training, known.when, entry.outcome, entry.by)
-        return found
+        return _folded(self._ledger.of_type(UnplannedTraining.type, UnplannedSettled.type))
+
+
+def _folded(records: Iterable[Record]) -> dict[str, Orphan]:
+    """By id; what was said of one comes after it."""
+    found: dict[str, Orphan] = {}
+    for record in records:
+        if record.type == UnplannedTraining.type:
+            training = UnplannedTraining.model_validate(record.payload)
+            found[training.id] = Orphan(training, record.ts)
+        else:
+            entry = UnplannedSettled.model_validate(record.payload)
+            if known := found.get(entry.id):
+                found[entry.id] = Orphan(known.training, known.when, entry.outcome, entry.by)
+    return found
 
 
 class _TooLate(Exception):

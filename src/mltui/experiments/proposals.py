@@ -11,7 +11,7 @@ from pathlib import Path
 
 from mltui.config.schema import Experiments as Section
 from mltui.core.data import JsonObject
-from mltui.core.errors import ProposalError
+from mltui.core.errors import ExperimentError, ProposalError
 from mltui.core.experiment import (
     Budget,
     ControlledChange,
@@ -118,8 +118,9 @@ class ProposalBuilder:
 
         Raises: ProposalError: an edit is out of range, or undoes the change.
         """
-        changed, parameters = self._edited(former, edits)
-        tree = self._git.apply(former.tree, changed) if changed else former.tree
+        start = former.tree if edits.patch is None else self._patched(former, edits.patch)
+        changed, parameters = self._edited(former, edits, start)
+        tree = self._git.apply(start, changed) if changed else start
         if tree == former.base_tree:
             raise ProposalError("nothing would change with these edits", hint="Reject the proposal, or choose other values.")
         request = ProposalRequest(
@@ -132,6 +133,8 @@ class ProposalBuilder:
             supersedes=former.id,
         )
         files = self._files(former.base_tree, tree)
+        if edits.patch is not None:
+            check_together(files, former.evaluation_reason)
         plan = _Plan(
             kind=_kind(files), metric=former.metric, command=former.command, seeds=self._seeds(request), files=files, parameters=parameters
         )
@@ -289,14 +292,26 @@ class ProposalBuilder:
             found.append(ControlledChange(path=path, kind=kind, reason=reason, change=change))
         return tuple(found)
 
-    def _edited(self, former: Proposal, edits: ProposalEdits) -> tuple[dict[str, bytes | None], tuple[ParameterChange, ...]]:
-        """The files that edited parameter values change, and all parameters with their values at the base."""
+    def _patched(self, former: Proposal, patch: str) -> str:
+        """The base with an edited diff. Raises: ProposalError: it does not apply."""
+        if not patch.strip():
+            return former.base_tree
+        try:
+            return self._git.apply_patch(former.base_tree, patch if patch.endswith("\n") else f"{patch}\n")
+        except ExperimentError as error:
+            raise ProposalError(
+                f"the edited diff does not apply: {str(error.args[0]).removeprefix('git apply failed: error: ')}",
+                hint="Lines that stay begin with a blank and must be as they are in the base; change only those with + or -.",
+            ) from error
+
+    def _edited(self, former: Proposal, edits: ProposalEdits, tree: str) -> tuple[dict[str, bytes | None], tuple[ParameterChange, ...]]:
+        """The files of `tree` that edited parameter values change, and all parameters with their values at the base."""
         files: dict[str, bytes | None] = {}
-        parameters = {change.name: change for change in former.parameters}
+        parameters = {change.name: change if tree == former.tree else self._as_in(tree, change) for change in former.parameters}
         for name, wanted in edits.changes.items():
 
             def read(file: str) -> bytes | None:
-                return files[file] if file in files else self._read(former.tree, file)
+                return files[file] if file in files else self._read(tree, file)
 
             if name in parameters and parameters[name].after == wanted:
                 continue
@@ -307,6 +322,12 @@ class ProposalBuilder:
             before = change.before if base is None else get_value(file.removeprefix("./"), base, key)
             parameters[name] = change.model_copy(update={"before": before})
         return files, tuple(change for change in parameters.values() if change.before != change.after)
+
+    def _as_in(self, tree: str, change: ParameterChange) -> ParameterChange:
+        """The change with the value that the parameter has in a tree."""
+        file, _, key = change.key.partition(":")
+        content = self._read(tree, file.removeprefix("./"))
+        return change if content is None else change.model_copy(update={"after": get_value(file.removeprefix("./"), content, key)})
 
     def _read(self, tree: str, path: str) -> bytes | None:
         return self._git.read(tree, path) if path in self._git.entries(tree, (path,)) else None

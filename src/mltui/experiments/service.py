@@ -48,6 +48,7 @@ from mltui.experiments.verification import verify
 
 if TYPE_CHECKING:
     from mltui.experiments.jobs import Job
+    from mltui.experiments.looking import Looking
     from mltui.experiments.promotion import Promotions
     from mltui.experiments.workbench import Workbench
 
@@ -250,12 +251,23 @@ class Experiments:
         self._mirror()
         return experiment
 
+    def settle(self) -> None:
+        """Finishes what a crash interrupted; every front-end begins with it. What cannot be settled now waits, and may be looked at."""
+        # An index that cannot be made and a journal that is not whole are told by whoever reads them.
+        with contextlib.suppress(ExperimentError, OSError):
+            if not self._ledger.journal.path.exists():
+                return
+            with closing(Index(self.state)) as index:
+                pairs = index.half_replaced()
+            if pairs:
+                self._intake.settle_supersessions(pairs)
+
     def list(self) -> list[Experiment]:
         """All experiments, the newest last."""
         for experiment in self._ledger.refresh().values():
             if experiment.state == "running":
                 self._recover(experiment.id)
-        self._intake.settle_supersessions(self._ledger.refresh().values())
+        self.settle()
         return [*self._ledger.refresh().values()]
 
     def get(self, proposal_id: str) -> Experiment:
@@ -290,6 +302,11 @@ class Experiments:
     def orphans(self) -> Orphans:
         """Training outside a proposal."""
         return self._orphans
+
+    @property
+    def looking(self) -> Looking:
+        """What can be looked at beside the fold: records, curves, output."""
+        return cast("Looking", importlib.import_module("mltui.experiments.looking").Looking(self.root, self.state))
 
     def put_by(self, path: str, content: bytes | None) -> str:
         """The experiment that mltui itself left a file of the working tree so by, when it was kept or promoted; empty: none.

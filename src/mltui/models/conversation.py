@@ -25,6 +25,9 @@ REDACTED = "redacted:"
 ITEMS = "items:"
 """Prefix of a `Thinking.signature` that carries encrypted items of the Responses protocol, as JSON."""
 
+ERROR = "[error] "
+"""In front of a result that came of a failure or a refusal."""
+
 CACHE_MARK: Wire = {"type": "ephemeral"}
 
 
@@ -168,7 +171,8 @@ def _pictures(of: Sequence[tuple[str, Image]]) -> Wire:
 
 
 def _tool_message(message: ToolMessage, dialect: Dialect, mark: bool) -> Wire:
-    content: str | list[Wire] = message.content
+    # LiteLLM's form of a result has no field for this, so the text says it.
+    content: str | list[Wire] = f"{ERROR}{message.content}" if message.is_error else message.content
     if message.images and dialect.sees and dialect.signed_thinking:
         content = [*([{"type": "text", "text": content}] if content else []), *(_picture(image) for image in message.images)]
     elif message.images and not dialect.sees:

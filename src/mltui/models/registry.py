@@ -76,7 +76,8 @@ def resolve_role(role: Role, config: Config, environ: Mapping[str, str]) -> Mode
         note = f"no credentials for {choice.id}: using the local model instead"
         return replace(_local(config, environ), alias="local", note=note)
     if path := embedded_model_path():
-        return _gguf(path, alias="local", note=f"no credentials for {choice.id}. {EMBEDDED_NOTE}")
+        note = f"no credentials for {choice.id}: SmolLM2-135M answers, which can demonstrate mltui but not reason"
+        return _gguf(path, alias="local", note=note)
     return choice
 
 
@@ -95,6 +96,19 @@ def create(choice: ModelChoice, config: Config, environ: Mapping[str, str] | Non
             raise ConfigError(f"{choice.id} needs llama.cpp, which is not installed", hint="pip install 'mltui[local]'")
         return cast("Model", _module("local.client").LocalModel(Path(choice.id), config.local))
     return cast("Model", _module("litellm_model").LiteLLMModel(choice.settings, environ=os.environ if environ is None else environ))
+
+
+def needs(choice: ModelChoice, config: Config) -> str:
+    """What a model on this machine needs of its memory without a GPU, or why it cannot run. Reads the head of its file."""
+    from psutil import virtual_memory
+
+    gguf, memory = _module("local.gguf"), _module("local.memory")
+    free = virtual_memory().available
+    try:
+        plan = memory.plan(gguf.inspect(Path(choice.id)), config.local.context, 0, free)
+    except ConfigError as error:
+        return str(error.args[0])
+    return f"needs {plan.host_bytes / 2**30:.1f} of {free / 2**30:.1f} GiB free for {plan.context:,} tokens"
 
 
 def has_credentials(choice: ModelChoice, environ: Mapping[str, str]) -> bool:

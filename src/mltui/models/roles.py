@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Literal, get_args
 
 from mltui.config.schema import Config
 from mltui.core.errors import MltuiError, ModelRequestError, UsageError
@@ -16,6 +16,7 @@ from mltui.models.failures import missing_credentials
 from mltui.models.registry import ModelChoice, Role
 
 Effort = Literal["low", "medium", "high"]
+EFFORTS: tuple[Effort, ...] = get_args(Effort)
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +27,9 @@ class ModelOption:
         context_window: in tokens.
         input_price, output_price: dollars for a million tokens; all three are None when not known.
         missing: what is missing before it can be asked, or empty.
+        sees: whether it takes images.
+        roles: the roles that the configuration gives it.
+        memory: for one on this machine what it needs here, or why it cannot run; else empty.
     """
 
     name: str
@@ -34,6 +38,9 @@ class ModelOption:
     input_price: float | None = None
     output_price: float | None = None
     missing: str = ""
+    sees: bool = False
+    roles: tuple[str, ...] = ()
+    memory: str = ""
 
 
 class RoleModels:
@@ -109,8 +116,12 @@ class RoleModels:
     def options(self) -> tuple[ModelOption, ...]:
         """The aliases, the models of the configuration and those of the roles, each model once. Blocks."""
         roles = self.config.model
+        named: dict[str, list[str]] = {}
+        for role in ("default", "architect", "small"):
+            named.setdefault(getattr(roles, role), []).append(role)
         own = [self.session_model] if self.session_model else []
         names = [*catalogue.FAMILIES, *self.config.models, roles.default, roles.architect, roles.small, *roles.fallback, "local", *own]
+        names += [f"local:{file.stem}" for folder in registry.model_folders(self._environ) for file in sorted(folder.glob("*.gguf"))]
         found: dict[str, ModelOption] = {}
         for name in dict.fromkeys(names):
             try:
@@ -120,9 +131,18 @@ class RoleModels:
             listed = catalogue.limits(choice.id) or catalogue.Limits()
             missing = "" if registry.has_credentials(choice, self._environ) else "no key"
             info = catalogue.info_of(choice.settings)
-            option = ModelOption(name, choice.id, info.context_window, listed.input_price, listed.output_price, missing)
-            found.setdefault(choice.id, option)
+            memory = registry.needs(choice, self.config) if choice.kind == "local" and choice.id not in found else ""
+            prices = (listed.input_price, listed.output_price)
+            option = ModelOption(name, choice.id, info.context_window, *prices, missing, info.sees, (*named.get(name, ()),), memory)
+            before = found.setdefault(choice.id, option)
+            if before is not option:
+                found[choice.id] = replace(before, roles=tuple(dict.fromkeys((*before.roles, *option.roles))))
         return tuple(found.values())
+
+    def resume_effort(self, said: str) -> None:
+        """Takes up the effort that was said in an earlier process of the session; a word that is none changes nothing."""
+        if said in EFFORTS:
+            self.effort = said
 
     def check_effort(self, id: str) -> None:
         """Raises: UsageError: the model takes no effort."""

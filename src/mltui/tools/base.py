@@ -31,10 +31,12 @@ class Workspace:
     Attributes:
         cwd: the working folder, absolute and resolved.
         roots: folders that belong to the workspace: `cwd`'s project and every `--add-dir`.
+        start: where the agent's next command starts, if not in `cwd`.
     """
 
     cwd: Path
     roots: tuple[Path, ...]
+    start: Path | None = None
 
     def resolve(self, path: str) -> Path:
         """The absolute path with symlinks resolved, whether or not it exists."""
@@ -60,6 +62,22 @@ class Page:
     lines: tuple[str, ...]
     more: bool
     encoding: str = "utf-8"
+
+
+@dataclass(frozen=True, slots=True)
+class DataQuestion:
+    """Data to check.
+
+    Attributes:
+        named: for each set the role (train, val, test, or empty), the path and how it is shown.
+        sample: rows in which values are compared.
+    """
+
+    named: tuple[tuple[str, Path, str], ...]
+    target: str | None = None
+    group: str | None = None
+    time: str | None = None
+    sample: int = 100_000
 
 
 class Files(Protocol):
@@ -88,6 +106,13 @@ class Files(Protocol):
             pages: of a PDF: "3" or "2-5"; empty: from the first on.
 
         Raises: ToolError: it is broken, encrypted, or takes too long.
+        """
+        ...
+
+    async def check_data(self, question: DataQuestion) -> tuple[str, JsonObject]:
+        """What the data checks find, in lines and as data. In a folder, files that may not be read are left out.
+
+        Raises: ToolError: something cannot be read, there is no such column, or it takes too long.
         """
         ...
 
@@ -153,6 +178,8 @@ class ShellResult:
         spill: where the whole output lies, when `output` is not all of it.
         notes: what else happened that the model must know (controlled files put back, processes ended).
         cpu_seconds: of the command and of what it waited for, user and system; inside a sandbox of all that ran there.
+        folder: where a command with a `cd` says that it ended; None where it says nothing.
+        answer: what it wrote into the file for that, as untrusted as its output.
     """
 
     output: str
@@ -160,10 +187,25 @@ class ShellResult:
     spill: Path | None = None
     notes: tuple[str, ...] = ()
     cpu_seconds: float = field(default=0.0, compare=False)
+    folder: Path | None = None
+    answer: bytes = field(default=b"", compare=False, repr=False)
 
 
 class Shell(Protocol):
-    async def run(self, command: str, timeout: float, on_output: Callable[[str], Awaitable[None]]) -> ShellResult: ...
+    async def run(
+        self,
+        command: str,
+        timeout: float,
+        on_output: Callable[[str], Awaitable[None]],
+        folder: Path | None = None,
+        *,
+        answer: bool = False,
+    ) -> ShellResult:
+        """Args:
+        folder: where it starts; the workspace's `cwd` unless given.
+        answer: it may say more than people are shown, in the file whose descriptor MLTUI_ANSWER names.
+        """
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,8 +231,8 @@ class BackgroundOutput:
 class BackgroundShells(Protocol):
     """Commands that go on beside the conversation. All methods raise ToolError."""
 
-    async def start(self, command: str) -> tuple[str, tuple[str, ...]]:
-        """Returns: its id and notes."""
+    async def start(self, command: str, folder: Path | None = None) -> tuple[str, tuple[str, ...]]:
+        """Args: folder: where it starts; the workspace's `cwd` unless given. Returns: its id and notes."""
         ...
 
     async def read(self, job_id: str, pattern: str | None = None) -> BackgroundOutput: ...
@@ -278,6 +320,10 @@ class WebAccess(Protocol):
 
 class McpAccess(Protocol):
     async def call(self, server: str, tool: str, arguments: JsonObject, on_output: Callable[[str], Awaitable[None]]) -> ToolResult: ...
+
+    async def resource(self, server: str, uri: str, what: str) -> ToolResult:
+        """A resource, or without a URI the list of them. Args: what: as the effect says it."""
+        ...
 
 
 class SkillShelf(Protocol):

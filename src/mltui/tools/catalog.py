@@ -6,6 +6,7 @@ from mltui.tools.ask_user_question import AskUserQuestion
 from mltui.tools.base import Tool
 from mltui.tools.bash import Bash
 from mltui.tools.bash_output import BashOutput
+from mltui.tools.check_data import CheckData
 from mltui.tools.edit import Edit
 from mltui.tools.experiment_tools import ConcludeExperiment, ExperimentStatus, ProposeExperiment
 from mltui.tools.glob import Glob
@@ -36,6 +37,7 @@ _CATALOG: tuple[Tool, ...] = (
     ExperimentStatus(),
     ConcludeExperiment(),
     Promote(),
+    CheckData(),
     Task(),
     WebFetch(),
     WebSearch(),

@@ -6,9 +6,12 @@ import json
 import re
 import secrets
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Literal, cast
 
-from mltui.core.errors import ToolError
+from mltui.core.errors import InvalidArgumentsError, ToolError
+from mltui.tools.base import ToolContext, Workspace
+from mltui.tools.paths import resolve
 
 CellType = Literal["code", "markdown", "raw"]
 
@@ -34,6 +37,21 @@ class Notebook:
     @property
     def cells(self) -> list[dict[str, Any]]:
         return cast("list[dict[str, Any]]", self.content["cells"])
+
+
+def place(workspace: Workspace, path: str, otherwise: str) -> Path:
+    """Where a notebook lies. Raises: InvalidArgumentsError: it is none by its name; `otherwise` says what to do."""
+    found = resolve(workspace, path)
+    if found.suffix.lower() != ".ipynb":
+        raise InvalidArgumentsError(f"{path} is no notebook (.ipynb)", hint=otherwise)
+    return found
+
+
+async def read(ctx: ToolContext, path: Path) -> bytes:
+    """The file, as the session sees it. Raises: ToolError: it does not exist, or cannot be read."""
+    if not await ctx.files.exists(path):
+        raise ToolError(f"{ctx.workspace.relative(path)} does not exist", hint="Write creates a notebook")
+    return await ctx.files.read(path)
 
 
 def parse(data: bytes, shown: str) -> Notebook:
@@ -116,6 +134,32 @@ def replace_cell(notebook: Notebook, wanted: str, source: str, cell_type: CellTy
     else:
         cell.pop("outputs", None)
         cell.pop("execution_count", None)
+
+
+def take_outputs(notebook: Notebook, answer: bytes) -> tuple[int, int]:
+    """Gives cells the outputs that they had in a run, and nothing else of what came back.
+
+    Args:
+        answer: a JSON list of the cells that ran, each as in a notebook with its `place`; not to be trusted.
+
+    Returns: how many cells got theirs, and how many did not as they are not those that ran.
+    """
+    try:
+        ran = json.loads(answer)
+    except (ValueError, RecursionError):
+        return 0, 1
+    entries = (
+        [cast("dict[str, Any]", entry) for entry in cast("list[Any]", ran) if isinstance(entry, dict)] if isinstance(ran, list) else []
+    )
+    taken = 0
+    for entry in entries:
+        place, outputs, count = entry.get("place"), entry.get("outputs"), entry.get("execution_count")
+        cell = notebook.cells[place] if isinstance(place, int) and 0 <= place < len(notebook.cells) else {}
+        same = _is_cell(cell) and _is_cell(entry) and cell["cell_type"] == "code" and source_of(cell) == source_of(entry)
+        if same and isinstance(outputs, list) and all(isinstance(output, dict) for output in cast("list[Any]", outputs)):
+            cell["outputs"], cell["execution_count"] = outputs, count if isinstance(count, int) else None
+            taken += 1
+    return taken, len(entries) - taken
 
 
 def insert_cell(notebook: Notebook, after: str, source: str, cell_type: CellType) -> None:

@@ -32,9 +32,7 @@ class NotebookEdit:
     args_model = NotebookEditArgs
 
     def effects(self, args: NotebookEditArgs, workspace: Workspace) -> tuple[Effect, ...]:
-        path = resolve(workspace, args.notebook_path)
-        if path.suffix.lower() != ".ipynb":
-            raise InvalidArgumentsError(f"{args.notebook_path} is no notebook (.ipynb)", hint="Use Edit for other files")
+        path = notebook.place(workspace, args.notebook_path, "Use Edit for other files")
         if args.edit_mode == "insert" and not args.cell_type:
             raise InvalidArgumentsError("insert needs a cell_type", hint="Give code or markdown")
         if args.edit_mode != "insert" and not args.cell_id:
@@ -44,9 +42,7 @@ class NotebookEdit:
     async def run(self, args: NotebookEditArgs, ctx: ToolContext) -> ToolResult:
         path = resolve(ctx.workspace, args.notebook_path)
         shown = ctx.workspace.relative(path)
-        if not await ctx.files.exists(path):
-            raise ToolError(f"{shown} does not exist", hint="Write creates a notebook")
-        before = await ctx.files.read(path)
+        before = await notebook.read(ctx, path)
         check_seen(shown, ctx.files.seen(path), ctx.files.digest(before))
         after = notebook_edited(args, shown, before)
         outcome = await ctx.files.write(path, after)

@@ -70,6 +70,9 @@ _BRANCHING = frozenset(
 _SCOPES = frozenset({"subshell", "command_substitution", "process_substitution"})
 
 
+_ASIDE = re.compile(rb"CDPATH|physical|\bset\s+[-+]\w*P")
+"""What makes `cd` go elsewhere than its word says."""
+
 _LETTERS = bytes(byte if byte < 0x80 else ord("X") for byte in range(256))
 """To bash every byte beyond ASCII is a letter; the grammar's own table of letters crashes the process at some of them."""
 
@@ -257,9 +260,11 @@ class _Walk:
         core = words[start:]
         if not core or program(core[0]) not in {"cd", "pushd", "popd"}:
             return
-        target = core[1].value if len(core) == 2 and program(core[0]) == "cd" else None
-        if straight and target and self._folder is not None and not re.match(r"[-~+]", target):
-            self._folder = posixpath.join(self._folder, target)
+        # Behind a wrapper it changes another process's folder, or this one's: who knows.
+        target = core[1].value if len(core) == 2 and start == 0 and program(core[0]) == "cd" else None
+        if straight and target and self._folder is not None and not re.match(r"[-~+]", target) and not _ASIDE.search(self._source):
+            # bash takes `..` off the name of the folder that it thinks it is in, whatever that is a link to.
+            self._folder = posixpath.normpath(posixpath.join(self._folder, target))
         else:
             self._folder = None
 

@@ -32,20 +32,25 @@ def simple_commands(command: str) -> tuple[SimpleCommand, ...]:
     return found or (replace(opaque(command), opaque=False),)
 
 
-def command_effects(command: str, cwd: Path) -> tuple[Effect, ...]:
-    """The effects of a command line: one `exec` per simple command, one `write` per file that it is redirected to."""
+def command_effects(command: str, cwd: Path, start: Path | None = None) -> tuple[Effect, ...]:
+    """The effects of a command line: one `exec` per simple command, one `write` per file that it is redirected to.
+
+    Args:
+        start: where the line starts, if not in the working folder.
+    """
+    folder = "" if start is None or start == cwd else str(start)
     effects: list[Effect] = []
     for simple in simple_commands(command):
         unknown_target = None in simple.writes
-        effects.append(Effect(kind="exec", target=simple.text, opaque=simple.opaque or unknown_target))
+        effects.append(Effect(kind="exec", target=simple.text, opaque=simple.opaque or unknown_target, folder=folder))
         for target in simple.writes:
             if target is not None:
-                effects.append(_write(target, cwd, simple))
+                effects.append(_write(target, start or cwd, simple, folder))
     return tuple(dict.fromkeys(effects))
 
 
-def _write(target: str, cwd: Path, simple: SimpleCommand) -> Effect:
+def _write(target: str, start: Path, simple: SimpleCommand, folder: str) -> Effect:
     try:
-        return Effect(kind="write", target=str((cwd / target).resolve()))
+        return Effect(kind="write", target=str((start / target).resolve()))
     except (OSError, RuntimeError, ValueError):
-        return Effect(kind="exec", target=simple.text, opaque=True)
+        return Effect(kind="exec", target=simple.text, opaque=True, folder=folder)

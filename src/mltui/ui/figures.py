@@ -28,12 +28,20 @@ def price(input_price: float | None, output_price: float | None) -> str:
     return f"${input_price:.4g} in, ${output_price:.4g} out per million tokens"
 
 
+def short_name(model: str) -> str:
+    """Returns: the id of a model; of a file on this machine or a script only the file's name, for its folder says nothing of it."""
+    kind, colon, path = model.rpartition("scripted:")
+    if colon or model.lower().endswith(".gguf"):
+        return kind + colon + path.replace("\\", "/").rstrip("/").rsplit("/", 1)[-1]
+    return model
+
+
 def model_change(event: ModelChanged) -> str:
     """Returns: who answers from now on, why and at what price, as `ID (for this turn: plan mode; $5 in, …)`."""
     reason = "" if event.reason == "chosen" else event.reason
     why = f"for this turn: {reason}" if event.temporary and not reason.startswith(("until", "architect")) else reason
     notes = "; ".join(note for note in (why, price(event.input_price, event.output_price)) if note)
-    return f"{event.model} ({notes})" if notes else event.model
+    return f"{short_name(event.model)} ({notes})" if notes else short_name(event.model)
 
 
 def rewound(event: SessionRewound) -> str:

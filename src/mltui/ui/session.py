@@ -9,15 +9,17 @@ if TYPE_CHECKING:
     from mltui.agent.context_report import ContextReport
     from mltui.agent.person_commands import PersonCommand
     from mltui.agent.steering import Steering
-    from mltui.config.schema import PermissionMode
+    from mltui.config.schema import PermissionMode, Ui
     from mltui.core.approval import Approver
     from mltui.core.commits import PendingCommit
     from mltui.core.events import ContextCompacted, Emit, Event, ExperimentFinished, ExperimentProgressed, TurnCompleted
-    from mltui.core.experiment import Answer, Experiment, Origin, Proposal, ProposalEdits
-    from mltui.core.messages import Usage
+    from mltui.core.experiment import Answer, Experiment, Origin, Proposal, ProposalEdits, Recommendation
+    from mltui.core.messages import Image, Usage
     from mltui.core.rewind import RewindPlan, RewindPoint, Rewound
     from mltui.experiments.index import Row
+    from mltui.experiments.looking import Looking
     from mltui.experiments.orphans import Orphan, Settled
+    from mltui.experiments.promotion import Promotions
     from mltui.models.base import ModelInfo
     from mltui.models.roles import Effort, ModelOption
     from mltui.tools.base import Workspace
@@ -38,6 +40,12 @@ class ExperimentLog(Protocol):
 
     def discard(self, proposal_id: str, *, by: str, origin: Origin | None = None) -> Experiment: ...
 
+    def conclude(self, proposal_id: str, *, interpretation: str, recommendation: Recommendation, by: str) -> Experiment: ...
+
+    def promotions(self) -> Promotions:
+        """The gate of what is in use."""
+        ...
+
     def rows(self) -> list[Row]: ...
 
     def newest(self, limit: int | None = None, states: Collection[str] = ()) -> list[Experiment]: ...
@@ -46,6 +54,11 @@ class ExperimentLog(Protocol):
 
     def orphans(self) -> OrphanLog: ...
 
+    @property
+    def looking(self) -> Looking:
+        """What can be looked at beside the fold: records, curves, output."""
+        ...
+
     def get(self, proposal_id: str) -> Experiment: ...
 
     def follow(self, proposal_id: str) -> AsyncIterator[ExperimentProgressed | ExperimentFinished]: ...
@@ -53,6 +66,10 @@ class ExperimentLog(Protocol):
 
 class OrphanLog(Protocol):
     """Training outside a proposal. Its methods block."""
+
+    def glance(self) -> list[Orphan]:
+        """As `list`, quicker, to look at."""
+        ...
 
     def list(self) -> list[Orphan]: ...
 
@@ -132,8 +149,28 @@ class SessionBackground(Protocol):
         """(id, state, command) of each."""
         ...
 
+    def tail(self, job_id: str) -> str:
+        """The end of what one printed; nothing is taken from the agent by it."""
+        ...
+
     async def kill(self, job_id: str) -> tuple[str, tuple[str, ...]]:
         """Ends one. Returns: how it ended, and notes. Raises: MltuiError."""
+        ...
+
+
+class SessionShell(Protocol):
+    """What the person runs themselves, between turns."""
+
+    async def run(self, command: str, show: Emit) -> None:
+        """Runs a command by the gate; the next prompt tells the model of it. Raises: MltuiError: a turn runs."""
+        ...
+
+
+class SessionFiles(Protocol):
+    """The files that a prompt may name."""
+
+    def matches(self, query: str, limit: int) -> list[str]:
+        """Paths that fit a query, the best first. Blocks, and may be called in several threads."""
         ...
 
 
@@ -180,12 +217,20 @@ class AgentSession(Protocol):
         ...
 
     @property
-    def theme(self) -> str: ...
+    def ui(self) -> Ui:
+        """What the person set for the app."""
+        ...
 
     @property
     def notices(self) -> tuple[str, ...]: ...
 
-    async def prompt(self, text: str, show: Emit, /) -> TurnCompleted: ...
+    async def prompt(self, text: str, show: Emit, /, *, images: tuple[Image, ...] = ()) -> TurnCompleted: ...
+
+    @property
+    def shell(self) -> SessionShell: ...
+
+    @property
+    def files(self) -> SessionFiles: ...
 
     @property
     def steering(self) -> Steering: ...

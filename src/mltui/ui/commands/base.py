@@ -52,6 +52,10 @@ class Console(Protocol):
         """Lets the person change a text. Returns: what it is then, or None if they left it."""
         ...
 
+    async def copy(self, text: str) -> None:
+        """Puts a text on the person's clipboard, and says what became of it."""
+        ...
+
     async def prompt(self, text: str) -> None:
         """Sends text to the agent as if the person had typed it; while a turn runs it is queued."""
         ...

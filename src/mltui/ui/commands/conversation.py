@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mltui.config import paths, trust
+from mltui.core.errors import UsageError
 from mltui.personas import loader
 from mltui.personas.loader import Personas
 from mltui.ui.commands.base import Console
-from mltui.ui.figures import dollars, tokens
+from mltui.ui.figures import dollars, short_name, tokens
 
 if TYPE_CHECKING:
     from mltui.config.schema import PermissionMode
@@ -25,10 +26,13 @@ async def set_mode(console: Console, argument: str) -> None:
         console.tell("info", f"mode {console.session.mode}; there are plan, default, accept-edits and auto")
 
 
-async def personas(console: Console, _argument: str) -> None:
+async def personas(console: Console, argument: str) -> None:
     session = console.session
     found = await asyncio.to_thread(_load_personas, session.workspace.cwd)
     ordered = sorted(found.personas.values(), key=lambda persona: persona.name)
+    if argument:
+        _tell_persona(console, found, argument)
+        return
     lines = [
         f"{'*' if persona.name == session.persona_name else ' '} {persona.name}  {' '.join(persona.description.split())}"
         for persona in ordered
@@ -37,6 +41,29 @@ async def personas(console: Console, _argument: str) -> None:
     for problem in found.problems:
         if problem.level == "error":
             console.tell("error", str(problem))
+
+
+def known_personas(cwd: Path) -> list[tuple[str, str]]:
+    """(name, description) of each. Blocks."""
+    found = _load_personas(cwd).personas.values()
+    return sorted((persona.name, " ".join(persona.description.split())) for persona in found)
+
+
+def _tell_persona(console: Console, found: Personas, name: str) -> None:
+    persona = found.personas.get(name)
+    if persona is None:
+        raise UsageError(f"There is no persona {name}", hint=f"There are: {', '.join(sorted(found.personas))}")
+    tools = "all" if persona.tools is None else ", ".join(persona.tools) or "none"
+    without = f", but not {', '.join(persona.disallowed_tools)}" if persona.disallowed_tools else ""
+    lines = [
+        persona.name,
+        " ".join(persona.description.split()),
+        f"model   {persona.model or 'that of the session'}" + (f"; architect {persona.architect_model}" if persona.architect_model else ""),
+        f"tools   {tools}{without}",
+        *([f"mode    {persona.permission_mode}"] if persona.permission_mode else []),
+        f"file    {persona.path}",
+    ]
+    console.tell("info", "\n".join(lines), f"Start with it: mltui --persona {persona.name}")
 
 
 def _load_personas(cwd: Path) -> Personas:
@@ -51,7 +78,7 @@ async def status(console: Console, _argument: str) -> None:
     window = f" of {tokens(info.context_window)}" if info.context_window else ""
     lines = [
         f"session   {session.id}" + (f" ({title})" if (title := session.transcript.title) else ""),
-        f"model     {info.id}" + (f" ({info.note})" if info.note else ""),
+        f"model     {short_name(info.id)}" + (f" ({info.note})" if info.note else ""),
         f"effort    {info.effort or 'as the maker of the model decides'}",
         *(["architect answers every turn, until /architect off"] if session.architect else []),
         f"persona   {session.persona_name}",

@@ -19,6 +19,7 @@ from mltui.core.approval import (
     TrustRequest,
 )
 from mltui.core.edits import parse_edits
+from mltui.core.effects import Effect
 from mltui.core.errors import UsageError
 from mltui.core.experiment import Proposal
 from mltui.ui.plain.experiments import exchange_lines, proposal_lines, result_lines
@@ -80,7 +81,7 @@ class PlainApprover:
 
     async def _permission(self, request: PermissionRequest) -> Decision:
         self._printer.line(f"? {request.call.name} asks for permission: {one_line(request.reason)}")
-        self._printer.lines(f"    {effect.kind}: {effect.target}" for effect in request.effects)
+        self._printer.lines(f"    {effect.kind}: {effect.target}{_where(effect)}" for effect in request.effects)
         if any(effect.kind in ("mcp", "net") for effect in request.effects):
             # What leaves the machine is decided on as well as where it goes.
             self._printer.lines(f"    {key}: {one_line(str(value), 2000)}" for key, value in request.call.arguments.items())
@@ -190,6 +191,10 @@ class PlainApprover:
                 return chosen[0], reason.strip()
             self._printer.line(f"  Answer with {', '.join(names)}, or the first letter.")
         return None, "the answer was not understood"
+
+
+def _where(effect: Effect) -> str:
+    return f" (in {effect.folder})" if effect.folder else ""
 
 
 def _picked(line: str, question: Question) -> str:

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import sys
 from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
 
 from mltui import __version__
+from mltui.config.paths import state_dir
 from mltui.core.errors import MltuiError
 from mltui.core.events import Event
 from mltui.ui.commands.base import Level
 from mltui.ui.commands.extensions import more
 from mltui.ui.commands.table import offered, parse
+from mltui.ui.figures import short_name
 from mltui.ui.plain.events import EventPrinter
-from mltui.ui.plain.experiments import list_line, proposal_lines, result_lines
-from mltui.ui.plain.input import Reader
+from mltui.ui.plain.input import EditingReader, Reader
 from mltui.ui.plain.text import Printer
 from mltui.ui.session import AgentSession
+from mltui.ui.terminal.clipboard import copy
 
 _MOST_SHOWN = 40
 """Options of a choice that are listed; the others can still be picked by their number."""
@@ -72,8 +77,24 @@ class PlainConsole:
         answer = await self._reader.line("> ")
         return None if answer is None or not answer.strip() else answer.strip().replace("\\n", "\n")
 
+    async def copy(self, text: str) -> None:
+        write: Any = sys.stdout.write if sys.stdout.isatty() else None
+        try:
+            done = await asyncio.to_thread(copy, text, os.environ, write, state_dir(os.environ), self.session.ui.clipboard)
+        except OSError as error:
+            raise MltuiError(f"The text could not be copied: {error.strerror or error}") from None
+        sys.stdout.flush()
+        self._printer.line(done.text)
+
     async def prompt(self, text: str) -> None:
         await self._send(text)
+
+    def toggle_vim(self) -> str:
+        """Turns vi's keys on, or off. Returns: what is so now."""
+        if not isinstance(self._reader, EditingReader):
+            return "This terminal edits its lines by itself: it has no vi's keys."
+        self._reader.vim = not self._reader.vim
+        return f"vi's keys are {'on' if self._reader.vim else 'off'}. For good: [ui] vim = true"
 
     async def switch(self, session_id: str) -> None:
         other = await self._open_other(session_id)
@@ -105,7 +126,8 @@ async def choose(
 def greeting(session: AgentSession) -> str:
     """The line that a conversation begins with."""
     sandbox = ", no sandbox" if session.sandbox == "none" else ""
-    return f"mltui {__version__}: {session.model_info.id}, persona {session.persona_name}, mode {session.mode}{sandbox}. /help helps."
+    model = short_name(session.model_info.id)
+    return f"mltui {__version__}: {model}, persona {session.persona_name}, mode {session.mode}{sandbox}. /help helps."
 
 
 async def run_command(text: str, console: PlainConsole, printer: Printer) -> bool | None:
@@ -127,23 +149,17 @@ async def run_command(text: str, console: PlainConsole, printer: Printer) -> boo
                 return True
             case "help":
                 printer.lines(f"  {known.usage:<18} {known.help}" for known in offered("plain"))
+                printer.line("  @FILE takes a file along (Tab completes its name), !COMMAND runs in the shell, # LINE goes into AGENTS.md.")
+                printer.line("  Ctrl-R searches earlier prompts, Ctrl-X Ctrl-E opens your editor.")
                 printer.line("  Ctrl-C stops the agent; twice at the prompt leaves.")
+            case "vim":
+                printer.line(console.toggle_vim())
             case "experiments":
-                await _experiments(argument, console.session, printer)
+                from mltui.ui.plain.experiment_log import show
+
+                await show(argument, console.session.experiments, printer)
             case _:
                 await command.load()(console, argument)
     except MltuiError as error:
         printer.line(f"error: {error}")
     return False
-
-
-async def _experiments(argument: str, session: AgentSession, printer: Printer) -> None:
-    if argument:
-        experiment = await asyncio.to_thread(session.experiments.get, argument)
-        printer.lines(proposal_lines(experiment.proposal))
-        printer.lines(result_lines(experiment))
-        return
-    experiments = await asyncio.to_thread(session.experiments.newest)
-    printer.lines(map(list_line, experiments))
-    if not experiments:
-        printer.line("There are no experiments yet.")

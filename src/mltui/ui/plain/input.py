@@ -7,13 +7,15 @@ import os
 import sys
 import termios
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Protocol
 
 from mltui.ui.plain.text import printable
 
 if TYPE_CHECKING:
     from prompt_toolkit import PromptSession
+
+    from mltui.ui.history import PromptHistory
 
 
 class Interrupted(Exception):
@@ -148,6 +150,9 @@ class EditingReader:
 
     def __init__(self, words: Sequence[str]) -> None:
         self._words = tuple(words)
+        self._files: Callable[[str, int], list[str]] = lambda _query, _limit: []
+        self._history: PromptHistory | None = None
+        self._vim = False
         self._conversation: PromptSession[str] | None = None
         self._answers: PromptSession[str] | None = None
         self._active: PromptSession[str] | None = None
@@ -170,6 +175,23 @@ class EditingReader:
         finally:
             self._active = None
 
+    def know(self, files: Callable[[str, int], list[str]], history: PromptHistory) -> None:
+        """Completes names of files and brings earlier prompts back from now on.
+
+        Args:
+            files: names for a query; called in a thread.
+        """
+        self._files, self._history, self._conversation = files, history, None
+
+    @property
+    def vim(self) -> bool:
+        """Whether vi's keys are on."""
+        return self._vim
+
+    @vim.setter
+    def vim(self, on: bool) -> None:
+        self._vim, self._conversation = on, None
+
     def interrupt(self) -> bool:
         if self._active is None or not self._active.app.is_running:
             return False
@@ -178,10 +200,11 @@ class EditingReader:
 
     def _session(self, fresh: bool) -> PromptSession[str]:
         from prompt_toolkit import PromptSession
-        from prompt_toolkit.completion import WordCompleter
         from prompt_toolkit.history import InMemoryHistory
         from prompt_toolkit.output.vt100 import Vt100_Output
         from prompt_toolkit.shortcuts import CompleteStyle
+
+        from mltui.ui.plain.typing_help import KeptHistory, PromptCompleter
 
         if self._conversation is None or self._answers is None:
             # Without asking for the cursor's place a prompt is one line, not the rest of the screen redrawn.
@@ -189,11 +212,15 @@ class EditingReader:
             output.enable_cpr = False
             # Completions are listed as a shell does it: a menu would take lines of the screen for itself.
             self._conversation = PromptSession(
-                completer=WordCompleter(list(self._words), sentence=True),
+                completer=PromptCompleter(self._words, lambda query, limit: self._files(query, limit)),
                 complete_while_typing=False,
+                complete_in_thread=True,
+                enable_open_in_editor=True,
+                tempfile_suffix=".md",
+                vi_mode=self._vim,
                 complete_style=CompleteStyle.READLINE_LIKE,
                 reserve_space_for_menu=0,
-                history=InMemoryHistory(),
+                history=KeptHistory(self._history) if self._history else InMemoryHistory(),
                 output=output,
             )
             # Answers to questions are no prompts to come back to.

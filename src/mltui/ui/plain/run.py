@@ -14,12 +14,15 @@ from pathlib import Path
 from mltui.core.errors import MltuiError
 from mltui.core.events import TurnCompleted
 from mltui.ui.commands.sessions import pick
+from mltui.ui.first_steps import opening
+from mltui.ui.history import PromptHistory, history_file
 from mltui.ui.plain.approver import PlainApprover
 from mltui.ui.plain.commands import NAMES, PlainConsole, choose, greeting, run_command
 from mltui.ui.plain.events import EventPrinter
-from mltui.ui.plain.input import Interrupted, Reader, open_reader
+from mltui.ui.plain.input import EditingReader, Interrupted, Reader, open_reader
 from mltui.ui.plain.text import Printer
 from mltui.ui.session import AgentSession, OpenSession
+from mltui.ui.shell_line import ShellLine, typed
 
 _EXIT_CODES = {
     "completed": 0,
@@ -77,7 +80,7 @@ class _PlainConversation:
     ) -> None:
         self._reader = reader
         self._printer = printer
-        self._turn: asyncio.Task[TurnCompleted] | None = None
+        self._turn: asyncio.Task[TurnCompleted | None] | None = None
         self._interrupts = 0
         self._queued: list[str] = []
         self._console = PlainConsole(session, printer, EventPrinter(printer, session.workspace.cwd), reader, self._queue, open_other)
@@ -115,8 +118,12 @@ class _PlainConversation:
 
     def _greet(self) -> None:
         session = self.session
+        if isinstance(self._reader, EditingReader):
+            self._reader.know(session.files.matches, PromptHistory(history_file(session.workspace.cwd, os.environ)))
+            self._reader.vim = session.ui.vim
         self._printer.line(greeting(session))
-        self._printer.lines(filter(None, dict.fromkeys((session.model_info.note, *session.notices))))
+        found = opening(session)
+        self._printer.lines(filter(None, (found.note, *found.warnings, *found.steps)))
 
     async def _warm_up(self) -> None:
         # What is wrong with the model is told when it is first asked.
@@ -129,7 +136,7 @@ class _PlainConversation:
             self._printer.close_line()
             try:
                 line = await self._reader.line("> ")
-                return None if line is None else line.strip()
+                return None if line is None else typed(line.strip()) if self._reader.interactive else line.strip()
             except Interrupted:
                 self._printer.line("Ctrl-C once more leaves, and so does Ctrl-D.")
         return None
@@ -149,10 +156,13 @@ class _PlainConversation:
             return error.exit_code
         finally:
             self._turn = None
-        return _EXIT_CODES.get(completed.outcome, 1)
+        return _EXIT_CODES.get(completed.outcome, 1) if completed else 0
 
-    async def _prompt(self, text: str) -> TurnCompleted:
+    async def _prompt(self, text: str) -> TurnCompleted | None:
         session, events = self.session, self._console.events
+        if isinstance(text, ShellLine):
+            await session.shell.run(text.command, events.show)
+            return None
         completed = await session.prompt(text, events.show)
         if completed.outcome == "completed":
             session.name_itself(events.show)

@@ -8,8 +8,9 @@ from typing import TextIO
 
 _KEPT = "\n\t"
 _HIDDEN = {code: None for code in (*range(0x20), *range(0x7F, 0xA0)) if chr(code) not in _KEPT}
-# Direction marks can make a diff read differently from what it does, so they are shown by name.
-_MARKS = {code: f"<U+{code:04X}>" for code in (0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A))}
+# Direction marks can make a diff read differently from what it does, and what is not seen hides text in it: both are shown by name.
+_UNSEEN = (0xAD, 0x061C, 0x180E, 0x200B, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2060, 0x2070), *range(0xE0000, 0xE01F0))
+_MARKS = {code: f"<U+{code:04X}>" for code in _UNSEEN}
 _TABLE = {**_HIDDEN, **_MARKS}
 
 

@@ -7,20 +7,24 @@ import time
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from textual.app import App
 from textual.binding import Binding, BindingType
 
 from mltui.ui.commands.extensions import more
 from mltui.ui.commands.table import MODES, find, parse
+from mltui.ui.shell_line import typed
+from mltui.ui.tui import screens
 from mltui.ui.tui.approver import PaneApprover
 from mltui.ui.tui.composer import Composer, PromptArea
+from mltui.ui.tui.conversation_app import ConversationApp
+from mltui.ui.tui.keys.line import SHORTEST_SCREEN, KeyLine
 from mltui.ui.tui.status import StatusLine
-from mltui.ui.tui.theme import DARK, LIGHT
+from mltui.ui.tui.themes import register
 from mltui.ui.tui.transcript import TranscriptView
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from textual import events
     from textual.app import ComposeResult
     from textual.timer import Timer
     from textual.worker import Worker
@@ -28,17 +32,17 @@ if TYPE_CHECKING:
     from mltui.core.events import Event
     from mltui.ui.commands.base import Command
     from mltui.ui.session import AgentSession, OpenSession
-    from mltui.ui.tui.deciding import Decider
+    from mltui.ui.terminal.profile import Switch
     from mltui.ui.tui.presenter import Presenter
 
 FIRST_KEY = 0.1
 """Seconds after the first paint that belong to the first keys alone; then the session opens."""
 QUIT_WINDOW = 2.0
 """Seconds in which a second Ctrl+C quits, and a second Esc goes back."""
-_MAIN_ONLY = frozenset({"next_mode", "page", "earlier", "toggle_all", "log", "model", "escape"})
+_MAIN_ONLY = frozenset({"next_mode", "page", "earlier", "toggle_all", "log", "model", "escape", "palette", "jobs", "find", "turn"})
 
 
-class MltuiApp(App[int]):
+class MltuiApp(ConversationApp):
     """A conversation in a terminal.
 
     Args:
@@ -50,29 +54,31 @@ class MltuiApp(App[int]):
     TITLE = "mltui"
     ENABLE_COMMAND_PALETTE = False
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("ctrl+c", "interrupt_or_quit", "Interrupt, clear; twice: quit", priority=True, system=True),
-        Binding("f1", "help", "Keys and commands", priority=True),
-        Binding("f2", "log", "Experiments", priority=True),
-        Binding("f3", "earlier", "Show earlier", priority=True),
-        Binding("f4", "model", "Model", priority=True),
-        Binding("ctrl+o", "toggle_all", "Open or close all", priority=True),
-        Binding("shift+tab", "next_mode", "Next mode", priority=True),
-        Binding("pageup", "page(-1)", "Scroll up", priority=True),
-        Binding("pagedown", "page(1)", "Scroll down", priority=True),
-        Binding("escape", "escape", "Interrupt"),
+        Binding("ctrl+c", "interrupt_or_quit", "Interrupt, clear; twice: quit", priority=True, system=True, id="app.interrupt"),
+        Binding("f1", "help", "Keys and commands", priority=True, id="app.help"),
+        Binding("question_mark", "help", "Keys and commands, where nothing is typed", id="app.help-sign"),
+        Binding("ctrl+p,f5", "palette", "Find a command, a session, a model, an experiment", priority=True, id="app.palette"),
+        Binding("f2", "log", "Experiment log", priority=True, id="app.log"),
+        Binding("f3", "earlier", "Show earlier parts of the conversation", priority=True, id="app.earlier"),
+        Binding("f4", "model", "Choose another model", priority=True, id="app.model"),
+        Binding("f6", "jobs", "Jobs and GPUs", priority=True, id="app.jobs"),
+        Binding("ctrl+o", "toggle_all", "Open or close all tool calls", priority=True, id="app.toggle-all"),
+        Binding("shift+tab", "next_mode", "Next mode: plan, default, accept-edits, auto", priority=True, id="app.mode"),
+        Binding("pageup", "page(-1)", "Scroll up", priority=True, id="app.page-up"),
+        Binding("pagedown", "page(1)", "Scroll down", priority=True, id="app.page-down"),
+        Binding("escape", "escape", "Back to the composer; there: interrupt; twice: an earlier prompt", id="app.escape"),
     ]
 
     def __init__(self, open_session: OpenSession, initial_prompt: str = "", pick_from: Path | None = None) -> None:
         super().__init__()
-        self.register_theme(DARK)
-        self.register_theme(LIGHT)
-        self.theme = DARK.name
+        register(self)
         self.open_session = open_session
         self.pick_from = pick_from
         self._waiting: list[str] = [initial_prompt] if initial_prompt.strip() else []
         self.view = TranscriptView()
-        self.composer = Composer(lambda: more(self.session))
+        self.composer = Composer(lambda: more(self.session), self._waiting)
         self.status_line = StatusLine()
+        self.key_line = KeyLine()
         self.approver = PaneApprover(self)
         self.session: AgentSession | None = None
         self.presenter: Presenter | None = None
@@ -87,11 +93,15 @@ class MltuiApp(App[int]):
         yield self.view
         yield self.composer
         yield self.status_line
+        yield self.key_line
 
     def on_mount(self) -> None:
         self.composer.area.focus()
         self.status_line.put(activity="starting")
         self.call_after_refresh(lambda: self.set_timer(FIRST_KEY, self._start))
+
+    def on_resize(self, event: events.Resize) -> None:
+        self.key_line.display = event.size.height >= SHORTEST_SCREEN
 
     def _start(self) -> None:
         from mltui.ui.tui.opening import begin
@@ -110,6 +120,7 @@ class MltuiApp(App[int]):
         """Shows one event of the session; it is on screen with the next frame."""
         if self.presenter is not None:
             self.presenter.show(event)
+        self.attention.saw(event)
         match event.type:
             case "message.completed" | "mode.changed" | "model.changed" | "context.compacted" | "turn.completed":
                 self.refresh_status()
@@ -166,13 +177,17 @@ class MltuiApp(App[int]):
         if command is not None:
             self.run_worker(partial(self._command, *command), name="command", exit_on_error=True)
             return
-        if not (event.now and self.session is not None and self.session.steering.say(event.text)):
-            self.send(event.text)
+        text = typed(event.text)
+        if not (event.now and text is event.text and self.session is not None and self.session.steering.say(text)):
+            self.send(text, event.behind)
 
-    def send(self, text: str) -> None:
-        """Puts a prompt to the agent, behind those that wait already."""
-        self._waiting.append(text)
+    def send(self, text: str, behind: int = 0) -> None:
+        """Puts a prompt to the agent: all that wait already go first, but the last `behind` of them."""
+        self._waiting.insert(max(0, len(self._waiting) - behind), text)
         self.send_next()
+
+    def on_composer_listing(self, event: Composer.Listing) -> None:
+        self.key_line.put(completing=event.shown)
 
     def on_prompt_area_leave(self) -> None:
         self.view.enter()
@@ -190,6 +205,7 @@ class MltuiApp(App[int]):
             self.status_line.put(activity="working", elapsed=0.0)
             self._clock = self.set_interval(1.0, self._tick)
             self.composer.add_class("-busy")
+            self.key_line.put(busy=True)
             self._turn = self.run_worker(partial(self._run_turn, self.session, text), name="turn", exit_on_error=False)
         self.composer.show_queue(self._waiting)
 
@@ -198,9 +214,11 @@ class MltuiApp(App[int]):
 
     async def _run_turn(self, session: AgentSession, text: str) -> None:
         from mltui.core.errors import MltuiError
+        from mltui.ui.tui.catching_up import catch_up
+        from mltui.ui.tui.wishes import perform
 
         try:
-            await session.prompt(text, self.show)
+            await perform(self, session, text)
             session.name_itself(self.show)
         except MltuiError as error:
             self.tell("error", str(error.args[0]), error.hint)
@@ -212,10 +230,12 @@ class MltuiApp(App[int]):
                 self._clock.stop()
                 self._clock = None
             self.composer.remove_class("-busy")
+            self.key_line.put(busy=False)
             self.status_line.put(activity="")
             self.refresh_status()
             self._waiting[:0] = session.steering.unsaid()
             if self.is_running:
+                catch_up(self)
                 self.send_next()
 
     async def _command(self, command: Command, argument: str) -> None:
@@ -236,6 +256,8 @@ class MltuiApp(App[int]):
         """Esc: back to the composer, else interrupt; twice where there is nothing to interrupt: go back in the conversation."""
         area = self.composer.area
         if self.focused is not area:
+            if self.stop_finding():
+                return
             area.focus()
             self.view.anchor()
         elif self._turn is not None:
@@ -255,6 +277,7 @@ class MltuiApp(App[int]):
         if self._waiting:
             self.composer.area.put("\n".join([*self._waiting, self.composer.area.text]).rstrip("\n"))
             self._waiting.clear()
+            self.composer.area.forget_place()
             self.composer.show_queue([])
         if self.session is not None:
             self.status_line.put(activity="interrupting")
@@ -267,7 +290,6 @@ class MltuiApp(App[int]):
         if selected:
             self.copy_to_clipboard(selected)
             self.screen.clear_selection()
-            self.status_line.put(hint="copied")
             return
         now = time.monotonic()
         if now - self._quit_armed_at < QUIT_WINDOW:
@@ -300,10 +322,11 @@ class MltuiApp(App[int]):
     def action_model(self) -> None:
         self.run_named("model")
 
-    def run_named(self, name: str) -> None:
-        """Carries out a slash command without an argument."""
-        if (command := find(name, "tui")) is not None:
-            self.run_worker(partial(self._command, command, ""), name="command", exit_on_error=True)
+    def run_named(self, name: str, argument: str = "") -> None:
+        """Carries out a slash command of mltui's own or of the session's."""
+        command = find(name, "tui") or next((known for known in more(self.session) if known.name == name), None)
+        if command is not None:
+            self.run_worker(partial(self._command, command, argument), name="command", exit_on_error=True)
 
     def action_page(self, direction: int) -> None:
         self.view.page(direction)
@@ -315,32 +338,16 @@ class MltuiApp(App[int]):
         self.view.toggle_all()
 
     def action_help(self) -> None:
-        from mltui.ui.tui.help_screen import HelpScreen
+        screens.help_page(self)
 
-        if not isinstance(self.screen, HelpScreen):
-            self.push_screen(HelpScreen())
+    def action_palette(self) -> None:
+        screens.palette(self)
+
+    def action_jobs(self) -> None:
+        screens.jobs(self)
 
     def action_log(self, chosen: str = "") -> None:
-        """Shows the experiment log. `chosen`: the id that is looked at first."""
-        from mltui.ui.tui.log_screen import LogScreen
-
-        if self.session is None:
-            self.status_line.put(hint="the session is not open yet")
-            return
-        self.push_screen(LogScreen(self._decider(self.session), self.follow, self.ask_agent, chosen))
-
-    def review(self) -> None:
-        """Shows every proposal that waits for a decision."""
-        from mltui.ui.tui.review_screen import ReviewScreen
-
-        if self.session is not None:
-            self.push_screen(ReviewScreen(self._decider(self.session), self.follow, self.ask_agent))
-
-    def _decider(self, session: AgentSession) -> Decider:
-        from mltui.experiments.origin import origin
-        from mltui.ui.tui.deciding import Decider
-
-        return Decider(session.experiments, self.approver.by, partial(origin, session.workspace.cwd, "app"))
+        screens.log(self, chosen)
 
     def ask_agent(self, proposal_id: str, question: str) -> None:
         """Puts a person's question about a proposal to the agent as soon as it is free."""
@@ -366,15 +373,15 @@ class MltuiApp(App[int]):
             self.tell("error", str(error.args[0]), error.hint)
 
 
-def run_tui(open_session: OpenSession, initial_prompt: str = "", pick_from: Path | None = None) -> int:
+def run_tui(
+    open_session: OpenSession,
+    initial_prompt: str = "",
+    pick_from: Path | None = None,
+    low_bandwidth: Switch | None = None,
+    *,
+    mouse: bool = True,
+) -> int:
     """Runs the app until the person quits. Returns: the exit code, that of the error if the session could not be opened."""
+    from mltui.ui.tui.running import run
 
-    async def main() -> int:
-        app = MltuiApp(open_session, initial_prompt, pick_from)
-        try:
-            await app.run_async()
-        finally:
-            await app.close_session()
-        return app.return_code or app.exit_code
-
-    return asyncio.run(main())
+    return run(MltuiApp(open_session, initial_prompt, pick_from), low_bandwidth, mouse=mouse)

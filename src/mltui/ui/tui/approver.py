@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from textual.screen import Screen
 
+from mltui.ui.tui.terminal_app import TerminalApp
+
 if TYPE_CHECKING:
     from textual.app import App
 
@@ -49,13 +51,23 @@ class PaneApprover:
                     answer.set_result(result)
 
             self.asking = pane
-            self._app.bell()
+            self._call(pane)
             await self._app.push_screen(pane, settle)
             try:
                 return await answer
             finally:
                 self.asking = None
+                self._call(None)
                 await self._take_away(pane)
+
+    def _call(self, pane: Screen[Any] | None) -> None:
+        """Calls the person to a pane that waits, or says that none does."""
+        if not isinstance(self._app, TerminalApp):
+            return
+        if pane is None:
+            self._app.attention.answered()
+        else:
+            self._app.attention.needs(pane.title or "it needs your answer")
 
     async def _take_away(self, pane: Screen[T]) -> None:
         """Removes a pane that was not answered, with whatever lies on it (the help screen)."""

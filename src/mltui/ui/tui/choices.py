@@ -58,7 +58,8 @@ class ChoiceBar(StripView):
                 " ", (choice.key, "strong" if self.armed else "faint"), (f" {choice.label} ", choice.style if self.armed else "faint")
             )
             if index == self.chosen:
-                part = Text(f" {choice.key} {choice.label} ", style=f"{choice.style or 'strong'} reverse")
+                part = Text(f" {choice.key} {choice.label} ", style=choice.style or "strong")
+                part.stylize("reverse")
             if lines[-1].cell_len and lines[-1].cell_len + part.cell_len + 1 > width:
                 lines.append(Text())
             elif lines[-1].cell_len:
@@ -68,6 +69,8 @@ class ChoiceBar(StripView):
         if lines[-1].cell_len + tail.cell_len + 2 <= width:
             lines[-1].append(" " * (width - lines[-1].cell_len - tail.cell_len - 1))
             lines[-1].append_text(tail)
+        elif self.armed and tail.cell_len < width:
+            lines.append(Text(" ").append_text(tail))
         if self.note:
             lines.insert(0, Text(f" {self.note}", style="warning.bold", overflow="fold"))
         return [strip for line in lines for strip in self.paint.strips(line, width)]

@@ -1,130 +1,43 @@
-"""Where the person types: several lines, history, completion of commands, and what is queued for later."""
+"""Where the person types: the editor with its mark, the list above it, and the queue above that."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
+import asyncio
+from typing import TYPE_CHECKING, Any, cast
 
 from rich.text import Text
-from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.message import Message
 from textual.widgets._static import Static  # the public name is a lazy import of the same
-from textual.widgets._text_area import TextArea
 
+from mltui.core.mentions import OpenMention, open_mention, written
 from mltui.ui.commands.table import complete
+from mltui.ui.history import matching
+from mltui.ui.tui.choice_list import Choice, ChoiceList
+from mltui.ui.tui.prompt_area import PromptArea
 from mltui.ui.tui.strip_view import RichView
 from mltui.ui.tui.text import clip, one_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from textual import events
     from textual.app import ComposeResult
+    from textual.widgets._text_area import TextArea
 
+    from mltui.core.messages import Image
     from mltui.ui.commands.base import Command
+    from mltui.ui.history import PromptHistory
+    from mltui.ui.tui.app import MltuiApp
 
-MOST_COMPLETIONS = 8
+MOST_CHOICES = 50
+LONGEST_LINE = 20_000
+"""Characters of a line beyond which nothing in it is completed."""
 
-
-class PromptArea(TextArea):
-    """The editor itself. Enter sends; Shift+Enter, Alt+Enter and Ctrl+J make a new line."""
-
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("shift+enter,ctrl+j", "newline", "New line", show=False),
-        Binding("ctrl+s,alt+enter", "send_now", "Say it to the turn that runs", show=False),
-        Binding("up", "up_or_history", "Up", show=False),
-        Binding("down", "down_or_history", "Down", show=False),
-    ]
-    DEFAULT_CSS = """
-    PromptArea { height: auto; max-height: 10; border: none; padding: 0; background: $background;
-        &:focus { border: none; } scrollbar-size-vertical: 1; }
-    """
-
-    class Sent(Message):
-        """Attributes: now: it is for the turn that runs."""
-
-        def __init__(self, text: str, *, now: bool = False) -> None:
-            super().__init__()
-            self.text = text
-            self.now = now
-
-    class Leave(Message):
-        """Tab with nothing to complete."""
-
-    class Navigate(Message):
-        """A key that belongs to the completion list while it is open."""
-
-        def __init__(self, key: str) -> None:
-            super().__init__()
-            self.key = key
-
-    def __init__(self) -> None:
-        super().__init__(compact=True, highlight_cursor_line=False, placeholder="Ask, or / for commands")
-        self.cursor_blink = False
-        self.sent: list[str] = []
-        self._place: int | None = None
-        self._unsent = ""
-        self.completing = False
-
-    async def _on_key(self, event: events.Key) -> None:
-        if event.key == "tab" or (self.completing and event.key in ("enter", "escape")):
-            event.stop()
-            event.prevent_default()
-            self.post_message(self.Navigate(event.key) if self.completing else self.Leave())
-        elif event.key == "enter":
-            event.stop()
-            event.prevent_default()
-            self.send()
-        else:
-            await super()._on_key(event)
-
-    def action_send_now(self) -> None:
-        self.send(now=True)
-
-    def send(self, *, now: bool = False) -> None:
-        """Hands the text over and starts a new one; does nothing when there is only white space."""
-        text = self.text.strip("\n")
-        if not text.strip():
-            return
-        if not self.sent or self.sent[-1] != text:
-            self.sent.append(text)
-        self._place = None
-        self.text = ""
-        self.post_message(self.Sent(text, now=now))
-
-    def action_newline(self) -> None:
-        self.insert("\n")
-
-    def put(self, text: str) -> None:
-        self.text = text
-        self.move_cursor(self.document.end)
-
-    def action_up_or_history(self) -> None:
-        if self.completing:
-            self.post_message(self.Navigate("up"))
-        elif self.cursor_at_first_line and self.sent and self._place != 0:
-            if self._place is None:
-                self._unsent, self._place = self.text, len(self.sent)
-            self._place -= 1
-            self.put(self.sent[self._place])
-        else:
-            self.action_cursor_up()
-
-    def action_down_or_history(self) -> None:
-        if self.completing:
-            self.post_message(self.Navigate("down"))
-        elif self.cursor_at_last_line and self._place is not None:
-            self._place += 1
-            at_end = self._place >= len(self.sent)
-            self.put(self._unsent if at_end else self.sent[self._place])
-            if at_end:
-                self._place = None
-        else:
-            self.action_cursor_down()
+__all__ = ["Composer", "PromptArea"]
 
 
 class Composer(Vertical):
-    """The editor with its mark, the completion list above it, and the queue above that."""
+    """The editor with its mark, the list above it, and the queue above that."""
 
     DEFAULT_CSS = """
     Composer { height: auto; border-top: solid $panel; background: $background;
@@ -136,71 +49,189 @@ class Composer(Vertical):
     }
     """
 
-    def __init__(self, more: Callable[[], Sequence[Command]] = tuple) -> None:
-        """Args: more: the commands beside mltui's own, as they are now."""
+    class Listing(Message):
+        """The list of completions came or went."""
+
+        def __init__(self, shown: bool) -> None:
+            super().__init__()
+            self.shown = shown
+
+    def __init__(self, more: Callable[[], Sequence[Command]] = tuple, queue: list[str] | None = None) -> None:
+        """Args: more: the commands beside mltui's own, as they are now; queue: the prompts that wait, which the app holds too."""
         super().__init__()
         self._more = more
         self.area = PromptArea()
+        self.area.queue = [] if queue is None else queue
+        self.files: Callable[[str, int], list[str]] | None = None
+        """Names of files for a query, which is asked in a thread."""
+        self.history: PromptHistory | None = None
         self._queue = RichView(id="queue")
-        self._list = RichView(id="completions")
-        self._choices: list[tuple[str, str]] = []
-        self._chosen = 0
+        self._list = ChoiceList()
+        self._mark = Static("❯", id="mark", markup=False)
+        self._marked = "❯"
         self._dismissed = ""
+        self._wanted: str | None = None
+        self._finding = False
+        self._before_search = ""
 
     def compose(self) -> ComposeResult:
         yield self._queue
         yield self._list
         with Horizontal():
-            yield Static("❯", id="mark", markup=False)
+            yield self._mark
             yield self.area
 
-    def show_queue(self, texts: list[str]) -> None:
+    def show_queue(self, texts: Sequence[str]) -> None:
         self._queue.display = bool(texts)
         lines = [Text.assemble(("⧖ ", "accent"), (clip(one_line(text), 200), "muted"), no_wrap=True, overflow="ellipsis") for text in texts]
         if lines:
-            lines[-1].append("  sent next · Esc takes it back", style="faint")
+            lines[-1].append("  sent next · Up edits it · Esc takes all back", style="faint")
         self._queue.update(*lines)
+
+    def pictures(self, text: str) -> tuple[Image, ...]:
+        """The pictures that were pasted into a prompt."""
+        return self.area.pastes.pictures(text)
+
+    def on_prompt_area_sent(self, event: PromptArea.Sent) -> None:
+        """Keeps a prompt for later sessions; what becomes of it is the app's business."""
+        if self.history is not None:
+            self.history.add(event.text)
+
+    # ── the list ─────────────────────────────────────────────────────────────────
 
     def on_text_area_changed(self, event: TextArea.Changed) -> None:
         event.stop()
-        text = self.area.text
-        self._choices = [] if text == self._dismissed else complete(text, "tui", self._more())
-        if self._choices == [(text, self._choices[0][1])] if self._choices else False:
-            self._choices = []
-        self._chosen = 0
-        self._draw_choices()
+        self._offer()
+        self.remark()
 
-    def _draw_choices(self) -> None:
-        self.area.completing = bool(self._choices)
-        self._list.display = bool(self._choices)
-        first = max(0, min(self._chosen - MOST_COMPLETIONS // 2, len(self._choices) - MOST_COMPLETIONS))
-        lines: list[Text] = []
-        for index, (text, help_) in enumerate(self._choices[first : first + MOST_COMPLETIONS], first):
-            chosen = index == self._chosen
-            line = Text.assemble(("▸ " if chosen else "  ", "accent"), (f"{text:<14}", "strong" if chosen else ""), (help_, "muted"))
-            line.no_wrap, line.overflow = True, "ellipsis"
-            lines.append(line)
-        self._list.update(*lines)
+    def on_text_area_selection_changed(self, event: TextArea.SelectionChanged) -> None:
+        event.stop()
+        self.remark()
+        if self._list.kind == "file" and self._open() is None:
+            self._show("", ())
+
+    def remark(self) -> None:
+        """Has the mark say what the next keys are: a search, a command for the shell, vi's mode."""
+        area = self.area
+        mark = "?" if area.searching else area.vim.mark or ("!" if area.get_line(0).plain.startswith("!") else "❯")
+        if mark != self._marked:
+            self._marked = mark
+            self._mark.update(mark)
+
+    def _offer(self) -> None:
+        area = self.area
+        if area.searching:
+            found = matching(area.sent, area.text, MOST_CHOICES)
+            nothing = "No earlier prompt has these words" if area.sent else "There are no earlier prompts yet"
+            self._show("prompt", [Choice(text, text) for text in found], nothing)
+            return
+        first = area.document.get_line(0)
+        if first.startswith("/") and area.document.line_count == 1:
+            commands = [] if first == self._dismissed else complete(first, "tui", self._more())
+            if [text for text, _ in commands] == [first]:
+                commands = []
+            self._show("command", [Choice(text, text, help_) for text, help_ in commands])
+        elif self.files is not None and (mention := self._open()) is not None and self._line() != self._dismissed:
+            self._find(mention.query)
+        else:
+            self._wanted = None
+            self._show("", ())
+
+    def _show(self, kind: str, choices: Sequence[Choice], empty: str = "") -> None:
+        self._list.offer(kind, choices, empty)
+        if self.area.completing != self._list.display:
+            self.area.completing = self._list.display
+            self.post_message(self.Listing(self.area.completing))
+
+    def _line(self) -> str:
+        return self.area.document.get_line(self.area.cursor_location[0])
+
+    def _open(self) -> OpenMention | None:
+        """The mention that is typed at the cursor."""
+        row, column = self.area.cursor_location
+        line = self.area.document.get_line(row)
+        return open_mention(line[:column]) if len(line) <= LONGEST_LINE else None
+
+    def _find(self, query: str) -> None:
+        """Looks files up in a thread; while one look goes on, only the last query waits."""
+        self._wanted = query
+        if not self._finding:
+            self._finding = True
+            self.run_worker(self._look_up(), name="files", exit_on_error=False)
+
+    async def _look_up(self) -> None:
+        try:
+            while self._wanted is not None and self.files is not None:
+                query, self._wanted = self._wanted, None
+                found = await asyncio.to_thread(self.files, query, MOST_CHOICES)
+                mention = self._open()
+                if self._wanted is None and mention is not None and mention.query == query and not self.area.searching:
+                    self._show("file", [Choice(path, path) for path in found if path != query])
+        finally:
+            self._finding = False
 
     def on_prompt_area_navigate(self, event: PromptArea.Navigate) -> None:
         event.stop()
-        match event.key:
-            case "up" | "down":
-                self._chosen = (self._chosen + (1 if event.key == "down" else -1)) % len(self._choices)
-                self._draw_choices()
-            case "escape":
-                self._dismissed, self._choices = self.area.text, []
-                self._draw_choices()
-            case _ if self._choices:
-                text = self._choices[self._chosen][0]
-                whole = self.area.text == text.rstrip()
-                self.area.put(text)
-                if event.key == "enter" and (whole or not text.endswith(" ")):
-                    self._choices = []
-                    self._draw_choices()
-                    # From here the message would stop at this widget: it must come from the editor itself.
-                    self.area.call_later(self.area.send)
-            case "enter":  # typed faster than the list could go: there is nothing left to choose
-                self.area.call_later(self.area.send)
-            case _:
-                pass
+        kind, choice, area = self._list.kind, self._list.chosen, self.area
+        if event.key in ("up", "down"):
+            self._list.move(1 if event.key == "down" else -1)
+        elif kind == "prompt":
+            self._end_search(choice.text if choice and event.key != "escape" else self._before_search)
+        elif event.key == "escape":
+            self._dismissed = self._line()
+            self._show("", ())
+        elif kind == "file" and choice is not None and (mention := self._open()) is not None:
+            self._put_file(choice.text, mention)
+        elif kind == "command" and choice is not None:
+            whole = area.text == choice.text.rstrip()
+            area.put(choice.text)
+            if event.key == "enter" and (whole or not choice.text.endswith(" ")):
+                self._show("", ())
+                self._send_soon()
+        elif event.key == "enter":  # typed faster than the list could go: there is nothing left to choose
+            self._send_soon()
+
+    def _send_soon(self) -> None:
+        # From here the message would stop at this widget: it must come from the editor itself.
+        self.area.call_later(self.area.send)
+
+    def _put_file(self, path: str, mention: OpenMention) -> None:
+        row, column = self.area.cursor_location
+        text = written(path)
+        if path.endswith("/"):
+            text = text.removesuffix('"')  # the list goes on inside the folder
+        else:
+            text += " "
+        self.area.replace(text, (row, mention.start), (row, column), maintain_selection_offset=False)
+
+    # ── earlier prompts, and what the editor wishes ──────────────────────────────
+
+    def on_prompt_area_wished(self, event: PromptArea.Wished) -> None:
+        event.stop()
+        app: MltuiApp = cast("Any", self).app
+        match event.wish:
+            case "search":
+                self._search()
+            case "queue":
+                app.send_next()  # if the agent is free by now, what went back into the queue is next
+            case "editor" | "picture":
+                from mltui.ui.tui.wishes import fulfil
+
+                self.run_worker(fulfil(app, event.wish), name="wish", exit_on_error=False)
+
+    def _search(self) -> None:
+        area = self.area
+        if area.searching:
+            self._list.move(1)
+            return
+        self._before_search, area.searching = area.text, True
+        area.put("")
+        self._offer()
+        self.remark()
+
+    def _end_search(self, text: str) -> None:
+        self.area.searching = False
+        self.area.put(text)
+        self._dismissed = text.partition("\n")[0]
+        self._show("", ())
+        self.remark()

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from mltui.core.errors import MltuiError
+from mltui.core.messages import ToolCall
 
 if TYPE_CHECKING:
-    from mltui.core.approval import Decision
-    from mltui.core.experiment import Origin
+    from mltui.core.approval import Decision, PromotionRequest
+    from mltui.core.experiment import Origin, Recommendation
     from mltui.experiments.orphans import Settled
     from mltui.ui.session import ExperimentLog
 
@@ -84,6 +85,38 @@ class Decider:
             return Done(id_, f"{id_} is kept: the change is in the working tree")
         self.experiments.discard(id_, by=decision.by, origin=self._origin())
         return Done(id_, f"{id_} is discarded")
+
+    def conclude(self, id_: str, decision: Decision) -> Done:
+        """Records what a result means. Raises: MltuiError: there is no result, or no words."""
+        recommendation = cast("Recommendation", (decision.answers or {}).get("recommendation", "inconclusive"))
+        self.experiments.conclude(id_, interpretation=decision.reason, recommendation=recommendation, by=decision.by)
+        return Done(id_, f"What {id_} means is recorded: {recommendation}")
+
+    def promotion(self, id_: str) -> tuple[PromotionRequest | None, str]:
+        """What the promotion gate says of an experiment: what a person is asked, or None and the names of what is missing.
+
+        Raises: MltuiError: there is nothing to promote, or the registry does not answer.
+        """
+        from mltui.experiments.promotion_request import request_of
+
+        promotions = self.experiments.promotions()
+        plan = promotions.check(id_, promotions.target())
+        if not plan.passes:
+            return None, ", ".join(f"{clause.name} ({clause.found})" for clause in plan.missing)
+        return request_of(promotions, plan, ToolCall(id="", name="")), ""
+
+    def promote(self, id_: str, decision: Decision) -> Done:
+        """Promotes what a person said yes to; a no is written down. Raises: MltuiError: the gate or the registry refused."""
+        from mltui.experiments.promotion_plan import Who
+
+        promotions = self.experiments.promotions()
+        plan = promotions.check(id_, promotions.target())
+        who = Who(decision.by, self._origin())
+        if not decision.approved:
+            promotions.refuse(plan, who, decision.reason)
+            return Done(id_, f"{id_} is not promoted")
+        done = promotions.promote(plan, who)
+        return Done(id_, f"{id_} is {done.alias} of {plan.target.name} now")
 
     def settle_orphan(self, id_: str, outcome: Settled) -> Done:
         """Says of training outside a proposal that it is worth an experiment, or not. Raises: MltuiError: it was settled before."""

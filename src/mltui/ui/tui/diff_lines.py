@@ -56,7 +56,13 @@ class DiffLines:
     """The lines of a patch of any number of files, cleaned for a terminal."""
 
     def __init__(self, patch: str, *, heads: bool = True) -> None:
-        self._lines = list(_parse(clean(patch), heads))
+        self._lines: list[DiffLine] = []
+        self._files: list[tuple[int, str]] = []
+        for line in _parse(clean(patch)):
+            if line.kind == "f":
+                self._files.append((len(self._lines), line.text.removesuffix(" (new)").removesuffix(" (deleted)")))
+            if heads or line.kind != "f":
+                self._lines.append(line)
 
     def __getitem__(self, index: int) -> DiffLine:
         return self._lines[index]
@@ -66,6 +72,19 @@ class DiffLines:
 
     def __iter__(self) -> Iterator[DiffLine]:
         return iter(self._lines)
+
+    def file(self, index: int) -> str:
+        """The name of the file that a line is of; empty where the patch names none."""
+        return next((name for first, name in reversed(self._files) if first <= index), "")
+
+    def hunk(self, index: int) -> range:
+        """The lines around one that follow each other in the file."""
+        first = last = index
+        while first > 0 and self._lines[first - 1].kind in "+- ":
+            first -= 1
+        while last + 1 < len(self._lines) and self._lines[last + 1].kind in "+- ":
+            last += 1
+        return range(first, last + 1)
 
     @cached_property
     def added(self) -> int:
@@ -212,7 +231,7 @@ def _characters(words: list[str], gaps: list[Span]) -> list[Span]:
     return [(starts[first], starts[last]) for first, last in gaps if last > first]
 
 
-def _parse(patch: str, heads: bool) -> Iterator[DiffLine]:
+def _parse(patch: str) -> Iterator[DiffLine]:
     """The counts of a hunk's head say where it ends: text inside it that looks like a file's head is text."""
     old = new = old_left = new_left = 0
     first = True
@@ -233,8 +252,7 @@ def _parse(patch: str, heads: bool) -> Iterator[DiffLine]:
             first = False
         elif line.startswith("--- ") and index + 1 < len(lines) and lines[index + 1].startswith("+++ "):
             first = True
-            if heads:
-                yield DiffLine("f", None, None, _file_name(line, lines[index + 1]))
+            yield DiffLine("f", None, None, _file_name(line, lines[index + 1]))
         elif line.strip() and not line.startswith(_NOISE):
             yield DiffLine("h", None, None, line)
 

@@ -23,19 +23,19 @@ _KEYS = (("[ ]", "changes"), ("s", "beside or below"), ("w", "wrap or cut"), ("<
 
 class DiffScreen(ModalScreen[None]):
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape,q", "close", "Close", show=False, priority=True),
-        Binding("up,k", "scroll(-1)", show=False),
-        Binding("down,j", "scroll(1)", show=False),
-        Binding("pageup", "page(-1)", show=False, priority=True),
-        Binding("pagedown,space", "page(1)", show=False, priority=True),
-        Binding("home,g", "edge(-1)", show=False),
-        Binding("end,G", "edge(1)", show=False),
-        Binding("left_square_bracket", "jump(-1)", show=False),
-        Binding("right_square_bracket", "jump(1)", show=False),
-        Binding("s", "layout", show=False),
-        Binding("w", "wrap", show=False),
-        Binding("less_than_sign", "sideways(-1)", show=False),
-        Binding("greater_than_sign", "sideways(1)", show=False),
+        Binding("escape,q", "close", "Close", show=False, priority=True, id="diff.close"),
+        Binding("up,k", "scroll(-1)", "Line up", show=False, id="diff.up"),
+        Binding("down,j", "scroll(1)", "Line down", show=False, id="diff.down"),
+        Binding("pageup", "page(-1)", "Page up", show=False, priority=True, id="diff.page-up"),
+        Binding("pagedown,space", "page(1)", "Page down", show=False, priority=True, id="diff.page-down"),
+        Binding("home,g", "edge(-1)", "Top", show=False, id="diff.top"),
+        Binding("end,G", "edge(1)", "End", show=False, id="diff.end"),
+        Binding("left_square_bracket", "jump(-1)", "Change before", show=False, id="diff.previous"),
+        Binding("right_square_bracket", "jump(1)", "Next change", show=False, id="diff.next"),
+        Binding("s", "layout", "Old and new beside or below each other", show=False, id="diff.layout"),
+        Binding("w", "wrap", "Wrap or cut long lines", show=False, id="diff.wrap"),
+        Binding("less_than_sign", "sideways(-1)", "Scroll left", show=False, id="diff.left"),
+        Binding("greater_than_sign", "sideways(1)", "Scroll right", show=False, id="diff.right"),
     ]
     AUTO_FOCUS = ""
     DEFAULT_CSS = """

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from rich.text import Text
 
+from mltui.ui.plots.intervals import Scale, interval
 from mltui.ui.tui.text import clip, one_line
 
 if TYPE_CHECKING:
@@ -23,7 +24,8 @@ _BAR = 56
 
 @dataclass(frozen=True)
 class EvidencePicture:
-    """Three rows on one scale: mean ± std of the baseline, the difference worth having, and the one that the seeds find.
+    """Three rows on one scale, in the metric's unit: mean ± std of the baseline, the difference worth having from there on, and
+    the one that the seeds find.
 
     What does not reach past the spread of the baseline, or is shorter than what the seeds find, is seen at once.
     """
@@ -37,25 +39,19 @@ class EvidencePicture:
         metric = self.proposal.metric
         sign = 1.0 if metric.direction == "maximize" else -1.0
         reaches = [("worth", metric.min_effect, "secondary"), ("found", power.detectable if power else 0.0, "accent")]
-        ends = [-baseline.std, baseline.std, *(sign * length for _, length, _ in reaches)]
-        low, high = min(ends), max(ends)
-        if high <= low:
+        mean, std = baseline.mean, baseline.std
+        ends = [mean - std, mean + std, *(mean + sign * length for _, length, _ in reaches)]
+        if max(ends) <= min(ends):
             return
-        width = max(10, min(_BAR, options.max_width - _LABELS) - 1)
-
-        def column(value: float) -> int:
-            return round((value - low) / (high - low) * (width - 1))
-
-        mean = column(0.0)
-        bar = [" "] * width
-        if baseline.std > 0:
-            first, last = column(-baseline.std), column(baseline.std)
-            bar[first : last + 1] = ["├", *("─" * (last - first - 1)), "┤"] if last > first else ["┼"]
-        bar[mean] = "●"
-        yield _row("spread", "".join(bar), "primary")
+        scale = Scale.over(ends, max(10, min(_BAR, options.max_width - _LABELS) - 1), 0.03)
+        spread = interval(scale, mean, mean - std, mean + std, "primary")
+        yield _row("spread", "".join(text for text, _ in spread), "primary")
+        start = scale.column(mean)
         for label, length, style in reaches:
             if length > 0:
-                yield _row(label, _arrow(mean, column(sign * length), width), style)
+                yield _row(label, _arrow(start, scale.column(mean + sign * length), scale.width), style)
+        for line in scale.axis(_LABELS):
+            yield Text("".join(text for text, _ in line), style="faint", no_wrap=True, overflow="crop")
 
 
 def _arrow(start: int, end: int, width: int) -> str:

@@ -52,8 +52,15 @@ class ExperimentCardState:
 
 class ExperimentCard(Fold[ExperimentCardState]):
     DEFAULT_CSS = """
-    ExperimentCard { margin: 1 0 0 0; padding: 0 1; border-left: outer $primary; background: $surface; &:focus { background: $panel; } }
+    ExperimentCard { padding: 0 1; border-left: outer $primary; background: $surface;
+        &:focus { background: $panel; border-left: thick $accent; } }
     """
+
+    @classmethod
+    def words(cls, state: ExperimentCardState) -> str:
+        plan, made = state.proposal, state.conclusion
+        texts = [state.id, state.state, *((plan.title, plan.hypothesis, parameter_line(plan).plain) if plan is not None else ())]
+        return "\n".join([*texts, state.note, state.reason, made.interpretation if made is not None else ""]).strip()
 
     def renderables(self, width: int) -> list[RenderableType]:
         state = self.state

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 from rich.text import Text
 
 from mltui.core.approval import Decision, ExperimentRequest, KeepRequest
+from mltui.core.experiment import ProposalEdits
 from mltui.ui.tui.choices import Choice
+from mltui.ui.tui.diff_editor import DiffEditor
 from mltui.ui.tui.edit_form import EditForm, FieldError
 from mltui.ui.tui.proposal_view import change_section, proposal_sections, result_sections, title_line
 from mltui.ui.tui.split_pane import SplitPane
@@ -58,10 +60,13 @@ def choices_for(proposal: Proposal) -> tuple[Choice, ...]:
 
 
 class ExperimentPane(SplitPane):
-    """y approve, e approve with edits, n reject, a ask, m maintenance, h hold, d to the diff, Esc hold."""
+    """y approve, e approve with edits, E edit the diff, n reject, a ask, m maintenance, h hold, d to the diff, Esc hold."""
 
+    DEFAULT_CSS = """
+    ExperimentPane.-editing > Horizontal { display: none; }
+    """
     escape_key = "h"
-    tail = "d diff · Esc hold"
+    tail = "d diff · E edit it · Esc hold"
 
     def __init__(self, request: ExperimentRequest, by: str) -> None:
         self._request = request
@@ -71,6 +76,7 @@ class ExperimentPane(SplitPane):
         marked = len(self.choices) - 1 if proposal.kind in HELD_KINDS else None
         super().__init__(title_line(proposal), "May this experiment run?", marked=marked)
         self._form = EditForm(proposal)
+        self._editor = DiffEditor(proposal.patch)
         self._editing: Choice | None = None
 
     def case(self) -> list[RenderableType]:
@@ -81,12 +87,38 @@ class ExperimentPane(SplitPane):
 
     def inputs(self) -> ComposeResult:
         yield self._form
+        yield self._editor
 
     def open_form(self, choice: Choice) -> None:
         self._editing = choice
         self._form.open()
 
+    def handle(self, event: events.Key) -> bool:
+        if event.character == "E" and len(self._request.proposal.arms) > 1:
+            self.add_class("-editing")
+            self._editor.open()
+            self.bar.show(note="Change lines with + or -, add or take away such lines. Esc goes back to decide on it.")
+            return True
+        if event.character == "u" and self._editor.edited is not None:
+            self._editor.reset()
+            self._close_editor()
+            return True
+        return super().handle(event)
+
+    def _close_editor(self) -> None:
+        self._editor.display = False
+        self.remove_class("-editing")
+        self.set_focus(None)
+        edited = self._editor.edited
+        self.show_patch(self.patch() if edited is None else edited)
+        self.bar.show(note="" if edited is None else "The diff is edited: y approves it so. E edits on, u takes it back.")
+
     def typing(self, event: events.Key) -> bool:
+        if self.has_class("-editing"):
+            if event.key == "escape":
+                event.stop()
+                self._close_editor()
+            return True
         if self._editing is None:
             return False
         if event.key == "escape":
@@ -105,7 +137,7 @@ class ExperimentPane(SplitPane):
             super().submitted(text)
             return
         try:
-            edits = self._form.edits()
+            edits = self._form.edits().model_copy(update={"patch": self._editor.edited})
         except FieldError as error:
             self.bar.show(note=str(error))
             return
@@ -115,7 +147,9 @@ class ExperimentPane(SplitPane):
         self.dismiss(Decision(answer="approve", by=self._by, edits=edits))
 
     def result_of(self, choice: Choice, reason: str) -> Decision:
-        return Decision(answer=_ANSWERS[choice.key], by=self._by, reason=reason)
+        answer, edited = _ANSWERS[choice.key], self._editor.edited
+        edits = ProposalEdits(patch=edited) if answer == "approve" and edited is not None else None
+        return Decision(answer=answer, by=self._by, reason=reason, edits=edits)
 
 
 class KeepPane(SplitPane):

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import TYPE_CHECKING, ClassVar
+import asyncio
+from collections.abc import Iterable, Mapping
+from itertools import groupby
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from rich.table import Table
 from rich.text import Text
@@ -12,37 +14,22 @@ from textual.containers import VerticalScroll
 from textual.screen import ModalScreen
 
 from mltui.ui.commands.table import offered
+from mltui.ui.tui.keys import names
+from mltui.ui.tui.keys.table import keys
 from mltui.ui.tui.strip_view import RichView
 
 if TYPE_CHECKING:
+    from rich.console import RenderableType
     from textual.app import ComposeResult
-
-_KEYS = (
-    ("Enter", "send; while the agent works: queue"),
-    ("Ctrl+S, Alt+Enter", "say it now, to the turn that runs"),
-    ("Shift+Enter, Ctrl+J", "new line"),
-    ("Up, Down", "at the edges: earlier prompts"),
-    ("Tab", "complete a command; else go to the last tool call"),
-    ("Esc", "interrupt; from the transcript: back to the composer"),
-    ("Esc Esc", "with nothing typed: go back to before a prompt"),
-    ("Ctrl+C", "interrupt, or clear; twice: quit"),
-    ("Shift+Tab", "next mode: plan, default, accept-edits, auto"),
-    ("PgUp, PgDn", "scroll"),
-    ("F2", "experiment log"),
-    ("F3", "show earlier parts of the conversation"),
-    ("F4", "choose another model"),
-    ("Ctrl+O", "open or close all tool calls"),
-    ("Enter on a tool call", "open or close it; Up and Down go to others"),
-)
 
 
 class HelpScreen(ModalScreen[None]):
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape,q,f1,question_mark", "close", "Close", show=False, priority=True),
-        Binding("up,k", "scroll(-1)", show=False),
-        Binding("down,j", "scroll(1)", show=False),
-        Binding("pageup", "scroll(-10)", show=False),
-        Binding("pagedown,space", "scroll(10)", show=False),
+        Binding("escape,q,f1,question_mark", "close", "Close", show=False, priority=True, id="help.close"),
+        Binding("up,k", "scroll(-1)", "Line up", show=False, id="help.up"),
+        Binding("down,j", "scroll(1)", "Line down", show=False, id="help.down"),
+        Binding("pageup", "scroll(-10)", "Page up", show=False, id="help.page-up"),
+        Binding("pagedown,space", "scroll(10)", "Page down", show=False, id="help.page-down"),
     ]
     AUTO_FOCUS = ""
     DEFAULT_CSS = """
@@ -54,17 +41,29 @@ class HelpScreen(ModalScreen[None]):
 
     def compose(self) -> ComposeResult:
         yield VerticalScroll(
+            RichView(Text("Keys", style="primary.bold"), id="keys"),
             RichView(
-                Text("Keys", style="primary.bold"),
-                _rows(_KEYS),
-                Text(),
                 Text("Commands", style="primary.bold"),
                 _rows((command.usage, command.help) for command in offered("tui")),
                 Text(),
-                Text("Esc closes", style="faint"),
+                Text("Keys are changed in keys.toml: `mltui config keys --default` prints one. Esc closes", style="faint"),
             ),
             can_focus=False,
         )
+
+    async def _show_keys(self) -> None:
+        """Shows the key map by area, as it is now. Every screen is loaded for it, which takes a moment."""
+        table = await asyncio.to_thread(keys)
+        parts: list[RenderableType] = []
+        app = cast("Any", self.app)  # pyright: ignore[reportUnknownMemberType]  (Textual leaves its parameter open)
+        chosen: Mapping[str, str] = app._keymap  # Textual has no other way to ask
+        for where, rows in groupby(table, lambda key: key.where):
+            pairs = [(names.all_shown(chosen.get(key.id, key.keys)), key.what) for key in rows]
+            parts += [Text(where, style="primary.bold"), _rows(pairs), Text()]
+        self.query_one("#keys", RichView).update(*parts)
+
+    def on_mount(self) -> None:
+        self.run_worker(self._show_keys, exit_on_error=True)
 
     def action_close(self) -> None:
         self.dismiss(None)

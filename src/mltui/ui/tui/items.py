@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, Generic, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, TypeVar
 
 from rich.console import Group
 from rich.padding import Padding
+from rich.style import Style
 from rich.text import Text
 from textual.binding import Binding, BindingType
 from textual.strip import Strip
 
 from mltui.ui.figures import duration
+from mltui.ui.tui.places import Place, places_in
 from mltui.ui.tui.strip_view import StripView
 from mltui.ui.tui.text import clean, one_line
 
@@ -27,16 +29,29 @@ FRAME = 1 / 15
 
 S = TypeVar("S")
 
+FOUND = Style(underline=True, bold=True)
+FOUND_CURRENT = Style(reverse=True, bold=True)
+
 
 class Item(StripView, Generic[S]):
-    """A widget that shows a state and nothing else: `type(item)(item.state)` makes it again."""
+    """A widget that shows a state and nothing else: `type(item)(item.state)` makes it again.
 
-    DEFAULT_CSS = "Item { margin: 1 0 0 0; padding: 0 1; }"
+    The first column is empty, or has the mark of the focus.
+    """
+
+    DEFAULT_CSS = """
+    Item { margin: 1 0 0 0; padding: 0 1 0 0; border-left: blank; &:focus { border-left: outer $accent; background: $surface; } }
+    """
+    FOCUS_ON_CLICK = False  # a click begins a selection; the composer keeps the keys
+    can_focus = True
 
     def __init__(self, state: S) -> None:
         super().__init__()
         self.state = state
+        self.sought = ""
         self._frame: Timer | None = None
+        self._places: tuple[object, str, list[Place]] = (None, "", [])
+        self._current: int | None = None
 
     def soon(self) -> None:
         """Draws the state anew, at most 15 times a second however often this is called; no timer is left behind."""
@@ -62,20 +77,72 @@ class Item(StripView, Generic[S]):
     def build(self, width: int) -> list[Strip]:
         return self.paint.strips(Group(*self.renderables(width)), width)
 
+    # ── what it says ─────────────────────────────────────────────────────────────
+
+    @classmethod
+    def words(cls, state: Any) -> str:
+        """Returns: the text of an item with this state, for searching and copying; untrusted."""
+        return ""
+
+    @classmethod
+    def let_go(cls, state: Any) -> None:
+        """The state is kept without a widget from now on: what can be made again goes."""
+
+    def seek(self, text: str) -> None:
+        """Marks a text wherever it stands."""
+        if text != self.sought:
+            self.sought, self._current = text, None
+            self.refresh()
+
+    def places(self) -> list[Place]:
+        """Where the text that is sought stands in the lines of the present width."""
+        width = self.content_size.width
+        lines = self.lines_of(width) if width and self.sought else []
+        if self._places[0] is not lines or self._places[1] != self.sought:
+            self._places = (lines, self.sought, places_in(lines, self.sought))
+        return self._places[2]
+
+    def choose_place(self, number: int | None) -> Place | None:
+        """Marks one of the places as the one that is looked at. Returns: it, the last one if there are fewer."""
+        places = self.places()
+        self._current = None if number is None or not places else min(number, len(places) - 1)
+        self.refresh()
+        return None if self._current is None else places[self._current]
+
+    def render_line(self, y: int) -> Strip:
+        strip = super().render_line(y)
+        if not self.sought:
+            return strip
+        for number, place in enumerate(self.places()):
+            if place.line == y:
+                style = FOUND_CURRENT if number == self._current else self.paint.styles["accent.bold"] + FOUND
+                middle = strip.crop(place.start, place.end).apply_style(style)
+                strip = Strip.join([strip.crop(0, place.start), middle, strip.crop(place.end)])
+        return strip
+
 
 @dataclass
 class Said:
+    """Attributes: pictures: what those that went with it are, a line each."""
+
     text: str
+    pictures: tuple[str, ...] = ()
 
 
 class UserItem(Item[Said]):
     """What the person wrote."""
 
-    DEFAULT_CSS = "UserItem { background: $panel; padding: 0 1; margin: 1 0 0 0; }"
+    DEFAULT_CSS = "UserItem { background: $panel; &:focus { background: $panel; } }"
+
+    @classmethod
+    def words(cls, state: Said) -> str:
+        return state.text
 
     def renderables(self, width: int) -> list[RenderableType]:
         lines = clean(self.state.text).split("\n")
-        return [Text.assemble(("❯ " if i == 0 else "  ", "accent.bold"), line, overflow="fold") for i, line in enumerate(lines)]
+        pictures = [Text(f"  picture {line}", style="secondary", no_wrap=True, overflow="ellipsis") for line in self.state.pictures]
+        said = [Text.assemble(("❯ " if i == 0 else "  ", "accent.bold"), line, overflow="fold") for i, line in enumerate(lines)]
+        return [*said, *pictures]
 
 
 @dataclass
@@ -88,7 +155,9 @@ class Told:
 class NoticeItem(Item[Told]):
     """A line from mltui itself."""
 
-    DEFAULT_CSS = "NoticeItem { margin: 1 0 0 0; padding: 0 1; }"
+    @classmethod
+    def words(cls, state: Told) -> str:
+        return f"{state.text}\n{state.hint}".strip()
 
     def renderables(self, width: int) -> list[RenderableType]:
         mark, style = {"info": ("·", "muted"), "warning": ("!", "warning"), "error": ("✗", "error")}[self.state.level]
@@ -120,7 +189,15 @@ class Answer:
 class AnswerItem(Item[Answer]):
     """What the model says, as markdown; while it streams only its open last block is rendered again."""
 
-    DEFAULT_CSS = "AnswerItem { margin: 1 0 0 0; padding: 0 1 0 3; }"
+    DEFAULT_CSS = "AnswerItem { padding: 0 1 0 2; }"
+
+    @classmethod
+    def words(cls, state: Answer) -> str:
+        return state.lines.source
+
+    @classmethod
+    def let_go(cls, state: Answer) -> None:
+        state.lines.forget()
 
     def __init__(self, state: Answer) -> None:
         super().__init__(state)
@@ -154,11 +231,9 @@ class AnswerItem(Item[Answer]):
 class Fold(Item[S]):
     """An item with a head, and a body that Enter, Space or a click opens."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("enter,space", "fold", "Open or close", show=False)]
-    DEFAULT_CSS = """
-    Fold { margin: 1 0 0 0; padding: 0 1; &.-tight { margin: 0; } &:focus { background: $surface; } &:hover { background: $surface; } }
-    """
-    can_focus = True
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("enter,space", "fold", "Open or close it", show=False, id="transcript.fold")]
+    DEFAULT_CSS = "Fold { &.-tight { margin: 0; } &:hover { background: $surface; } }"
+    FOCUS_ON_CLICK = True
 
     def __init__(self, state: S) -> None:
         super().__init__(state)
@@ -186,7 +261,9 @@ class Thought:
 class ThinkingItem(Fold[Thought]):
     """What the model thought, folded to a line."""
 
-    DEFAULT_CSS = "ThinkingItem { margin: 1 0 0 0; }"
+    @classmethod
+    def words(cls, state: Thought) -> str:
+        return state.text
 
     def append(self, text: str) -> None:
         self.state.text += text

@@ -3,26 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
+from rich.segment import Segment
+from rich.style import Style
 from textual.binding import Binding, BindingType
-from textual.geometry import Size, Spacing
+from textual.geometry import Size
 from textual.message import Message
 from textual.reactive import reactive
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
-from textual.visual import Padding, Visual
+
+from mltui.ui.tui.theme import paint_of
 
 if TYPE_CHECKING:
     from textual import events
-    from textual.content import Content
+    from textual.app import App
 
-HEIGHT = 2
-"""Lines of a row."""
+    from mltui.ui.plots.canvas import Line
 
 
 class LogList(ScrollView, can_focus=True):
-    """Rows of two lines each.
+    """Rows of a line each.
 
     Args:
         draw: makes row number `at` for a width.
@@ -32,17 +34,17 @@ class LogList(ScrollView, can_focus=True):
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("up", "step(-1)", show=False),
-        Binding("down", "step(1)", show=False),
-        Binding("left", "page(-1)", show=False),
-        Binding("right", "page(1)", show=False),
-        Binding("home", "ends(0)", show=False),
-        Binding("end", "ends(1)", show=False),
+        Binding("up", "step(-1)", "Row above", show=False, id="log.up"),
+        Binding("down", "step(1)", "Row below", show=False, id="log.down"),
+        Binding("left", "page(-1)", "Page of rows up", show=False, id="log.page-up"),
+        Binding("right", "page(1)", "Page of rows down", show=False, id="log.page-down"),
+        Binding("home", "ends(0)", "First row", show=False, id="log.first"),
+        Binding("end", "ends(1)", "Last row", show=False, id="log.last"),
     ]
     COMPONENT_CLASSES: ClassVar[set[str]] = {"log-list--row", "log-list--chosen"}
     DEFAULT_CSS = """
     LogList {
-        height: 1fr; overflow-x: hidden; scrollbar-size-vertical: 1; background: $background;
+        height: auto; max-height: 100%; overflow-x: hidden; scrollbar-size-vertical: 1; background: $background;
         & > .log-list--chosen { background: $panel; color: $foreground; }
     }
     """
@@ -54,7 +56,7 @@ class LogList(ScrollView, can_focus=True):
     class Opened(Message):
         """The chosen row was clicked again."""
 
-    def __init__(self, draw: Callable[[int, int], Content]) -> None:
+    def __init__(self, draw: Callable[[int, int], Line]) -> None:
         super().__init__()
         self._draw = draw
         self._ids: Sequence[str] = ()
@@ -62,18 +64,22 @@ class LogList(ScrollView, can_focus=True):
     def put(self, ids: Sequence[str]) -> None:
         """Shows these rows; the one that was chosen stays chosen, wherever it is now."""
         chosen, at = self.chosen, self.highlighted or 0
-        above = at * HEIGHT - self.scroll_offset.y
+        above = at - self.scroll_offset.y
+        grown = len(ids) != len(self._ids)
         self._ids = ids
-        self.virtual_size = Size(self.scrollable_content_region.width, len(ids) * HEIGHT)
+        self.virtual_size = Size(self.scrollable_content_region.width, len(ids))
         if not ids:
             self.highlighted = None
         else:
             self.set_reactive(LogList.highlighted, ids.index(chosen) if chosen in ids else min(at, len(ids) - 1))
             if chosen is not None:
-                self.scroll_to(y=(self.highlighted or 0) * HEIGHT - above, animate=False)
+                self.scroll_to(y=(self.highlighted or 0) - above, animate=False)
             self._show_chosen()
-        self.refresh()
+        self.refresh(layout=grown)
         self.post_message(self.Chosen())
+
+    def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
+        return max(1, len(self._ids))
 
     @property
     def chosen(self) -> str | None:
@@ -84,18 +90,20 @@ class LogList(ScrollView, can_focus=True):
     def redraw(self, id_: str) -> None:
         """Draws one row again."""
         if id_ in self._ids:
-            self.refresh_lines(self._ids.index(id_) * HEIGHT, HEIGHT)
+            self.refresh_lines(self._ids.index(id_), 1)
 
     def render_line(self, y: int) -> Strip:
         width = self.scrollable_content_region.width
-        at, line = divmod(self.scroll_offset.y + y, HEIGHT)
-        classes = ("log-list--row", "log-list--chosen") if at == self.highlighted else ("log-list--row",)
-        style = self.get_visual_style(*classes)
+        at = self.scroll_offset.y + y
+        style = self.get_visual_style(*(("log-list--row", "log-list--chosen") if at == self.highlighted else ("log-list--row",))).rich_style
         if at >= len(self._ids) or width < 1:
-            return Strip.blank(width, style.rich_style)
-        drawn = Visual.to_strips(self, Padding(self._draw(at, max(20, width - 3)), Spacing(0, 1, 0, 1)), width, None, style)
-        strip = drawn[line] if line < len(drawn) else Strip.blank(width, style.rich_style)
-        return strip.extend_cell_length(width, style.rich_style)
+            return Strip.blank(width, style)
+        styles = paint_of(cast("App[Any]", self.app)).styles  # pyright: ignore[reportUnknownMemberType]  (Textual leaves its parameter open)
+        pieces = [
+            Segment(text, style + Style.combine(styles[name] for name in names.split()) if names else style)
+            for text, names in self._draw(at, width)
+        ]
+        return Strip(pieces).adjust_cell_length(width, style)
 
     def validate_highlighted(self, at: int | None) -> int | None:
         return None if at is None or not self._ids else max(0, min(at, len(self._ids) - 1))
@@ -103,21 +111,21 @@ class LogList(ScrollView, can_focus=True):
     def watch_highlighted(self, before: int | None, at: int | None) -> None:
         for each in (before, at):
             if each is not None:
-                self.refresh_lines(each * HEIGHT, HEIGHT)
+                self.refresh_lines(each, 1)
         self._show_chosen()
         self.post_message(self.Chosen())
 
     def _show_chosen(self) -> None:
         if (at := self.highlighted) is None:
             return
-        top, room = self.scroll_offset.y, max(HEIGHT, self.scrollable_content_region.height)
-        if at * HEIGHT < top:
-            self.scroll_to(y=at * HEIGHT, animate=False)
-        elif (at + 1) * HEIGHT > top + room:
-            self.scroll_to(y=(at + 1) * HEIGHT - room, animate=False)
+        top, room = self.scroll_offset.y, max(1, self.scrollable_content_region.height)
+        if at < top:
+            self.scroll_to(y=at, animate=False)
+        elif (at + 1) > top + room:
+            self.scroll_to(y=(at + 1) - room, animate=False)
 
     def on_resize(self) -> None:
-        self.virtual_size = Size(self.scrollable_content_region.width, len(self._ids) * HEIGHT)
+        self.virtual_size = Size(self.scrollable_content_region.width, len(self._ids))
         self._show_chosen()
         self.refresh()
 
@@ -125,14 +133,14 @@ class LogList(ScrollView, can_focus=True):
         self.highlighted = (self.highlighted or 0) + rows
 
     def action_page(self, direction: int) -> None:
-        self.action_step(direction * max(1, self.scrollable_content_region.height // HEIGHT - 1))
+        self.action_step(direction * max(1, self.scrollable_content_region.height - 1))
 
     def action_ends(self, end: int) -> None:
         self.highlighted = len(self._ids) - 1 if end else 0
 
     def on_click(self, event: events.Click) -> None:
         event.stop()
-        at = (self.scroll_offset.y + event.y) // HEIGHT
+        at = self.scroll_offset.y + event.y
         if at == self.highlighted:
             self.post_message(self.Opened())
         elif at < len(self._ids):

@@ -7,14 +7,13 @@ from typing import TYPE_CHECKING
 
 from rich.text import Text
 
+from mltui.experiments.index import Row
 from mltui.ui.figures import duration
-from mltui.ui.tui.log_rows import two_lines
 from mltui.ui.tui.proposal_view import Section, rows
 from mltui.ui.tui.text import clean, one_line
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
-    from textual.content import Content
 
     from mltui.experiments.orphans import Orphan
 
@@ -22,14 +21,12 @@ ADVICE = "It counts for nothing: no comparison and no promotion reads it. Adopt 
 _STATES = {"adopt": ("adopted", "secondary"), "discard": ("discarded", "muted")}
 
 
-def orphan_row(orphan: Orphan, width: int) -> Content:
-    """Returns: id, command and state; then what it used and its age, no line wider than `width`."""
+def orphan_row(orphan: Orphan) -> Row:
+    """Returns: a row of the kind `unplanned`, whose state is what was said of it, or `unplanned`."""
     training = orphan.training
-    facts = [used(orphan), f"{duration(max(10.0, time.time() - orphan.when))} ago"]
-    if training.libraries:
-        facts.insert(0, ", ".join(map(one_line, training.libraries)))
-    state = _STATES.get(orphan.settled, ("not settled", "warning"))
-    return two_lines(width, training.id, one_line(training.command), state, ("unplanned", "warning"), facts)
+    state = {"adopt": "adopted", "discard": "discarded"}.get(orphan.settled, "unplanned")
+    row = Row(training.id, state, "unplanned", training.command, orphan.when, orphan.when)
+    return row._replace(author=f"session {training.session_id}", decided_by=orphan.by, cpu_seconds=training.cpu_seconds)
 
 
 def used(orphan: Orphan) -> str:

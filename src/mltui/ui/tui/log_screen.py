@@ -3,54 +3,54 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable
 from functools import partial
-from heapq import merge
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
-from rich.console import Group
 from rich.text import Text
 from textual.binding import Binding, BindingType
-from textual.containers import Horizontal, Vertical, VerticalScroll
+from textual.containers import Vertical
 from textual.screen import Screen
 
-from mltui.core.approval import Decision, ExperimentRequest, KeepRequest
-from mltui.core.errors import MltuiError
-from mltui.core.messages import ToolCall
+from mltui.core.errors import MltuiError, UsageError
 from mltui.experiments.index import Row
-from mltui.ui.tui.deciding import Decider, Done
-from mltui.ui.tui.diff import counts
-from mltui.ui.tui.diff_lines import DiffLines
-from mltui.ui.tui.diff_view import DiffView
-from mltui.ui.tui.experiment_pane import ExperimentPane, KeepPane
+from mltui.experiments.log_query import SORTS
+from mltui.ui.tui.log_deeds import Deeds
+from mltui.ui.tui.log_details import LogDetails
 from mltui.ui.tui.log_list import LogList
-from mltui.ui.tui.log_orphans import orphan_report, orphan_row
-from mltui.ui.tui.log_rows import actions_for, is_open, row_of
-from mltui.ui.tui.proposal_view import proposal_sections, result_sections, state_line, title_line
+from mltui.ui.tui.log_model import LogModel
+from mltui.ui.tui.log_orphans import orphan_report
+from mltui.ui.tui.log_rows import column_at, heading, row_of
+from mltui.ui.tui.log_tabs import DIFF, TABS, Look
+from mltui.ui.tui.log_words import headline, keys_line
+from mltui.ui.tui.still_input import StillInput
 from mltui.ui.tui.strip_view import RichView
 from mltui.ui.tui.text import one_line
 
 if TYPE_CHECKING:
-    from rich.console import RenderableType
+    from textual import events
     from textual.app import App, ComposeResult
-    from textual.content import Content
+    from textual.timer import Timer
+    from textual.widgets._input import Input
 
+    from mltui.core.approval import Decision
     from mltui.core.events import ExperimentFinished, ExperimentProgressed
-    from mltui.experiments.orphans import Orphan, Settled
+    from mltui.experiments.orphans import Orphan
+    from mltui.ui.plots.canvas import Line
+    from mltui.ui.tui.deciding import Decider
 
-
+SETTLE = 0.05
+"""Seconds that a row is chosen before it is read: who scrolls by is not to be held up."""
 _ACTS = (
-    ("y", "decide"),
-    ("enter", "decide"),
-    ("r", "run"),
-    ("s", "stop"),
-    ("k", "keep"),
-    ("a", "adopt"),
-    ("x", "discard"),
+    ("y", "decide", "Decide on it"),
+    ("r", "run", "Run it"),
+    ("s", "stop", "Stop it"),
+    ("k", "keep", "Keep the change, or discard it"),
+    ("i", "interpret", "Write down what the result means"),
+    ("P", "promote", "Promote it"),
+    ("a", "adopt", "Adopt training outside a proposal"),
+    ("x", "discard", "Discard"),
 )
-
-_OUTCOMES: dict[str, Settled] = {"adopt": "adopt", "discard": "discard"}
-_SETTLING = ("compared", "interpreted", "maintenance")
 _EMPTY = (
     Text("No experiments yet", style="strong"),
     Text(
@@ -58,10 +58,26 @@ _EMPTY = (
         style="muted",
     ),
 )
+_FILTER = "words, state:failed, kind:hparam, verdict:better, who:anna, -state:rejected"
+
+
+class Heading(RichView):
+    """The names of the columns; a click sorts."""
+
+    def on_click(self, event: events.Click) -> None:
+        event.stop()
+        screen: Any = self.screen
+        screen.sort_by(column_at(event.x, self.content_size.width))
+
+
+class FilterInput(StillInput):
+    DEFAULT_CSS = """
+    FilterInput { display: none; height: 1; border: none; padding: 0 2; background: $surface; &:focus { border: none; } }
+    """
 
 
 class LogScreen(Screen[None]):
-    """A list on the left (above, where it is narrow), the report of the chosen experiment beside it.
+    """A table above, the chosen experiment in tabs below.
 
     Args:
         decider: its calls are made in threads.
@@ -71,24 +87,33 @@ class LogScreen(Screen[None]):
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape,q,f2", "close", "Close", priority=True),
-        Binding("pageup", "report(-1)", show=False, priority=True),
-        Binding("pagedown,space", "report(1)", show=False, priority=True),
-        Binding("d", "report_diff", show=False),
-        *[Binding(key, f"act('{name}')", show=False) for key, name in _ACTS],
-        Binding("p", "pending", show=False),
+        Binding("escape,f2", "close", "Close; first the filter, if there is one", priority=True, id="log.close"),
+        Binding("q", "close", "Close", show=False, id="log.leave"),
+        Binding("pageup", "report(-1)", "Scroll the details up", show=False, priority=True, id="log.details-up"),
+        Binding("pagedown", "report(1)", "Scroll the details down", show=False, priority=True, id="log.details-down"),
+        Binding("slash", "filter", "Filter by words and fields", show=False, id="log.search"),
+        Binding("o", "sort", "Sort by the next column", show=False, id="log.sort"),
+        Binding("O", "reverse", "Sort the other way round", show=False, id="log.sort-reverse"),
+        Binding("space", "mark", "Mark it, to compare several", show=False, id="log.mark"),
+        Binding("c", "compare", "Compare the marked ones", show=False, id="log.compare"),
+        Binding("z", "zoom", "Details over the whole screen, and back", show=False, id="log.zoom"),
+        Binding("d", f"tab({DIFF})", "Go to the diff", show=False, id="log.diff"),
+        *[Binding(str(at + 1), f"tab({at})", f"Details: {name}", show=False, id=f"log.tab-{at + 1}") for at, name in enumerate(TABS)],
+        *[Binding(keys, f"act('{name}')", what, show=False, id=f"log.{name}") for keys, name, what in _ACTS],
+        Binding("enter", "open", "Decide on it, or show its details alone", show=False, id="log.open"),
+        Binding("p", "pending", "Review what waits for a decision", show=False, id="log.pending"),
     ]
-    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-wide")]  # noqa: RUF012  (the base declares its type)
+    VERTICAL_BREAKPOINTS = [(0, "-short"), (32, "-tall")]  # noqa: RUF012  (the base declares its type)
     DEFAULT_CSS = """
     LogScreen { background: $background;
         & > .headline { height: 1; padding: 0 2; background: $panel; }
-        & > Horizontal { height: 1fr; layout: vertical; }
-        & #left { height: 40%; width: 1fr; }
-        & #report { height: 1fr; width: 1fr; padding: 1 1 0 1; border-top: solid $panel; scrollbar-size-vertical: 1; }
-        &.-wide > Horizontal { layout: horizontal; }
-        &.-wide #left { width: 5fr; height: 1fr; }
-        &.-wide #report { width: 6fr; border-top: none; border-left: solid $panel; padding: 0 1 0 2; }
+        & > Heading { height: 1; background: $surface; }
+        & > #left { height: auto; max-height: 42%; min-height: 3; width: 1fr; }
+        & > LogDetails { height: 1fr; }
         & > #keys { height: auto; padding: 0 1; background: $panel; }
+        &.-short > #left { max-height: 33%; }
+        &.-short #report { padding: 0 1 0 2; }
+        &.-zoom > #left, &.-zoom > Heading { display: none; }
     }
     """
 
@@ -97,35 +122,29 @@ class LogScreen(Screen[None]):
         self._sought = chosen
         self._decider = decider
         self._experiments = decider.experiments
-        self._by = decider.by
+        self._deeds = Deeds(self, decider, follow, ask)
         self._follow = follow
         self._ask = ask
-        self._rows: list[Row] = []
-        self._orphans: list[Orphan] = []
-        self._all: dict[str, Row | Orphan] = {}
-        self._ids: list[str] = []
-        self._loaded = False
-        self._progress: dict[str, tuple[int, int]] = {}
+        self._model = LogModel()
         self._headline = RichView(classes="headline")
+        self._heading = Heading()
+        self._input = FilterInput(compact=True, placeholder=_FILTER)
         self._list = LogList(self._row)
-        self._report = RichView()
-        self._diff_head = RichView()
-        self._diff_view = DiffView(DiffLines(""))
-        self._reported: Row | Orphan | None = None
-        self._waiting = False
+        self._details = LogDetails()
+        self._reported: Row | None = None
+        self._timer: Timer | None = None
         self._keys = RichView(id="keys")
+        self._drawn: object = None
         self._note: Text | None = None
         self._noted: str | None = None
 
     def compose(self) -> ComposeResult:
         yield self._headline
-        with Horizontal():
-            with Vertical(id="left"):
-                yield self._list
-            with VerticalScroll(id="report", can_focus=False):
-                yield self._report
-                yield self._diff_head
-                yield self._diff_view
+        yield self._input
+        yield self._heading
+        with Vertical(id="left"):
+            yield self._list
+        yield self._details
         yield self._keys
 
     def on_mount(self) -> None:
@@ -133,119 +152,130 @@ class LogScreen(Screen[None]):
         self._fill()
         self.refresh_all()
 
+    def on_resize(self) -> None:
+        self._draw_heading()
+        self._draw_keys()
+
     # ── what is shown ────────────────────────────────────────────────────────────
 
     def refresh_all(self) -> None:
         """Reads the log again."""
-        self.run_worker(self._load, group="load", exclusive=True, exit_on_error=False)
+        self.run_worker(self.reload, group="load", exclusive=True, exit_on_error=False)
 
-    async def _load(self) -> None:
+    async def reload(self) -> None:
         """Experiments first: what trained outside of them is found by reading the journal."""
         log = self._experiments
         try:
-            self._rows = await asyncio.to_thread(log.rows)
-            self._loaded = True
-            self._fill()
-            orphans = await asyncio.to_thread(lambda: log.orphans().list())
+            rows = await asyncio.to_thread(lambda: log.rows()[::-1])
+            self._take(rows, self._model.orphans)
+            orphans = {orphan.training.id: orphan for orphan in await asyncio.to_thread(lambda: log.orphans().glance())}
         except MltuiError as error:
-            self._say(str(error), "error")
+            self.say(str(error), "error")
             return
-        if orphans != self._orphans:
-            self._orphans = orphans
-            self._fill()
+        if orphans != self._model.orphans:
+            self._take(rows, orphans)
         self._seek()
-        for row in self._rows:
-            if row.state == "running" and row.id not in self._progress:
+        for row in rows:
+            if row.state == "running" and row.id not in self._model.table.progress:
                 self.run_worker(partial(self._watch, row.id), group=f"watch-{row.id}", exclusive=True, exit_on_error=False)
+
+    def _take(self, rows: list[Row], orphans: dict[str, Orphan]) -> None:
+        self._model.take(rows, orphans)
+        self._fill()
 
     def _seek(self) -> None:
         """Goes to what the person named, once."""
         wanted, self._sought = self._sought.upper(), ""
         if wanted.isdigit():
             wanted = f"P-{int(wanted):04d}"
-        if wanted in self._all:
-            self._list.highlighted = self._ids.index(wanted)
+        if wanted in self._model.shown:
+            self._list.highlighted = self._model.ids.index(wanted)
         elif wanted:
-            self._say(f"There is no {wanted} in the log", "warning")
+            self.say(f"There is no {wanted} in the log", "warning")
 
     def _fill(self) -> None:
-        entries = merge(reversed(self._rows), reversed(self._orphans), key=_age)
-        self._all = {_id(entry): entry for entry in entries}
-        states = [*map(_state_of, self._all.values())]
-        waiting, unplanned = sum(map(is_open, states)), states.count("unplanned")
-        headline = Text.assemble(("Experiments", "primary.bold"), no_wrap=True, overflow="ellipsis")
-        headline.append(f"  {len(self._rows)} in all" if self._loaded else "", style="muted")
-        if waiting:
-            headline.append(f" · {waiting} waiting for a decision", style="accent")
-        if unplanned:
-            headline.append(f" · {unplanned} training outside a proposal", style="warning")
-        self._headline.update(headline)
-        self._waiting = bool(waiting)
-        self._ids = [*self._all]
-        self._list.put(self._ids)
-        if not self._ids:
-            self._report.update(*(_EMPTY if self._loaded else [Text("Reading the log …", style="strong")]))
+        model = self._model
+        self._draw_headline()
+        self._draw_heading()
+        self._list.put(model.ids)
+        if not model.ids:
+            nothing = (Text("No experiment is like that", style="strong"), Text("Esc clears the filter.", style="muted"))
+            reading = (Text("Reading the log …", style="strong"),)
+            self._reported = None
+            self._details.put(*(nothing if model.query else _EMPTY if model.loaded else reading))
 
-    def _row(self, at: int, width: int) -> Content:
-        entry = self._all[self._ids[at]]
-        return row_of(entry, width, self._progress.get(entry.id)) if isinstance(entry, Row) else orphan_row(entry, width)
+    def _draw_headline(self) -> None:
+        self._headline.update(headline(self._model, self._input.value if self._model.query else ""))
+
+    def _draw_heading(self) -> None:
+        width = self._list.scrollable_content_region.width or self.size.width - 1
+        self._heading.update(*([heading(width, self._model.table)] if self._model.every else []))
+
+    def _row(self, at: int, width: int) -> Line:
+        return row_of(self._model.shown[self._model.ids[at]], width, self._model.table)
 
     @property
-    def _chosen(self) -> Row | Orphan | None:
-        return self._all.get(self._list.chosen or "")
+    def _chosen(self) -> Row | None:
+        return self._model.shown.get(self._list.chosen or "")
 
     def on_log_list_chosen(self) -> None:
-        self._draw_report()
+        if self._timer is not None:
+            self._timer.stop()
+        self._timer = self.set_timer(SETTLE, self._draw_report)
         if self._list.chosen != self._noted:
             self._note, self._noted = None, self._list.chosen
         self._draw_keys()
 
     def on_log_list_opened(self) -> None:
-        self.action_act("decide")
+        self.action_open()
 
     def _draw_report(self) -> None:
-        entry = self._chosen
-        if entry is None or entry == self._reported:
+        self._timer = None
+        row = self._chosen
+        if row is None or row == self._reported:
             return
-        if self._reported is None or _id(self._reported) != _id(entry):
-            self.query_one("#report", VerticalScroll).scroll_home(animate=False)
-        self._reported = entry
-        if isinstance(entry, Row):
-            self.run_worker(partial(self._load_report, entry), group="report", exclusive=True, exit_on_error=False)
+        self._reported = row
+        if row.id in self._model.orphans:
+            self._details.put(*orphan_report(self._model.orphans[row.id]))
         else:
-            self._put_report(orphan_report(entry), "")
+            self.run_worker(partial(self._load_report, row), group="report", exclusive=True, exit_on_error=False)
 
     async def _load_report(self, row: Row) -> None:
         try:
-            experiment = await asyncio.to_thread(self._experiments.peek, row.id)
+            look = await asyncio.to_thread(self.look, row)
         except MltuiError as error:
             self._reported = None
-            self._say(str(error), "error")
+            self.say(str(error), "error")
             return
         if self._reported is row:
-            sections = [*result_sections(experiment), *proposal_sections(experiment.proposal, experiment.exchanges)]
-            self._put_report([title_line(experiment.proposal), state_line(experiment), Text(), Group(*sections)], experiment.proposal.patch)
+            self._details.look(look)
 
-    def _put_report(self, parts: Sequence[RenderableType], patch: str) -> None:
-        self._report.update(*parts)
-        lines = DiffLines(patch)
-        self._diff_head.update(Text.assemble(("Changed code  ", "primary.bold"), counts(lines)) if lines else Text())
-        self._diff_view.put(lines)
+    def look(self, row: Row) -> Look:
+        """What is shown of an experiment. Blocks."""
+        family = self._model.table.families.get(row.metric, 0)
+        return Look(self._experiments.peek(row.id), self._experiments.looking, self._model.table.corrected.get(row.id), family)
 
     def _draw_keys(self) -> None:
-        line = Text()
-        entry = self._chosen
-        keys = actions_for(_state_of(entry)) if entry is not None else []
-        pending = [("p", "all pending")] if self._waiting else []
-        diff = [("d", "diff")] if entry is None or isinstance(entry, Row) else []
-        for key, label in [*keys, *pending, *diff, ("Esc", "close")]:
-            line.append(f" {key}", style="strong")
-            line.append(f" {label} ", style="muted")
-        self._keys.update(*([self._note] if self._note else []), line)
+        drawn = (self._chosen and self._chosen.state, self._note, len(self._model.table.marked), self._model.every, self.size.width)
+        if drawn != self._drawn:
+            self._drawn = drawn
+            self._keys.update(*([self._note] if self._note else []), keys_line(self._model, self._chosen, self.size.width - 2))
 
-    def _say(self, text: str, style: str = "success") -> None:
-        self._note, self._noted = Text(f" {one_line(text)}", style=style, overflow="fold"), self._list.chosen
+    def say(self, text: str, style: str = "success") -> None:
+        """Shows a note until another row is chosen; an empty one takes it away."""
+        self._note, self._noted = Text(f" {one_line(text)}", style=style, overflow="fold") if text else None, self._list.chosen
         self._draw_keys()
+
+    def work(self, deed: Callable[[], Awaitable[None]], name: str) -> None:
+        """Goes on with a deed beside the screen."""
+        self.run_worker(deed(), name=name, group=name, exclusive=name == "pane", exit_on_error=False)
+
+    def ask(self, pane: Screen[Decision], take: Callable[[Decision | None], None]) -> None:
+        """Puts a pane over the log."""
+        self._push(pane, take)
+
+    def _push(self, screen: Screen[Any], take: Callable[[Any], None] | None = None) -> None:
+        cast("App[Any]", self.app).push_screen(screen, take)  # pyright: ignore[reportUnknownMemberType]  (Textual leaves its parameter open)
 
     # ── runs ─────────────────────────────────────────────────────────────────────
 
@@ -255,129 +285,114 @@ class LogScreen(Screen[None]):
             async for event in self._experiments.follow(id_):
                 self._took(id_, event)
         except MltuiError as error:
-            self._say(str(error), "error")
+            self.say(str(error), "error")
         finally:
-            self._progress.pop(id_, None)
+            self._model.table.progress.pop(id_, None)
         self.refresh_all()
 
     def _took(self, id_: str, event: ExperimentProgressed | ExperimentFinished) -> None:
         if event.type == "experiment.progressed":
-            self._progress[id_] = (event.done, event.total)
+            self._model.table.progress[id_] = (event.done, event.total)
             self._list.redraw(id_)
+            if self._reported is not None and self._reported.id == id_:
+                self._reported = None
+                self.on_log_list_chosen()
         else:
-            self._say(f"{id_} is over: {event.state}")
-
-    # ── decisions ────────────────────────────────────────────────────────────────
-
-    def action_act(self, name: str) -> None:
-        entry, id_ = self._chosen, self._list.chosen
-        if entry is None or id_ is None:
-            return
-        state = _state_of(entry)
-        if name in _OUTCOMES and state == "unplanned":
-            self._do(id_, partial(self._decider.settle_orphan, id_, _OUTCOMES[name]))
-        elif (name in ("decide", "keep") and state in _SETTLING) or (name == "decide" and is_open(state)):
-            self.run_worker(partial(self._put_to_person, id_), group="pane", exclusive=True, exit_on_error=False)
-        elif name in ("decide", "run") and state == "approved":
-            self._do(id_, self._started(id_))
-        elif name == "stop" and state == "running":
-            self._do(id_, self._stopped(id_))
-        elif state == "unplanned":
-            self._say(f"{id_} is training outside a proposal: a adopts it, x discards it", "warning")
-        else:
-            self._say(f"{id_} is {state}: nothing to {name}", "warning")
-
-    async def _put_to_person(self, id_: str) -> None:
-        """Opens the pane that decides, on what the journal itself says."""
-        try:
-            experiment = await asyncio.to_thread(self._experiments.get, id_)
-        except MltuiError as error:
-            self._say(str(error), "error")
-            return
-        call = ToolCall(id="", name="")
-        if is_open(experiment.state):
-            request = ExperimentRequest(id=id_, call=call, proposal=experiment.proposal, exchanges=experiment.exchanges)
-            self._push(ExperimentPane(request, self._by), self._decided(id_))
-        elif experiment.state in _SETTLING:
-            self._push(KeepPane(KeepRequest(id=id_, call=call, experiment=experiment), self._by), self._settled(id_))
-        else:
-            self._say(f"{id_} was decided elsewhere: it is {experiment.state}", "warning")
-            await self._load()
-
-    def _push(self, pane: Screen[Decision], take: Callable[[Decision | None], None]) -> None:
-        cast("App[Any]", self.app).push_screen(pane, take)  # pyright: ignore[reportUnknownMemberType]  (Textual leaves its parameter open)
-
-    def _started(self, id_: str) -> Callable[[], Done]:
-        def act() -> Done:
-            self._experiments.start(id_)
-            return Done(id_, f"{id_} runs", runs=id_)
-
-        return act
-
-    def _stopped(self, id_: str) -> Callable[[], Done]:
-        def act() -> Done:
-            self._experiments.stop(id_)
-            return Done(id_, f"{id_} is stopped")
-
-        return act
-
-    def _decided(self, id_: str) -> Callable[[Decision | None], None]:
-        def take(decision: Decision | None) -> None:
-            if decision is not None and decision.answer != "stop":
-                self._do(id_, lambda: self._decider.decide(id_, decision))
-
-        return take
-
-    def _settled(self, id_: str) -> Callable[[Decision | None], None]:
-        def take(decision: Decision | None) -> None:
-            if decision is not None and decision.answer in ("approve", "reject"):
-                self._do(id_, lambda: self._decider.settle(id_, decision))
-
-        return take
-
-    def _do(self, id_: str, act: Callable[[], Done]) -> None:
-        async def work() -> None:
-            try:
-                done = await asyncio.to_thread(act)
-            except MltuiError as error:
-                self._say(str(error), "error")
-            else:
-                self._say(*((done.error, "error") if done.error else (done.text, "success")))
-                if done.runs:
-                    self._follow(done.runs)
-                if done.question:
-                    self._ask(id_, done.question)
-            await self._load()
-
-        self.run_worker(work, name=f"act-{id_}", exit_on_error=False)
+            self.say(f"{id_} is over: {event.state}")
 
     # ── keys ─────────────────────────────────────────────────────────────────────
 
+    def action_act(self, name: str) -> None:
+        row = self._chosen
+        if row is None:
+            return
+        self._deeds.act(name, row.id, row.state)
+
+    def action_open(self) -> None:
+        """Decides where there is something to decide, and else shows the details alone."""
+        row = self._chosen
+        if row is not None and (row.state == "unplanned" or self._deeds.can("decide", row.state)):
+            self._deeds.act("decide", row.id, row.state)
+        elif row is not None:
+            self.action_zoom()
+
+    def action_tab(self, tab: int) -> None:
+        self._details.choose(tab)
+
+    def action_zoom(self) -> None:
+        self.toggle_class("-zoom")
+
+    def action_mark(self) -> None:
+        row = self._chosen
+        if row is None:
+            return
+        if row.id in self._model.orphans:
+            self.say(f"{row.id} is training outside a proposal: it cannot be compared", "warning")
+            return
+        self._model.table.marked ^= {row.id}
+        self._list.redraw(row.id)
+        self._list.action_step(1)
+        self._draw_headline()
+        self._draw_keys()
+
+    def action_compare(self) -> None:
+        from mltui.ui.tui.compare_screen import CompareScreen
+
+        marked = self._model.marked
+        if len(marked) < 2:
+            self.say("Mark two or more with Space, then c compares them", "warning")
+            return
+        self._push(CompareScreen(self._experiments, marked))
+
+    def sort_by(self, name: str) -> None:
+        """Sorts by a column; once more the other way round."""
+        if name in SORTS:
+            self._model.sort_by(name)
+            self._fill()
+
+    def action_sort(self) -> None:
+        self._model.sort_next()
+        self.say(f"Sorted by {self._model.table.sort}", "muted")
+        self._fill()
+
+    def action_reverse(self) -> None:
+        self.sort_by(self._model.table.sort)
+
+    def action_filter(self) -> None:
+        self._input.display = True
+        self._input.focus()
+
+    def on_input_changed(self, event: Input.Changed) -> None:
+        event.stop()
+        try:
+            self._model.filter(event.value)
+        except UsageError as error:
+            self.say(str(error), "warning")
+            return
+        self.say("")
+        self._fill()
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        event.stop()
+        self._input.display = False
+        self._list.focus()
+
     def action_close(self) -> None:
-        self.dismiss(None)
+        """Takes back one thing after the other: the filter, the zoom, the screen."""
+        if self._input.display or self._model.query:
+            self._input.value = ""
+            self._input.display = False
+            self._list.focus()
+        elif self.has_class("-zoom"):
+            self.remove_class("-zoom")
+        else:
+            self.dismiss(None)
 
     def action_pending(self) -> None:
         from mltui.ui.tui.review_screen import ReviewScreen
 
-        screen = ReviewScreen(self._decider, self._follow, self._ask)
-        cast("App[Any]", self.app).push_screen(screen, lambda _: self.refresh_all())  # pyright: ignore[reportUnknownMemberType]
+        self._push(ReviewScreen(self._decider, self._follow, self._ask), lambda _: self.refresh_all())
 
     def action_report(self, direction: int) -> None:
-        report = self.query_one("#report", VerticalScroll)
+        report = self._details.scroll
         report.scroll_relative(y=direction * max(1, report.size.height - 2), animate=False)
-
-    def action_report_diff(self) -> None:
-        self.query_one("#report", VerticalScroll).scroll_to_widget(self._diff_head, top=True, animate=False)
-
-
-def _id(entry: Row | Orphan) -> str:
-    return entry.id if isinstance(entry, Row) else entry.training.id
-
-
-def _age(entry: Row | Orphan) -> float:
-    return -(entry.created if isinstance(entry, Row) else entry.when)
-
-
-def _state_of(entry: Row | Orphan) -> str:
-    """The experiment's; of training outside a proposal what was said of it, or `unplanned`."""
-    return entry.state if isinstance(entry, Row) else {"adopt": "adopted", "discard": "discarded"}.get(entry.settled, "unplanned")

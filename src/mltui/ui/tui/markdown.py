@@ -103,6 +103,10 @@ class MarkdownLines:
     def source(self) -> str:
         return "".join(self._closed) + self._open
 
+    def forget(self) -> None:
+        """Lets go of the lines that were drawn; they are made anew when they are wanted."""
+        self._lines, self._count, self._made_for = [], 0, None
+
     def append(self, text: str) -> None:
         blocks, self._open = split_blocks(self._open + clean(text))
         self._closed += blocks

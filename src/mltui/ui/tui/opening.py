@@ -19,6 +19,11 @@ async def begin(app: MltuiApp) -> None:
     """Loads what events need, opens the session and shows what it has behind it. What goes wrong is told."""
     module = await asyncio.to_thread(importlib.import_module, "mltui.ui.tui.presenter")
     app.presenter = module.Presenter(app.view)
+    from mltui.ui.tui.catching_up import watch_focus
+    from mltui.ui.tui.keys.taking import take_keys
+
+    await take_keys(app)
+    watch_focus(app)
     from mltui.core.errors import MltuiError
 
     try:
@@ -29,10 +34,8 @@ async def begin(app: MltuiApp) -> None:
     except Exception as error:
         _fail(app, f"{type(error).__name__}: {error}", "This is a bug in mltui; Ctrl+C twice quits", 1)
         return
-    if session.theme in app.available_themes:
-        app.theme = session.theme
-    elif session.theme:
-        app.tell("warning", f"There is no theme {session.theme!r}", f"Themes: {', '.join(sorted(app.available_themes))}")
+    app.look.use_settings(session.ui)
+    app.use_settings(session.ui)
     _take(app, session)
 
 
@@ -61,22 +64,29 @@ async def switch(app: MltuiApp, session_id: str) -> None:
 async def _picked(app: MltuiApp) -> AgentSession:
     """The session that the person picks of those on disk; a new one if they pick none."""
     from mltui.core.errors import MltuiError
-    from mltui.ui.commands.sessions import pick
-    from mltui.ui.tui.chooser import Chooser
+    from mltui.ui.commands.sessions import rows_of
+    from mltui.ui.tui.sessions_screen import SessionsScreen
 
     assert app.pick_from is not None
-    chosen: str | None = None
+    chosen: tuple[str, str] | None = None
     try:
-        chosen = await pick(app.pick_from, lambda title, options, preview: app.push_screen_wait(Chooser(title, options, preview)))
+        await asyncio.to_thread(rows_of, app.pick_from)
+        chosen = await app.push_screen_wait(SessionsScreen(app.pick_from))
     except MltuiError as error:
         app.tell("warning", f"{error}: this is a new one")
-    return await (app.open_session(app.approver, chosen) if chosen else app.open_session(app.approver))
+    if chosen is None:
+        return await app.open_session(app.approver)
+    session = await app.open_session(app.approver, chosen[1])
+    if chosen[0] == "copy":
+        app.call_later(app.run_named, "fork")
+    return session
 
 
 def _take(app: MltuiApp, session: AgentSession) -> None:
     from mltui.ui.tui.presenter import Presenter
 
     app.session = session
+    app.attention.name(session.transcript.title or session.workspace.cwd.name)
     app.presenter = Presenter(app.view, session.workspace.cwd)
     _welcome(app, session)
     app.status_line.put(activity="")
@@ -103,28 +113,33 @@ def _fail(app: MltuiApp, message: str, hint: str, exit_code: int) -> None:
 
 
 def _welcome(app: MltuiApp, session: AgentSession) -> None:
-    app.composer.area.sent += [
-        text
-        for event in session.transcript.events
-        if isinstance(text := getattr(event, "text", None), str) and event.type == "turn.started"
-    ]
+    from mltui.ui.first_steps import opening
+    from mltui.ui.tui.wishes import attach
+
+    attach(app, session)
     _show_past(app, session)
-    for notice in session.notices:
-        app.tell("warning", notice)
+    found = opening(session)
+    for warning in found.warnings:
+        app.tell("warning", warning)
+    if found.steps:
+        app.tell("info", "\n".join(found.steps))
 
 
 def _show_past(app: MltuiApp, session: AgentSession) -> None:
     """What the conversation is by now; nothing of it that a rewind took out."""
     from mltui.agent.remaining import remaining
+    from mltui.ui.first_steps import opening
     from mltui.ui.tui.welcome import Welcomed, WelcomeItem
 
     info = session.model_info
-    app.view.add(WelcomeItem(Welcomed(info.id, info.note, session.persona_name, str(session.workspace.cwd))))
+    app.view.add(WelcomeItem(Welcomed(info.id, opening(session).note, session.persona_name, str(session.workspace.cwd))))
     events = remaining(session.transcript.events)
     if app.presenter is not None and any(event.type in ("turn.started", "session.rewound") for event in events):
+        from mltui.ui.tui.catching_up import catch_up
         from mltui.ui.tui.replaying import replay
 
         replay(app.presenter, events, session.workspace.cwd, REPLAYED)
+        catch_up(app, [event.proposal.id for event in events if event.type == "experiment.proposed"])
 
 
 async def _warm_up(app: MltuiApp, session: AgentSession) -> None:

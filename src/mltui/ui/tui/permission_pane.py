@@ -11,11 +11,13 @@ from mltui.core.approval import Decision, PermissionRequest
 from mltui.ui.tui.choices import Choice
 from mltui.ui.tui.decision_pane import DecisionPane
 from mltui.ui.tui.diff import DiffText
+from mltui.ui.tui.diff_layout import Layout, stands_beside
 from mltui.ui.tui.strip_view import RichView
 from mltui.ui.tui.text import clean, one_line
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
+    from textual import events
     from textual.app import ComposeResult
 
 YES = Choice("y", "yes, once", "success")
@@ -33,7 +35,7 @@ _VERBS = {
 
 
 class PermissionPane(DecisionPane[Decision]):
-    """y once, a always (when there is a rule for it), n no with a reason, Esc no."""
+    """y once, a always (when there is a rule for it), n no with a reason, Esc no; s shows a diff the other way."""
 
     DEFAULT_CSS = """
     PermissionPane { align: center bottom; background: transparent;
@@ -48,13 +50,16 @@ class PermissionPane(DecisionPane[Decision]):
     def __init__(self, request: PermissionRequest, by: str) -> None:
         self._request = request
         self._by = by
+        self._layout: Layout = "auto"
+        self._view = RichView()
         always = (Choice("a", f"always: {one_line(request.rule)}", "warning"),) if request.rule else ()
         self.choices = (YES, *always, NO)
         super().__init__(marked=len(self.choices) - 1)
 
     def compose(self) -> ComposeResult:
         with Vertical():
-            scroll = VerticalScroll(RichView(*self._content()), can_focus=False)
+            self._view.update(*self._content())
+            scroll = VerticalScroll(self._view, can_focus=False)
             yield scroll
             yield self.reason
             yield self.bar
@@ -69,9 +74,13 @@ class PermissionPane(DecisionPane[Decision]):
         if isinstance(command, str):
             lines += [Text(f"$ {clean(command)}", style="secondary", overflow="fold"), Text()]
         for effect in request.effects:
+            if effect.kind == "exec" and effect.target == command and not effect.opaque and not effect.folder:
+                continue  # the line above says it
             line = Text.assemble((f"{_VERBS.get(effect.kind, effect.kind):>11} ", "muted"), (one_line(effect.target), ""), overflow="fold")
             if effect.opaque:
                 line.append("  cannot be taken apart", style="warning")
+            if effect.folder:
+                line.append(f"  in {one_line(effect.folder)}", style="muted")
             lines.append(line)
         if not isinstance(command, str) and not request.diff:
             lines += [
@@ -81,8 +90,15 @@ class PermissionPane(DecisionPane[Decision]):
                 for key, value in request.call.arguments.items()
             ]
         if request.diff:
-            lines += [Text(), DiffText(request.diff)]
+            lines += [Text(), DiffText(request.diff, layout=self._layout)]
         return lines
+
+    def handle(self, event: events.Key) -> bool:
+        if event.key != "s" or not self._request.diff:
+            return False
+        self._layout = "below" if stands_beside(self._layout, self._view.content_size.width) else "beside"
+        self._view.update(*self._content())
+        return True
 
     def result_of(self, choice: Choice, reason: str) -> Decision:
         if choice.key == "n":

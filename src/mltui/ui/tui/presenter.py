@@ -32,8 +32,11 @@ from mltui.core.events import (
     TurnStarted,
     TurnSteered,
 )
+from mltui.core.experiment import Experiment
 from mltui.core.messages import Text, Thinking, ToolCall
 from mltui.ui.figures import duration, model_change, rewound, tokens
+from mltui.ui.pictures import described
+from mltui.ui.tui.catching_up import take_over
 from mltui.ui.tui.experiment_card import ExperimentCard, ExperimentCardState
 from mltui.ui.tui.items import Answer, AnswerItem, NoticeItem, Said, ThinkingItem, Thought, Told, UserItem
 from mltui.ui.tui.markdown import MarkdownLines
@@ -64,11 +67,14 @@ class Presenter:
         self._thinking_since = 0.0
         self._cards: dict[str, ToolCard] = {}
         self.experiments: dict[str, ExperimentCard] = {}
+        self.known: dict[str, Experiment] = {}
+        """What the journal said of experiments when it was looked at last."""
 
     def show(self, event: Event) -> None:
         match event:
             case TurnStarted() | TurnSteered():
-                self.view.add(UserItem(Said(event.text)))
+                images = event.images if isinstance(event, TurnStarted) else ()
+                self.view.add(UserItem(Said(event.text, tuple(described(image) for image in images))))
                 self.view.anchor()
             case TextDelta():
                 self._text(event.text)
@@ -186,6 +192,8 @@ class Presenter:
         if card is None:
             card = ToolCard(ToolState(event.call_id, event.name, {}, self._cwd))
             self.view.add(card)
+        card.state.pictures = tuple(described(image) for image in event.images)
+        card.opened = card.opened or bool(event.typed)  # who ran it wants to read it
         card.complete(event.content, event.details, failed=event.is_error, denied=event.denied, seconds=event.seconds)
 
     def _inner(self, event: Subagent) -> None:
@@ -230,6 +238,13 @@ class Presenter:
             case _:
                 return
         card.changed()
+
+    def settle(self, experiment: Experiment) -> None:
+        """Lets the card of an experiment say what the journal says of it; where it has none here, the one that is made later does."""
+        self.known[experiment.id] = experiment
+        card = self.experiments.get(experiment.id)
+        if card is not None and take_over(card.state, experiment) and self.view.shows(card):
+            card.changed()
 
     def _card(self, id_: str) -> ExperimentCard:
         """The card of an experiment; a new one if the old one was paged out."""

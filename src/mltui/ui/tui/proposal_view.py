@@ -10,10 +10,12 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
-from mltui.experiments.render import render_comparison
+from mltui.experiments.render import NARROW, render_comparison
 from mltui.ui.figures import duration, size
+from mltui.ui.plots.of_experiment import difference_lines
 from mltui.ui.tui.evidence_view import LABEL, EvidencePicture, baseline_text, estimate_text, limit_text, metric_text, power_text
 from mltui.ui.tui.experiment_card import STATE_STYLES, VERDICT_STYLES
+from mltui.ui.tui.plot_view import Plot
 from mltui.ui.tui.text import clean, number, one_line
 
 if TYPE_CHECKING:
@@ -202,7 +204,10 @@ class ComparisonText:
         yield Text(comparison.verdict.upper(), style=f"{style}.bold")
         first, *rest = render_comparison(comparison, width).split("\n\n")
         yield Text(first, style=style)
-        for block in rest:
+        if comparison.n > 1:
+            yield Text()
+            yield Plot(lambda _: difference_lines(comparison, width))
+        for block in rest[1:] if width >= NARROW and comparison.n > 1 and comparison.ci_low != comparison.ci_high else rest:
             yield Text(f"\n{block}", no_wrap=True, overflow="ellipsis")
 
 
@@ -212,21 +217,31 @@ def result_sections(experiment: Experiment) -> list[Section]:
     if experiment.comparison is not None:
         sections.append(Section("Result", (ComparisonText(experiment.comparison),)))
     if experiment.guardrails:
-        lines = tuple(_guard_line(guard) for guard in experiment.guardrails)
+        lines = tuple(guard_line(guard) for guard in experiment.guardrails)
         sections.append(Section("Guardrails", lines))
     if experiment.conclusion is not None:
         conclusion = experiment.conclusion
         head = Text.assemble((one_line(conclusion.by), "muted"), (" recommends to ", "muted"), (conclusion.recommendation, "strong"))
         sections.append(Section("Interpretation", (Text(clean(conclusion.interpretation).strip(), overflow="fold"), head)))
-    bad = [run for run in experiment.runs if run.status != "finished"]
-    if bad or experiment.message:
-        lines = [Text(clean(experiment.message), style="error", overflow="fold")] if experiment.message else []
-        lines += [Text(f"{run.arm} seed {run.seed} {run.status}: {one_line(run.message)}", style="error", overflow="fold") for run in bad]
-        sections.append(Section("What went wrong", tuple(lines)))
+    if trouble := trouble_section(experiment):
+        sections.append(trouble)
     return sections
 
 
-def _guard_line(guard: Comparison) -> Text:
+def trouble_section(experiment: Experiment) -> Section | None:
+    """Why it failed or was stopped, and the runs that did not finish; of a baseline what was measured."""
+    bad = [run for run in experiment.runs if run.status != "finished"]
+    if experiment.state == "measured" and experiment.message and not bad:
+        return Section("Measured", (Text(clean(experiment.message), overflow="fold"),))
+    if not bad and experiment.state not in ("failed", "stopped"):
+        return None
+    lines = [Text(clean(experiment.message), style="error", overflow="fold")] if experiment.message else []
+    lines += [Text(f"{run.arm} seed {run.seed} {run.status}: {one_line(run.message)}", style="error", overflow="fold") for run in bad]
+    return Section("What went wrong", tuple(lines))
+
+
+def guard_line(guard: Comparison) -> Text:
+    """Returns: `worse latency +3.1 …`."""
     return Text.assemble((f"{guard.verdict} ", VERDICT_STYLES[guard.verdict]), one_line(guard.summary), overflow="fold")
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import PurePath
 from typing import Any
 
@@ -17,6 +17,8 @@ from mltui.core.events import (
     MessageCompleted,
     TurnStarted,
 )
+from mltui.core.experiment import Experiment
+from mltui.ui.tui.catching_up import take_over
 from mltui.ui.tui.experiment_card import ExperimentCard
 from mltui.ui.tui.items import Item
 from mltui.ui.tui.presenter import Presenter
@@ -36,8 +38,9 @@ _EXPERIMENT = (
 class Replay:
     """Gives the items of a conversation, part by part from its end."""
 
-    def __init__(self, events: Sequence[Event], cwd: PurePath | None) -> None:
+    def __init__(self, events: Sequence[Event], cwd: PurePath | None, known: Mapping[str, Experiment]) -> None:
         self._events = events
+        self._known = known
         self._cwd = cwd
         self._left = len(events)
 
@@ -60,6 +63,9 @@ class Replay:
         for event in self._events[start : self._left]:
             presenter.show(event)
         self._left = start
+        for id_, card in presenter.experiments.items():
+            if (experiment := self._known.get(id_)) is not None:
+                take_over(card.state, experiment)
         return collector.items, {id_: card for id_, card in presenter.experiments.items() if card in collector.items}
 
 
@@ -84,7 +90,7 @@ class _Collector:
 
 def replay(presenter: Presenter, events: Sequence[Event], cwd: PurePath | None, live: int) -> None:
     """Shows a finished conversation: its last `live` items, the ones before them as pages, the rest when it is looked for."""
-    parts = Replay(events, cwd)
+    parts = Replay(events, cwd, presenter.known)
     items, cards = parts.earlier()
     view = presenter.view
     for item in items[:-live]:

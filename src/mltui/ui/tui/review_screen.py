@@ -55,12 +55,14 @@ class ReviewScreen(Screen[None]):
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape,q,f2", "close", "Close", show=False, priority=True),
-        Binding("pageup", "report(-1)", show=False, priority=True),
-        Binding("pagedown", "report(1)", show=False, priority=True),
-        *[Binding(key, f"answer('{name}')", show=False) for key, name in (("y", "approve"), ("n", "reject"), ("h", "hold"))],
-        Binding("space", "mark", show=False),
-        Binding("d", "report_diff", show=False),
+        Binding("escape,q,f2", "close", "Close", show=False, priority=True, id="review.close"),
+        Binding("pageup", "report(-1)", "Scroll the details up", show=False, priority=True, id="review.details-up"),
+        Binding("pagedown", "report(1)", "Scroll the details down", show=False, priority=True, id="review.details-down"),
+        Binding("y", "answer('approve')", "Approve and run", show=False, id="review.approve"),
+        Binding("n", "answer('reject')", "Reject, and say why", show=False, id="review.reject"),
+        Binding("h", "answer('hold')", "Decide later", show=False, id="review.hold"),
+        Binding("space", "mark", "Mark it, to decide on several", show=False, id="review.mark"),
+        Binding("d", "report_diff", "Go to the diff", show=False, id="review.diff"),
     ]
     DEFAULT_CSS = """
     ReviewScreen { background: $background;

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from mltui.ui.commands.base import Command, Level
+from mltui.ui.tui import screens
 from mltui.ui.tui.text import clean
 
 if TYPE_CHECKING:
@@ -51,6 +52,9 @@ class AppConsole:
 
         return await self._app.push_screen_wait(TextScreen(title, text))
 
+    async def copy(self, text: str) -> None:
+        await self._app.copied(text)
+
     async def prompt(self, text: str) -> None:
         self._app.send(text)
 
@@ -64,12 +68,31 @@ async def run_command(app: MltuiApp, command: Command, argument: str) -> None:
             await app.action_quit()
         case "clear":
             app.view.clear()
+        case "vim":
+            vim = app.composer.area.vim
+            vim.on = not vim.on
+            app.tell("info", "vi's keys are on: Esc, then i to type" if vim.on else "vi's keys are off", "For good: [ui] vim = true")
         case _ if app.session is None:
             app.tell("warning", f"/{command.name} needs the session, which is not open")
         case "experiments":
             app.action_log(argument)
+        case "find":
+            app.find(argument)
         case "review":
-            app.review()
+            screens.review(app)
+        case "jobs" if not argument:
+            screens.jobs(app)
+        case "keys":
+            screens.help_page(app)
+        case "sessions" if not argument:
+            await screens.sessions(app, app.session)
+            app.refresh_status()
+        case "theme":
+            from mltui.ui.commands.theme import theme
+
+            await theme(AppConsole(app, app.session), argument, app.look.use_theme)
+        case "settings":
+            screens.settings(app, argument)
         case _:
             await command.load()(AppConsole(app, app.session), argument)
             app.refresh_status()

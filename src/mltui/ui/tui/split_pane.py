@@ -56,6 +56,8 @@ class SplitPane(DecisionPane[Decision]):
         self._diff_head = RichView(classes="diff-head")
         self._lines: DiffLines | None = None
         self._view: DiffView | None = None
+        self._below_head = RichView(classes="diff-head below")
+        self._below: DiffView | None = None
 
     def case(self) -> list[RenderableType]:
         """What speaks for a decision, from the top."""
@@ -71,8 +73,10 @@ class SplitPane(DecisionPane[Decision]):
         with Horizontal():
             with self._main:
                 yield RichView(*self.case())
-                yield RichView(self._head(keys=False), classes="diff-head below")
-                yield DiffView(lines, classes="below")
+                self._below_head.update(self._head(keys=False))
+                yield self._below_head
+                self._below = DiffView(lines, classes="below")
+                yield self._below
             with self._side:
                 self._diff_head.update(self._head(keys=False))
                 yield self._diff_head
@@ -80,6 +84,15 @@ class SplitPane(DecisionPane[Decision]):
         yield self.reason
         yield from self.inputs()
         yield self.bar
+
+    def show_patch(self, patch: str) -> None:
+        """Shows another diff than that of before."""
+        self._lines = DiffLines(patch)
+        for view in (self._view, self._below):
+            if view is not None:
+                view.put(self._lines)
+        self._below_head.update(self._head(keys=False))
+        self._show_head()
 
     def inputs(self) -> ComposeResult:
         """What a subclass types into, above the bar."""

@@ -15,7 +15,8 @@ from mltui.ui.tui.text import clip, one_line
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """Attributes: activity: what mltui is busy with, or empty; hint: one-off advice that stands before everything else."""
+    """Attributes: activity: what mltui is busy with, or empty; hint: one-off advice that stands before everything else;
+    mouse: whether the mouse is the app's."""
 
     model: str = ""
     context_tokens: int = 0
@@ -29,6 +30,7 @@ class Status:
     activity: str = ""
     elapsed: float = 0.0
     hint: str = ""
+    mouse: bool = True
 
 
 _MODE_STYLES = {"plan": "secondary", "accept-edits": "warning", "auto": "error"}
@@ -52,6 +54,8 @@ def segments(status: Status) -> list[tuple[int, Text]]:
         parts.append((8, Text(one_line(status.experiment), style="primary")))
     if status.mode:
         parts.append((7, Text(status.mode, style=_MODE_STYLES.get(status.mode, "muted"))))
+    if not status.mouse:
+        parts.append((8, Text("mouse off (F12)", style="accent")))
     if not status.sandboxed:
         parts.append((7, Text("no sandbox", style="warning")))
     if status.drafts:
@@ -111,9 +115,4 @@ class StatusLine(StripView):
             self.changed()
 
     def build(self, width: int) -> list[Strip]:
-        left = fit(segments(self._status), width)
-        right = Text("F1 help", style="faint")
-        if left.cell_len + right.cell_len + 3 <= width:
-            left.append(" " * (width - left.cell_len - right.cell_len))
-            left.append_text(right)
-        return self.paint.strips(left, width)[:1]
+        return self.paint.strips(fit(segments(self._status), width), width)[:1]

@@ -37,8 +37,16 @@ class StripView(Widget):
     def lines_of(self, width: int) -> list[Strip]:
         key = (width, self.paint)
         if key != self._lines_key:
-            self._lines, self._lines_key = self.build(width), key
+            self._lines, self._lines_key = self._built(width), key
         return self._lines
+
+    def _built(self, width: int) -> list[Strip]:
+        try:
+            return self.build(width)
+        except Exception as error:
+            from mltui.ui.tui.boundary import instead
+
+            return instead(self, error, width)
 
     def changed(self) -> None:
         """Has the lines made again and draws those that differ; a change of height lays the parent out again."""

@@ -19,8 +19,8 @@ class TextScreen(ModalScreen[str | None]):
     """Returns the text as the person left it, or None if they left without it."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape", "leave", "Leave", show=False, priority=True),
-        Binding("ctrl+s,f10", "keep", "Take it", show=False, priority=True),
+        Binding("escape", "leave", "Leave without it", show=False, priority=True, id="text.leave"),
+        Binding("ctrl+s,f10", "keep", "Take it", show=False, priority=True, id="text.keep"),
     ]
     DEFAULT_CSS = """
     TextScreen { align: center middle; background: $background 60%;

@@ -6,61 +6,22 @@ import io
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
+from weakref import WeakKeyDictionary
 
 from rich.console import Console
 from rich.style import Style
 from rich.theme import Theme as RichTheme
 from textual.color import Color
 from textual.strip import Strip
-from textual.theme import Theme
+
+from mltui.ui.terminal.colors import contrast
+from mltui.ui.tui.themes import DARK, HIGH_CONTRAST, HIGH_CONTRAST_LIGHT, LIGHT
+
+__all__ = ["DARK", "LIGHT", "Paint", "paint_of"]
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
     from textual.app import App
-
-
-def _scrollbar(thumb: str, track: str, active: str) -> dict[str, str]:
-    return {
-        "scrollbar": thumb,
-        "scrollbar-hover": active,
-        "scrollbar-active": active,
-        "scrollbar-background": track,
-        "scrollbar-background-hover": track,
-        "scrollbar-background-active": track,
-        "scrollbar-corner-color": track,
-    }
-
-
-DARK = Theme(
-    name="mltui-dark",
-    primary="#7cb7ff",
-    secondary="#8bd5ca",
-    accent="#f2c17d",
-    success="#8fd694",
-    warning="#f2c17d",
-    error="#f47f85",
-    foreground="#d8dee6",
-    background="#0f1318",
-    surface="#151a21",
-    panel="#1c232c",
-    dark=True,
-    variables=_scrollbar("#2a333f", "#0f1318", "#43505f"),
-)
-LIGHT = Theme(
-    name="mltui-light",
-    primary="#1f66b8",
-    secondary="#1b7f79",
-    accent="#9a5b00",
-    success="#227a34",
-    warning="#9a5b00",
-    error="#b3263a",
-    foreground="#22272e",
-    background="#fbfbf9",
-    surface="#f2f2ee",
-    panel="#e8e8e2",
-    dark=False,
-    variables=_scrollbar("#d3d3cb", "#fbfbf9", "#b5b5ab"),
-)
 
 
 def _mix(color: Color, into: Color, share: float) -> str | None:
@@ -70,12 +31,18 @@ def _mix(color: Color, into: Color, share: float) -> str | None:
     return color.blend(into, share).hex6
 
 
+def _parts(color: Color) -> tuple[float, float, float]:
+    return color.r / 255, color.g / 255, color.b / 255
+
+
 @dataclass(frozen=True)
 class Paint:
     """Rich's console with this theme's named styles: turns renderables into strips of a width."""
 
     colors: tuple[tuple[str, str], ...]
     dark: bool
+    least: float = 4.5
+    """The contrast that text has at least, also where it is meant to be faint (WCAG 2.2: 4.5 is level AA, 7 is AAA)."""
 
     def color(self, name: str) -> Color:
         return Color.parse(dict(self.colors)[name])
@@ -89,7 +56,18 @@ class Paint:
     def code_theme(self) -> str:
         if self.color("surface").ansi is not None:
             return "ansi_dark" if self.dark else "ansi_light"
+        if self.least > 4.5:
+            return "bw"  # weights instead of colours
         return "one-dark" if self.dark else "xcode"
+
+    def _legible(self, color: Color, share: float) -> float:
+        """Returns: how much of the colour may be the background, at most `share`, so that it is read on every background."""
+        grounds = [self.color(name) for name in ("background", "surface", "panel")]
+        if color.ansi is not None or any(ground.ansi is not None for ground in grounds):
+            return share
+        while share > 0 and any(contrast(_parts(color.blend(grounds[0], share)), _parts(ground)) < self.least for ground in grounds):
+            share -= 0.02
+        return max(0.0, share)
 
     @cached_property
     def styles(self) -> dict[str, Style]:
@@ -104,6 +82,10 @@ class Paint:
             tint = _mix(self.color(name), background, 0.84)
             return Style(color=_mix(self.color(name), foreground, text), bgcolor=tint) if tint else plain[name]
 
+        def under(name: str) -> Style:
+            tint = _mix(self.color(name), background, 0.86)
+            return Style(bgcolor=tint) if tint else Style()
+
         def word(name: str) -> Style:
             tint = _mix(self.color(name), background, 0.6)
             return Style(color=foreground.rich_color, bgcolor=tint, bold=True) if tint else plain[name] + Style(bold=True, underline=True)
@@ -111,9 +93,12 @@ class Paint:
         styles = {
             **plain,
             **{f"{name}.bold": style + Style(bold=True) for name, style in plain.items()},
-            "muted": faded(0.38),
-            "faint": faded(0.62),
+            "muted": faded(0.8 * self._legible(foreground, 0.48)),
+            "faint": faded(self._legible(foreground, 0.62)),
             "strong": Style(bold=True),
+            "chosen": plain["primary"] + Style(bold=True, reverse=True),
+            "band.baseline": under("secondary"),
+            "band.candidate": under("primary"),
             "diff.add": tinted("success", 0.35),
             "diff.del": tinted("error", 0.35),
             "diff.add.word": word("success"),
@@ -121,13 +106,13 @@ class Paint:
             "diff.rule": faded(0.8),
             "diff.nothing": Style() if background.ansi is not None else Style(bgcolor=self.color("surface").rich_color),
             "diff.file": plain["primary"] + Style(bold=True),
-            "diff.hunk": faded(0.55),
+            "diff.hunk": faded(self._legible(foreground, 0.55)),
         }
         return styles | _markdown(styles)
 
     @cached_property
     def console(self) -> Console:
-        return Console(
+        console = Console(
             file=io.StringIO(),
             color_system="truecolor",
             force_terminal=True,
@@ -138,6 +123,8 @@ class Paint:
             theme=RichTheme(self.styles),
             _environ={},
         )
+        _behind[console] = self
+        return console
 
     def strips(self, renderable: RenderableType, width: int) -> list[Strip]:
         """Returns: the lines of the renderable, wrapped to `width` columns."""
@@ -167,6 +154,7 @@ def _markdown(styles: dict[str, Style]) -> dict[str, Style]:
 
 
 _paints: dict[str, Paint] = {}
+_behind: WeakKeyDictionary[Console, Paint] = WeakKeyDictionary()
 _NAMES = ("primary", "secondary", "accent", "success", "warning", "error", "foreground", "background", "surface", "panel")
 
 
@@ -175,5 +163,11 @@ def paint_of(app: App[object]) -> Paint:
     name = app.theme
     if name not in _paints:
         variables = app.theme_variables
-        _paints[name] = Paint(tuple((key, variables[key]) for key in _NAMES), app.current_theme.dark)
+        least = 7.0 if name in (HIGH_CONTRAST.name, HIGH_CONTRAST_LIGHT.name) else 4.5
+        _paints[name] = Paint(tuple((key, variables[key]) for key in _NAMES), app.current_theme.dark, least)
     return _paints[name]
+
+
+def paint_behind(console: Console) -> Paint:
+    """Returns: the paint whose console this is."""
+    return _behind[console]

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import PurePath
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from rich.padding import Padding
 from rich.text import Text
+from textual.binding import Binding, BindingType
 
 from mltui.ui.figures import duration
-from mltui.ui.tui.diff import DiffText
+from mltui.ui.tui.diff import DiffText, counts
+from mltui.ui.tui.diff_layout import Layout, stands_beside
+from mltui.ui.tui.diff_lines import DiffLines
 from mltui.ui.tui.items import Fold
 from mltui.ui.tui.text import clean, clip, one_line
 from mltui.ui.tui.tool_summary import EDITS, outcome_of, target_of
@@ -23,6 +26,11 @@ if TYPE_CHECKING:
 LIVE_LINES = 4
 PREVIEW_LINES = 14
 BODY_LINES = 300
+"""Rows of a diff in an opened card."""
+HEAD_LINES = 60
+TAIL_LINES = 30
+"""Lines of output at the beginning and at the end of an opened card; `a` shows those in between."""
+MOST_LINES = 5000
 _KEPT_OUTPUT = 40_000
 
 Phase = Literal["asked", "waiting", "running", "done", "failed", "denied"]
@@ -38,7 +46,7 @@ _MARKS = {
 
 @dataclass
 class ToolState:
-    """Attributes: output: streamed so far, its last part; inner: what a subagent is doing."""
+    """Attributes: output: streamed so far, its last part; pictures: what those that came with the result are, a line each."""
 
     call_id: str
     name: str
@@ -50,10 +58,38 @@ class ToolState:
     details: JsonObject = field(default_factory=lambda: {})
     seconds: float = 0.0
     reason: str = ""
+    pictures: tuple[str, ...] = ()
 
 
 class ToolCard(Fold[ToolState]):
-    DEFAULT_CSS = "ToolCard { margin: 1 0 0 0; }"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("s", "layout", "Old and new beside or below each other", show=False, id="transcript.layout"),
+        Binding("a", "all", "Show all of a long output, or its ends", show=False, id="transcript.all"),
+    ]
+
+    def __init__(self, state: ToolState) -> None:
+        super().__init__(state)
+        self._layout: Layout = "auto"
+        self._all = False
+        self._read: tuple[str, DiffLines] | None = None
+
+    def action_layout(self) -> None:
+        if self._diff is not None:
+            self._layout = "below" if stands_beside(self._layout, self.content_size.width - 2) else "beside"
+            self.changed()
+
+    def action_all(self) -> None:
+        self._all = not self._all or not self.opened
+        self.opened = True
+        self.changed()
+
+    @classmethod
+    def words(cls, state: ToolState) -> str:
+        texts = [f"{state.name} {target_of(state.name, state.arguments, state.cwd)}"]
+        if state.name == "Bash":
+            texts = [f"$ {state.arguments.get('command', '')}"]
+        patch = state.details.get("diff")
+        return "\n".join([*texts, state.reason, patch if isinstance(patch, str) else "", state.content or state.output]).strip()
 
     def output(self, text: str) -> None:
         self.state.output = (self.state.output + text)[-_KEPT_OUTPUT:]
@@ -85,8 +121,9 @@ class ToolCard(Fold[ToolState]):
         mark, style = _MARKS[state.phase]
         notes = [note for note in (outcome_of(state.name, state.details), self._word(), self._took()) if note]
         tail = Text("".join(f" · {note}" for note in notes), style="muted")
-        if self._diff is not None and self._diff:
-            tail = Text.assemble(" ", self._diff.counts, tail)
+        lines = self._diff
+        if lines is not None and lines:
+            tail = Text.assemble(" ", counts(lines), tail)
         if state.details.get("staged"):
             tail.append(" staged", style="accent")
         target = target_of(state.name, state.arguments, state.cwd)
@@ -102,9 +139,13 @@ class ToolCard(Fold[ToolState]):
         return duration(self.state.seconds) if self.state.seconds >= 2 else ""
 
     @property
-    def _diff(self) -> DiffText | None:
+    def _diff(self) -> DiffLines | None:
         patch = self.state.details.get("diff")
-        return DiffText(patch, limit=None, heads=False) if isinstance(patch, str) and patch else None
+        if not isinstance(patch, str) or not patch:
+            return None
+        if self._read is None or self._read[0] is not patch:
+            self._read = patch, DiffLines(patch, heads=False)
+        return self._read[1]
 
     def _preview(self) -> list[RenderableType]:
         state = self.state
@@ -116,10 +157,12 @@ class ToolCard(Fold[ToolState]):
             shown = lines[-2:] if state.name == "Bash" and state.phase == "failed" else lines[:2]
             style = "error" if state.phase == "failed" else "warning"
             return [Text("\n".join(shown), style=style, overflow="fold")] if shown else []
-        patch = state.details.get("diff")
-        if state.name in EDITS and isinstance(patch, str) and patch:
-            return [DiffText(patch, limit=PREVIEW_LINES, heads=False)]
-        return []
+        if state.name in EDITS and (lines := self._diff) is not None:
+            return [DiffText(lines, limit=PREVIEW_LINES, layout=self._layout)]
+        return self._pictures()
+
+    def _pictures(self) -> list[RenderableType]:
+        return [Text(f"picture {line}", style="secondary", no_wrap=True, overflow="ellipsis") for line in self.state.pictures]
 
     def _body(self) -> list[RenderableType]:
         state = self.state
@@ -128,16 +171,21 @@ class ToolCard(Fold[ToolState]):
             parts.append(Text(f"$ {clean(str(state.arguments.get('command', '')))}", style="secondary", overflow="fold"))
         elif state.name not in EDITS and state.arguments:
             parts += [_argument(key, value) for key, value in state.arguments.items()]
-        patch = state.details.get("diff")
-        if isinstance(patch, str) and patch:
-            parts.append(DiffText(patch, limit=BODY_LINES, heads=False))
+        if (diff := self._diff) is not None:
+            parts.append(DiffText(diff, limit=None if self._all else BODY_LINES, layout=self._layout))
+        parts += self._pictures()
         text = clean(state.output if state.phase == "running" else state.content).strip("\n")
         lines = text.split("\n") if text else []
-        if lines:
-            parts.append(Text("\n".join(lines[:BODY_LINES]), style="muted", overflow="fold"))
-        if len(lines) > BODY_LINES:
-            parts.append(Text(f"… {len(lines) - BODY_LINES} more lines", style="faint"))
-        return parts
+        head, tail = (MOST_LINES - TAIL_LINES, TAIL_LINES) if self._all else (HEAD_LINES, TAIL_LINES)
+        if len(lines) <= head + tail:
+            return [*parts, Text("\n".join(lines), style="muted", overflow="fold")] if lines else parts
+        between = f"… {len(lines) - head - tail:,} lines in between" + ("" if self._all else "; a shows them")
+        return [
+            *parts,
+            Text("\n".join(lines[:head]), style="muted", overflow="fold"),
+            Text(between, style="accent"),
+            Text("\n".join(lines[-tail:]), style="muted", overflow="fold"),
+        ]
 
 
 def _argument(key: str, value: object) -> Text:

@@ -19,6 +19,7 @@ _TARGETS = {
     "NotebookRun": ("notebook_path",),
     "Glob": ("pattern", "path"),
     "Grep": ("pattern", "path", "glob"),
+    "CheckData": ("path", "train", "val", "test"),
     "Bash": ("command",),
     "WebFetch": ("url",),
     "WebSearch": ("query",),
@@ -28,7 +29,7 @@ _TARGETS = {
     "ConcludeExperiment": ("experiment_id", "recommendation"),
     "Skill": ("skill",),
 }
-_PATHS = frozenset({"file_path", "notebook_path", "path"})
+_PATHS = frozenset({"file_path", "notebook_path", "path", "train", "val", "test"})
 
 
 def target_of(name: str, arguments: JsonObject, cwd: PurePath | None) -> str:
@@ -61,6 +62,8 @@ def outcome_of(name: str, details: JsonObject) -> str:
             return _count(details["lines"], "line")
         case "Glob" | "Grep" if "found" in details:
             return _count(details["found"], "found", plural="found")
+        case "CheckData" if "errors" in details:
+            return f"{_count(details['errors'], 'error')}, {_count(details['warnings'], 'warning')}"
         case "TodoWrite" if "total" in details:
             return f"{details['done']} of {details['total']} done"
         case "ProposeExperiment" | "ExperimentStatus" | "ConcludeExperiment":

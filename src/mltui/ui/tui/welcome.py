@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from rich.text import Text
 
 from mltui import __version__
+from mltui.ui.figures import short_name
 from mltui.ui.tui.items import Item
 from mltui.ui.tui.text import one_line
 
@@ -25,7 +26,8 @@ class Welcomed:
 
 
 class WelcomeItem(Item[Welcomed]):
-    DEFAULT_CSS = "WelcomeItem { margin: 0; padding: 0 1; }"
+    DEFAULT_CSS = "WelcomeItem { margin: 0; }"
+    can_focus = False
 
     def renderables(self, width: int) -> list[RenderableType]:
         state = self.state
@@ -34,7 +36,11 @@ class WelcomeItem(Item[Welcomed]):
         lines: list[RenderableType] = [
             Text.assemble(("mltui ", "primary.bold"), (__version__, "faint"), no_wrap=True, overflow="ellipsis"),
             Text.assemble(
-                (one_line(state.model), "muted"), (" · ", "faint"), (one_line(state.persona), "muted"), no_wrap=True, overflow="ellipsis"
+                (one_line(short_name(state.model)), "muted"),
+                (" · ", "faint"),
+                (one_line(state.persona), "muted"),
+                no_wrap=True,
+                overflow="ellipsis",
             ),
             Text(one_line(cwd), style="faint", no_wrap=True, overflow="ellipsis"),
         ]

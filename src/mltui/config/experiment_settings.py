@@ -1,0 +1,131 @@
+"""The settings of experiments and promotions."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from mltui.config.section import Section
+from mltui.core.experiment import Guardrail, Metric
+
+
+class FloatParameter(Section):
+    type: Literal["float"] = "float"
+    low: float
+    high: float
+    log: bool = False
+    key: str
+
+    @model_validator(mode="after")
+    def _ordered(self) -> FloatParameter:
+        if self.low >= self.high:
+            raise ValueError("low must be less than high")
+        if self.log and self.low <= 0:
+            raise ValueError("a log scale needs low > 0")
+        return self
+
+
+class IntParameter(Section):
+    type: Literal["int"] = "int"
+    low: int
+    high: int
+    log: bool = False
+    key: str
+
+    @model_validator(mode="after")
+    def _ordered(self) -> IntParameter:
+        if self.low >= self.high:
+            raise ValueError("low must be less than high")
+        return self
+
+
+class ChoiceParameter(Section):
+    type: Literal["choice"] = "choice"
+    choices: tuple[str | int | float | bool | None, ...] = Field(min_length=2)
+    key: str
+
+
+Parameter = Annotated[FloatParameter | IntParameter | ChoiceParameter, Field(discriminator="type")]
+"""A hyperparameter that may be moved. `key` is `FILE:dotted.key` in a YAML, TOML or JSON file."""
+
+
+class MetricsSource(Section):
+    """Where a run's own metrics are read from.
+
+    Attributes:
+        file: a JSON object (last values) or JSON lines, relative to the run's folder.
+        stdout: the last JSON object line, or `key=value` and `key: value` pairs.
+        mlflow: what the script logged itself.
+    """
+
+    file: str | None = None
+    stdout: Literal["json", "key=value"] | None = None
+    mlflow: bool = False
+
+
+class Experiments(Section):
+    """What is under experiment, how it runs and by what it is judged.
+
+    Attributes:
+        entrypoints: commands that train, as `python train.py`.
+        training: files of training code, as patterns.
+        configs: files of hyperparameters, as patterns.
+        prompts: files of prompts, as patterns.
+        data: files of data, as patterns.
+        evaluation: files that measure, as patterns.
+        metrics: where a run's own metrics are read from.
+        primary: the number to decide by.
+        guardrails: numbers that must not get worse, and by how much they may.
+        seeds: a run of each arm is made with each.
+        space: hyperparameters that may be moved, and how far.
+        run_timeout_minutes: one run may take.
+        budget_minutes: one experiment may take in all.
+        parallel: runs at once.
+        unplanned_training: training outside a proposal.
+        detect: look for training code, prompts and what they read where nothing is declared.
+        evaluate: the evaluator's command, run from the baseline's tree; `{run}` is the run's folder, `{out}` the metrics file.
+        labels: files that only the evaluator may read.
+        policy: an approval policy that decides in advance, relative to the project.
+        scratch_seconds, scratch_minutes: CPU time of training outside a proposal, for one command and for a session.
+    """
+
+    entrypoints: tuple[str, ...] = ()
+    training: tuple[str, ...] = ()
+    configs: tuple[str, ...] = ()
+    prompts: tuple[str, ...] = ()
+    data: tuple[str, ...] = ()
+    evaluation: tuple[str, ...] = ()
+    detect: bool = True
+    evaluate: str = ""
+    labels: tuple[str, ...] = ()
+    policy: str = ""
+    metrics: MetricsSource = MetricsSource(file="metrics.json", mlflow=True)
+    primary: Metric | None = None
+    guardrails: tuple[Guardrail, ...] = ()
+    seeds: tuple[int, ...] = (0, 1, 2, 3, 4, 5)
+    space: dict[str, Parameter] = Field(default_factory=dict)
+    run_timeout_minutes: float = Field(default=60.0, gt=0)
+    budget_minutes: float = Field(default=240.0, gt=0)
+    parallel: int = Field(default=1, ge=1, le=64)
+    unplanned_training: Literal["record", "ask", "deny"] = "deny"
+    scratch_seconds: float = Field(default=60.0, gt=0)
+    scratch_minutes: float = Field(default=10.0, gt=0)
+
+
+class Promotion(Section):
+    """What a model needs before it may be the champion.
+
+    Attributes:
+        model: the registered model's name; empty means the project folder's.
+        artifact: the model's file or folder, relative to a run's working folder or its run folder.
+        prompt: the production prompt's file, for projects that promote prompts.
+        quality, latency, cost: the metrics that must have been compared with the champion; empty: not declared.
+    """
+
+    model: str = ""
+    artifact: str = ""
+    prompt: str = ""
+    quality: str = ""
+    latency: str = ""
+    cost: str = ""

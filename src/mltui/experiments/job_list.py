@@ -1,0 +1,121 @@
+"""The jobs of a project, as their folders and processes say: for people who want to see what runs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+
+from mltui.core.errors import ExperimentError
+from mltui.experiments.jobs import Job, Marks
+
+MOST = 30
+"""Jobs that are looked at: the latest."""
+_FRESH = 60.0
+"""Seconds before the last sign of a job in which a run is taken to be one of those that go on."""
+_TAIL = 8_000
+"""Bytes of the end of a log that are read."""
+
+
+@dataclass(frozen=True, slots=True)
+class JobView:
+    """A job of experiments.
+
+    Attributes:
+        alive: whether its supervisor works.
+        started, changed: seconds since the epoch; `changed` is when something of it was last written.
+        running: the runs that wrote something in the last minute.
+        cpu: per cent of a core that its runs take, since the last look at the same processes.
+        memory: bytes that they hold; both are 0 where nothing runs.
+        log: the file that was written to last.
+    """
+
+    id: str
+    proposal_id: str
+    alive: bool
+    started: float
+    changed: float
+    running: tuple[str, ...] = ()
+    cpu: float = 0.0
+    memory: int = 0
+    log: Path | None = None
+
+
+class JobList:
+    """Looks at the jobs below a project's state folder. Keeps the processes that it saw, to say what they took since."""
+
+    def __init__(self, state: Path) -> None:
+        self._folder = state / "jobs"
+        self._state = state
+        self._seen: dict[tuple[int, float], psutil.Process] = {}
+
+    def look(self) -> list[JobView]:
+        """The latest jobs, the newest first. Blocks."""
+        try:
+            folders = [(folder.stat().st_mtime, folder) for folder in self._folder.iterdir() if (folder / "plan.json").is_file()]
+        except OSError:
+            return []
+        newest = sorted(folders, reverse=True)[:MOST]
+        views = [view for _, folder in newest if (view := self._view(folder)) is not None]
+        return sorted(views, key=lambda view: (view.alive, view.started), reverse=True)
+
+    def _view(self, folder: Path) -> JobView | None:
+        job = Job(self._state, folder.name)
+        try:
+            started = (folder / "plan.json").stat().st_mtime
+            proposal_id = job.plan().proposal_id
+        except (OSError, ExperimentError):
+            return None
+        logs = _logs(folder)
+        alive = job.alive()
+        cpu, memory = self._usage(folder) if alive else (0.0, 0)
+        changed = max([at for at, _ in logs], default=started)
+        fresh = {log.parent.name for at, log in logs if alive and log.parent != folder and at >= changed - _FRESH}
+        running = tuple(sorted(fresh))
+        return JobView(job.id, proposal_id, alive, started, changed, running, cpu, memory, logs[0][1] if logs else None)
+
+    def _usage(self, folder: Path) -> tuple[float, int]:
+        """Per cent of a core, and bytes, of the job's runs with all that they started."""
+        try:
+            marks = Marks.model_validate_json((folder / "groups.json").read_bytes())
+        except (OSError, ValueError):
+            return 0.0, 0
+        cpu, memory = 0.0, 0
+        for mark in marks.groups:
+            if not mark.alive():
+                continue
+            try:
+                leader = psutil.Process(mark.pid)
+                for found in (leader, *leader.children(recursive=True)):
+                    process = self._seen.setdefault((found.pid, found.create_time()), found)
+                    cpu += process.cpu_percent(None)
+                    memory += process.memory_info().rss
+            except psutil.Error:
+                continue
+        return cpu, memory
+
+
+def _logs(folder: Path) -> list[tuple[float, Path]]:
+    """(when it was written to, log) of the runs and of the supervisor, the last first; what is empty is left out."""
+    found: list[tuple[float, Path]] = []
+    for log in (*folder.glob("runs/*/std*.log"), folder / "supervisor.log"):
+        try:
+            about = log.stat()
+        except OSError:
+            continue
+        if about.st_size:
+            found.append((about.st_mtime, log))
+    return sorted(found, reverse=True)
+
+
+def tail(log: Path, lines: int) -> list[str]:
+    """The last lines of a log as text; a progress bar's overwritten states are one line."""
+    try:
+        with log.open("rb") as file:
+            size = file.seek(0, 2)
+            file.seek(max(0, size - _TAIL))
+            text = file.read().decode("utf-8", "replace")
+    except OSError as error:
+        return [f"{log.name} cannot be read: {error.strerror}"]
+    return [line.rstrip("\r").rpartition("\r")[2] for line in text.rstrip("\n").split("\n")][-lines:]

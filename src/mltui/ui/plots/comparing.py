@@ -1,0 +1,126 @@
+"""Several experiments side by side: means with intervals on one scale, differences from a reference, parameters, curves."""
+
+from __future__ import annotations
+
+import json
+import math
+import statistics
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from mltui.experiments.compare_many import OWN_BASELINE, Contrast, Together
+from mltui.experiments.power import t_quantile
+from mltui.experiments.render import clean
+from mltui.experiments.run_records import mean_of, names_of
+from mltui.ui.plots.canvas import Line, clip
+from mltui.ui.plots.curves import Curve, curve_lines
+from mltui.ui.plots.intervals import Scale, interval
+from mltui.ui.plots.of_experiment import beside
+
+if TYPE_CHECKING:
+    from mltui.experiments.run_records import RunRecord
+
+VERDICTS = {"better": "success", "worse": "error", "equivalent": "secondary", "inconclusive": "warning"}
+_STROKES = (("primary", 0), ("accent", 3), ("secondary", 1), ("error", 5), ("success", 2), ("muted", 4))
+"""Colour, and gap between dashes: told apart without colours too."""
+
+
+def table_lines(shown: Together, width: int) -> list[Line]:
+    """Returns: means with their intervals on one scale, then the differences with corrected p."""
+    first = shown.experiments[0].proposal.metric
+    direction = "higher is better" if first.direction == "maximize" else "lower is better"
+    title = max(8, min(30, width // 4))
+    room = max(14, width - 8 - title - 12)
+    stats = [_mean(list(values.values())) for values in shown.values]
+    ends = [end for found in stats if found for end in found]
+    scale = Scale.over(ends or [0.0], room)
+    lines: list[Line] = [clip([(clean(first.name), "strong"), (f"  {direction}; mean over seeds with its 95 % interval", "muted")], width)]
+    for at, (experiment, found) in enumerate(zip(shown.experiments, stats, strict=True)):
+        head: Line = [(f"{experiment.id:<7} ", "strong"), (f"{clean(experiment.proposal.title)[: title - 1]:<{title}}", "")]
+        if found is None:
+            lines.append([*head, (f"no result: {experiment.state}", "muted")])
+            continue
+        mean, low, high = found
+        verdict = shown.contrasts[at].verdict if shown.contrasts[at].comparison else "reference"
+        style = VERDICTS.get(verdict, "primary")
+        lines.append([*head, *interval(scale, mean, low, high, style), (f" {mean:.5g}", "strong")])
+    lines += scale.axis(8 + title)
+    return [*lines, [], *_difference_lines(shown, width)]
+
+
+def _difference_lines(shown: Together, width: int) -> list[Line]:
+    own = shown.reference == OWN_BASELINE
+    name = "its own baseline" if own else shown.experiments[shown.reference].id
+    tested = sum(each.p_adjusted is not None for each in shown.contrasts)
+    about = f"  95 % interval; p by Holm for {tested} comparison{'s' if tested != 1 else ''}"
+    lines: list[Line] = [clip([(f"difference from {name}", "strong"), (about, "muted")], width)]
+    made = [each.comparison for each in shown.contrasts if each.comparison is not None]
+    room = max(10, min(40, width - 8 - 12 - 9 - 14))
+    scale = Scale.over([0.0, *(end for one in made for end in (one.ci_low, one.ci_high))], room)
+    for each in shown.contrasts:
+        lines.append(clip(_contrast_line(each, scale), width))
+    return [*lines, *(scale.axis(8 + 12) if made else [])]
+
+
+def _contrast_line(each: Contrast, scale: Scale) -> Line:
+    one = each.comparison
+    head: Line = [(f"{each.id:<7} ", "strong")]
+    if one is None:
+        return [*head, (clean(each.note), "muted")]
+    style = VERDICTS[each.verdict]
+    p = "" if each.p_adjusted is None else "p<0.001" if each.p_adjusted < 0.001 else f"p {each.p_adjusted:.2g}"
+    note = f"  {each.note}" if each.note else ""
+    drawn = interval(scale, one.diff, one.ci_low, one.ci_high, style, rule=0.0)
+    return [*head, (f"{one.diff:>+11.4g} ", ""), *drawn, (f" {p:<8}", "muted"), (each.verdict, style), (note, "muted")]
+
+
+def key_lines(shown: Together, width: int) -> list[Line]:
+    """Returns: the parameters in which they differ, a line each."""
+    if not shown.keys:
+        return [[("They differ in no declared parameter; look at their diffs.", "muted")]]
+    ids = [experiment.id for experiment in shown.experiments]
+    wide = max(8, max(len(key) for key, _ in shown.keys))
+    wide = min(wide, max(12, width - 10 * len(ids)))
+    cell = max(8, min(14, (width - wide) // len(ids)))
+    lines: list[Line] = [[(f"{'parameter':<{wide}}", "faint"), *((f"{id_:>{cell}}", "faint") for id_ in ids)]]
+    for key, values in shown.keys:
+        line: Line = [(f"{clean(key)[-wide:]:<{wide}}", "strong")]
+        for value in values:
+            text = "—" if value is None else clean(value if isinstance(value, str) else json.dumps(value))
+            changed = value != values[0]
+            line.append((f"{text[: cell - 1]:>{cell}}", "success" if changed else ""))
+        lines.append(clip(line, width))
+    return lines
+
+
+def overlay_lines(shown: Together, records: Sequence[Sequence[RunRecord]], width: int, height: int = 14) -> list[Line]:
+    """Returns: the curves of all over each other, a chart a metric: the mean over the seeds of each one's candidate."""
+    metric = shown.experiments[0].proposal.metric.name
+    names = names_of([record for each in records for record in each], metric)[:6]
+    columns = 2 if width >= 110 and len(names) > 1 else 1
+    room = (width - 3 * (columns - 1)) // columns
+    charts: list[list[Line]] = []
+    for name in names:
+        curves: list[Curve] = []
+        step = "step"
+        for at, (experiment, each) in enumerate(zip(shown.experiments, records, strict=True)):
+            arm = experiment.proposal.arms[-1]
+            mean = mean_of(record.series[name] for record in each if record.arm == arm and name in record.series)
+            if mean is not None and mean.steps:
+                style, gap = _STROKES[at % len(_STROKES)]
+                step = mean.step_name
+                curves.append(Curve(experiment.id, mean.steps, mean.values, runs=mean.runs, style=style, gap=gap))
+        charts.append(curve_lines(name, curves, room, height, step))
+    lines: list[Line] = []
+    for at in range(0, len(charts), columns):
+        lines += [*beside(charts[at : at + columns], room, 3), []]
+    return lines or [[("No metric was written over steps by any of them.", "muted")]]
+
+
+def _mean(values: list[float]) -> tuple[float, float, float] | None:
+    finite = [value for value in values if math.isfinite(value)]
+    if not finite:
+        return None
+    mean = math.fsum(finite) / len(finite)
+    half = t_quantile(0.975, len(finite) - 1) * statistics.stdev(finite) / math.sqrt(len(finite)) if len(finite) > 1 else 0.0
+    return mean, mean - half, mean + half

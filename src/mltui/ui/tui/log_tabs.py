@@ -1,0 +1,242 @@
+"""What is shown of an experiment, tab by tab; each is read and made when it is first looked at."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import TYPE_CHECKING
+
+from rich.console import Group
+from rich.table import Table as RichTable
+from rich.text import Text
+
+from mltui.ui.figures import duration
+from mltui.ui.plots.of_experiment import confusion_lines, curve_grid, difference_lines, seed_lines, system_lines
+from mltui.ui.tui.experiment_card import VERDICT_STYLES
+from mltui.ui.tui.plot_view import Plot
+from mltui.ui.tui.proposal_view import (
+    Section,
+    change_section,
+    guard_line,
+    proposal_sections,
+    rows,
+    state_line,
+    title_line,
+    trouble_section,
+    warning_section,
+)
+from mltui.ui.tui.text import clean, clip, one_line
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+    from mltui.core.experiment import Comparison, Experiment
+    from mltui.experiments.journal import Record
+    from mltui.experiments.looking import Looking, Trail
+
+TABS = ("Result", "Curves", "Seeds", "Plan", "Diff", "Runs", "History")
+DIFF = 4
+"""The tab whose content is a diff of any length, which another widget draws."""
+NOT_RUN = "Nothing ran yet."
+
+
+class Look:
+    """An experiment with what belongs to it. Its methods block on disk.
+
+    Args:
+        corrected: the primary comparison's p-value, corrected for so many (`family`) comparisons of the project.
+    """
+
+    def __init__(self, experiment: Experiment, looking: Looking, corrected: float | None = None, family: int = 0) -> None:
+        self.experiment = experiment
+        self._looking = looking
+        self._corrected = corrected
+        self._family = family
+
+    def parts(self, tab: int, height: int) -> list[RenderableType]:
+        """Returns: what a tab shows; `height` is how many lines are in sight."""
+        made: tuple[Callable[[], list[RenderableType]], ...] = (
+            self._result,
+            partial(self._curves, height),
+            self._seeds,
+            self._plan,
+            self._diff,
+            self._runs,
+            self._history,
+        )
+        return made[tab]()
+
+    # ── result ───────────────────────────────────────────────────────────────────
+
+    def _result(self) -> list[RenderableType]:
+        experiment, proposal = self.experiment, self.experiment.proposal
+        trail = self._looking.trail(experiment.id)
+        sections: list[Section | None] = []
+        if experiment.comparison is not None:
+            sections.append(Section("Result", tuple(self._verdict(experiment.comparison))))
+        if experiment.guardrails:
+            sections.append(Section("Guardrails", tuple(map(guard_line, experiment.guardrails))))
+        if experiment.conclusion is not None:
+            said = experiment.conclusion
+            by = Text.assemble((one_line(said.by), "muted"), (" recommends to ", "muted"), (said.recommendation, "strong"))
+            sections.append(Section("Interpretation", (Text(clean(said.interpretation).strip(), overflow="fold"), by)))
+        sections.append(trouble_section(experiment))
+        if experiment.state in ("proposed", "held"):
+            sections += [*proposal_sections(proposal, experiment.exchanges)]
+        else:
+            sections.append(Section("Hypothesis", (Text(clean(proposal.hypothesis).strip(), overflow="fold"),)))
+            sections += [change_section(proposal), self._facts(trail), warning_section(proposal)]
+        return [title_line(proposal), state_line(experiment), Text(), Group(*filter(None, sections))]
+
+    def _verdict(self, comparison: Comparison) -> list[RenderableType]:
+        style = VERDICT_STYLES[comparison.verdict]
+        head = Text.assemble((comparison.verdict.upper(), f"{style}.bold"), "  ", (one_line(comparison.summary), ""), overflow="fold")
+        parts: list[RenderableType] = [head]
+        if comparison.n > 1:
+            parts += [Text(), Plot(partial(difference_lines, comparison)), Text(), self._numbers(comparison)]
+        return parts
+
+    def _numbers(self, comparison: Comparison) -> RenderableType:
+        effect = "" if comparison.effect_size is None else f"{comparison.effect_name} {comparison.effect_size:.2f}"
+        ties = f", {comparison.ties} tied" if comparison.ties else ""
+        facts: list[tuple[str, RenderableType]] = [
+            ("baseline", Text(f"{comparison.baseline_mean:.5g} ± {comparison.baseline_std:.2g}")),
+            ("candidate", Text(f"{comparison.candidate_mean:.5g} ± {comparison.candidate_std:.2g}")),
+            ("test", Text(f"p {comparison.p_value:.3g}, {comparison.test}, {comparison.n} pairs{ties}")),
+        ]
+        if self._corrected is not None:
+            text = f"p {self._corrected:.3g} by Holm, for {self._family} comparison{'s' if self._family != 1 else ''} of this project"
+            late = self._corrected >= comparison.alpha > comparison.p_value
+            why = "; by chance one of so many looks like this" if late else ""
+            facts.append(("corrected", Text(text + why, style="warning" if late else "")))
+        facts += [("effect", Text(effect))] if effect else []
+        facts += [("needed", Text(f"about {comparison.needed_n} pairs"))] if comparison.needed_n else []
+        return rows(facts)
+
+    def _facts(self, trail: Trail) -> Section:
+        """What it took, where it comes from and what became of it."""
+        experiment, proposal = self.experiment, self.experiment.proposal
+        made = [run for run in experiment.runs if not run.reused]
+        facts: list[tuple[str, RenderableType]] = []
+        if made:
+            wall = max(run.ended for run in made) - min(run.started for run in made)
+            cpu = sum(run.cpu_seconds for run in made)
+            reused = len(experiment.runs) - len(made)
+            more = f", {reused} more were there already" if reused else ""
+            facts.append(("took", Text(f"{duration(wall)} for {len(made)} runs, {duration(cpu)} of CPU{more}")))
+        baseline = proposal.review.baseline
+        facts.append(("baseline", Text(f"commit {proposal.base_commit[:10]}" + (f", measured by {baseline.source}" if baseline else ""))))
+        facts += [("replaces", Text(one_line(proposal.supersedes)))] if proposal.supersedes else []
+        facts += [("replaced by", Text(one_line(experiment.superseded_by)))] if experiment.superseded_by else []
+        for entry in trail.promotions:
+            where = f"{one_line(entry.outcome)}: {one_line(entry.alias)} of {one_line(entry.target)}"
+            facts.append(("promotion", Text(f"{where} by {one_line(entry.by)}", style="success" if entry.outcome == "promoted" else "")))
+        facts.append(("proposed", Text(f"{duration(max(0.0, time.time() - proposal.created))} ago by {one_line(proposal.author)}")))
+        return Section("Cost and lineage", (rows(facts),))
+
+    # ── what runs left ───────────────────────────────────────────────────────────
+
+    def _curves(self, height: int) -> list[RenderableType]:
+        records = self._looking.records(self.experiment)
+        metric = self.experiment.proposal.metric.name
+        if not any(record.series for record in records):
+            how = "Log metrics with a step (MLflow), print lines such as `epoch=3 loss=0.2`, or write JSON lines to metrics.jsonl."
+            return [Text("No metric was written over steps", style="strong"), Text(how if self.experiment.runs else NOT_RUN, style="muted")]
+        return [Plot(lambda width: curve_grid(records, metric, width, height))]
+
+    def _seeds(self) -> list[RenderableType]:
+        comparison = self.experiment.comparison
+        if comparison is None:
+            values = [run for run in self.experiment.runs if self.experiment.proposal.metric.name in run.metrics]
+            return [self._run_table()] if values else [Text("No result yet", style="strong"), Text(NOT_RUN, style="muted")]
+        guards = [guard for guard in self.experiment.guardrails if guard.pairs]
+        parts: list[RenderableType] = [Plot(partial(seed_lines, comparison))]
+        for guard in guards:
+            parts += [Text(), Text(f"Guardrail {one_line(guard.metric.name)}: {guard.verdict}", style="primary.bold")]
+            parts.append(Plot(partial(seed_lines, guard)))
+        return parts
+
+    def _plan(self) -> list[RenderableType]:
+        return [*proposal_sections(self.experiment.proposal, self.experiment.exchanges)]
+
+    def _diff(self) -> list[RenderableType]:
+        section = change_section(self.experiment.proposal)
+        return [section] if section else [Text("It changes nothing: it measures the baseline", style="muted")]
+
+    def _runs(self) -> list[RenderableType]:
+        experiment = self.experiment
+        parts: list[RenderableType] = [Section("Runs", (self._run_table(),))] if experiment.runs else []
+        records = self._looking.records(experiment)
+        if any(system_lines(records, 80)):
+            parts.append(Section("The machine", (Plot(partial(system_lines, records)),)))
+        found = self._looking.predictions(experiment)
+        for name, confusion in (("candidate", found.candidate), ("baseline", found.baseline)):
+            if confusion is not None:
+                parts += [Plot(partial(confusion_lines, f"Predictions of the {name}", confusion)), Text()]
+        run, streams = self._looking.output(experiment)
+        for stream, lines in streams:
+            text = Text("\n".join(clip(clean(line), 2000) for line in lines), style="muted", overflow="fold")
+            parts.append(Section(f"{run}, the end of its {stream}", (text,)))
+        return parts or [Text(NOT_RUN, style="strong")]
+
+    def _run_table(self) -> RenderableType:
+        metric = self.experiment.proposal.metric.name
+        table = RichTable.grid(padding=(0, 2, 0, 0))
+        for justify in ("left", "right", "left", "right", "right", "right", "left"):
+            table.add_column(justify=justify, no_wrap=True, overflow="ellipsis")  # pyright: ignore[reportArgumentType]
+        heads = ("arm", "seed", "state", clip(one_line(metric), 14), "time", "CPU", "")
+        table.add_row(*[Text(name, style="faint") for name in heads])
+        for run in self.experiment.runs:
+            value = run.metrics.get(metric)
+            self_said = run.self_reported.get(metric)
+            note = one_line(run.message) or ("reused" if run.reused else "")
+            if self_said is not None and value is not None and abs(self_said - value) > 1e-9:
+                note = f"said {self_said:.5g} of itself  {note}".strip()
+            table.add_row(
+                Text(run.arm, style="primary" if run.arm == "candidate" else "secondary"),
+                Text(str(run.seed)),
+                Text(run.status, style="muted" if run.status == "finished" else "error"),
+                Text("" if value is None else f"{value:.5g}", style="strong"),
+                Text(duration(max(0.0, run.ended - run.started)), style="muted"),
+                Text(duration(run.cpu_seconds) if run.cpu_seconds else "", style="muted"),
+                Text(note, style="muted"),
+            )
+        return table
+
+    # ── the journal ──────────────────────────────────────────────────────────────
+
+    def _history(self) -> list[RenderableType]:
+        trail = self._looking.trail(self.experiment.id)
+        table = RichTable.grid(padding=(0, 2, 0, 0))
+        for name in ("faint", "muted", "", "faint"):
+            table.add_column(style=name, overflow="fold", no_wrap=name == "muted")
+        for record in trail.records:
+            when = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(record.ts))
+            table.add_row(Text(str(record.seq)), Text(when), _said(record), Text(record.hash[:10]))
+        for entry in trail.promotions:
+            table.add_row(
+                Text(""), Text(""), Text(f"{one_line(entry.outcome)} as {one_line(entry.alias)} by {one_line(entry.by)}"), Text("")
+            )
+        return [table] if trail.records else [Text("The journal has nothing of it", style="muted")]
+
+
+def _said(record: Record) -> Text:
+    """A record in a line: what happened, by whom, and its most telling field."""
+    payload: Mapping[str, object] = record.payload
+    text = Text.assemble((one_line(record.type.replace(".", " ")), "strong"), (f" by {one_line(record.actor)}", "muted"), overflow="fold")
+    for name in ("approval", "conclusion", "run"):
+        inner = payload.get(name)
+        if isinstance(inner, dict):
+            payload = inner  # pyright: ignore[reportUnknownVariableType]
+    keys = ("answer", "arm", "seed", "status", "recommendation", "reason", "message", "successor")
+    shown = {key: payload[key] for key in keys if payload.get(key) not in (None, "")}
+    if shown:
+        text.append(
+            "  "
+            + clip(
+                one_line(", ".join(f"{key} {value if isinstance(value, str) else json.dumps(value)}" for key, value in shown.items())), 200
+            )
+        )
+    return text

@@ -1,0 +1,204 @@
+"""Files that are broken, odd or hostile: one line says what is wrong, or a finding does; never a traceback."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import json
+import pickle
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa  # type: ignore[import-untyped]
+import pyarrow.parquet as pq  # type: ignore[import-untyped]
+import pytest
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+from tests.experiments.data.made import named, one, report, rows, write
+
+from mltui.core.errors import UsageError
+from mltui.experiments.data_checks.report import lines
+
+quick = settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+
+
+def _npy(array: np.ndarray) -> bytes:  # type: ignore[type-arg]
+    out = io.BytesIO()
+    np.save(out, array, allow_pickle=True)
+    return out.getvalue()
+
+
+def _npz(**arrays: np.ndarray) -> bytes:  # type: ignore[type-arg]
+    out = io.BytesIO()
+    np.savez(out, **arrays)  # type: ignore[arg-type]
+    return out.getvalue()
+
+
+def _parquet() -> bytes:
+    out = io.BytesIO()
+    pq.write_table(pa.table({"a": [1, 2], "b": ["x", None]}), out)
+    return out.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("a.csv", b"", "is empty"),
+        ("a.csv", b"\x00\x01,b\n1,2\n", "zero bytes"),
+        ("a.csv", b"\n\n", "is empty"),
+        ("a.csv.gz", gzip.compress("".join(f"{number},{number * 7919}\n" for number in range(500)).encode())[:400], "cannot be read"),
+        ("a.csv.gz", b"a,b\n1,2\n", "cannot be read"),
+        ("a.csv.zst", b"a,b\n1,2\n", "cannot be read"),
+        ("a.parquet", b"PAR1", "cannot be read as parquet"),
+        ("a.parquet", _parquet()[:-20], "cannot be read as parquet"),
+        ("a.jsonl", b"{\n'a': 1}\n", "no line of the file is JSON"),
+        ("a.npy", _npy(np.array([{}, 1], dtype=object)), "Python objects"),
+        ("a.npy", pickle.dumps([1, 2]), "cannot be read as npy"),
+        ("a.npy", _npy(np.zeros((100, 3)))[:500], "ends too early"),
+        ("a.npz", _npz(x=np.array([{}], dtype=object)), "Python objects"),
+        ("a.npz", _npz(x=np.zeros((3, 2)), y=np.zeros(4)), r"not rows of one table \(x \(3, 2\), y \(4,\)\)"),
+        ("a.npz", b"PK\x03\x04", "cannot be read as npz"),
+        ("a.pkl", b"x", "of no kind that is checked"),
+        ("a.csv.bz2", b"x", "of no kind that is checked"),
+        ("a.png", b"x", "is one picture"),
+    ],
+)
+def test_what_cannot_be_read_is_one_line(tmp_path: Path, name: str, content: bytes, message: str) -> None:
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(UsageError, match=message) as caught:
+        report(tmp_path / name)
+    assert "\n" not in str(caught.value)
+
+
+def test_nothing_is_unpickled(tmp_path: Path) -> None:
+    class Trap:
+        def __reduce__(self) -> tuple[object, ...]:
+            return (Path.touch, (tmp_path / "ran",))
+
+    np.save(tmp_path / "a.npy", np.array([Trap(), Trap()], dtype=object), allow_pickle=True)
+    with pytest.raises(UsageError):
+        report(tmp_path / "a.npy")
+    assert not (tmp_path / "ran").exists()
+
+
+@pytest.mark.parametrize(
+    ("content", "check", "example_"),
+    [
+        (b"a,b\n1,2\n3\n4,5,6\n7,8\n", "malformed", "row 3: 1 fields, not 2"),
+        (b"a,b\n1,caf\xc3\xa9\n2,caf\xe9\n", "encoding", "line 3"),
+        (b'a,b\n1,"x\n2,3\n3,4\n', "malformed", "1 quotes, 5 lines, 1 rows"),
+        (b"a,a\n1,2\n", "schema", "'a'"),
+        (b'a,b\n1,2\n3,"' + b"x" * 9_000_000 + b'"\n', "schema", ""),
+    ],
+)
+def test_what_is_wrong_with_a_csv_says_where(tmp_path: Path, content: bytes, check: str, example_: str) -> None:
+    (tmp_path / "a.csv").write_bytes(content)
+    found = one(report(tmp_path / "a.csv"), check)
+    assert not example_ or example_ in found.examples
+
+
+@pytest.mark.parametrize(
+    "content", ["a,b\r\n1,é\r\n2,x\r\n".encode(), "\ufeffa,b\n1,é\n2,x\n".encode(), "a,b\n1,é\n2,x\n".encode("utf-16")]
+)
+def test_other_ways_to_write_text_are_no_problem(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "a.csv").write_bytes(content)
+    found = report(tmp_path / "a.csv", target="b")
+    assert not named(found) - {("classes", "b")}
+
+
+def test_json_lines_say_which(tmp_path: Path) -> None:
+    values = [{"a": 1, "b": [1, {"c": 2}]}, {"a": "x"}, {"a": 2.5, "b": None}]
+    (tmp_path / "a.jsonl").write_text("\n".join(map(json.dumps, values)) + '\n\n{"a": \n')
+    found = report(tmp_path / "a.jsonl")
+    assert one(found, "malformed").examples[0].startswith("line 5")
+    assert found.looked[0].rows == 3
+    assert {finding.column for finding in found.findings if finding.check == "types"} == {"a"}
+
+
+def test_empty_tables_have_columns_and_no_rows(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("a,b\n")
+    pq.write_table(pa.table({"a": pa.array([], pa.int64())}), tmp_path / "a.parquet")
+    np.save(tmp_path / "a.npy", np.zeros((0, 3)))
+    for name in ("a.csv", "a.parquet", "a.npy"):
+        assert one(report(tmp_path / name), "empty").severity == "error"
+    data = write(tmp_path / "b.csv", rows(50, 1))
+    assert one(report(train=data, test=tmp_path / "a.csv"), "empty")
+
+
+def test_what_the_data_says_drives_no_terminal(tmp_path: Path) -> None:
+    data = [[f"\x1b]0;{number}\x07", "\x9b31m", "x\u202e\u200b"] for number in range(30)]
+    write(tmp_path / "a\x1b[31m.csv", [*data, *data], ("\x1b[2J", "b\r", "la\nbel"))
+    shown = "\n".join(lines(report(tmp_path / "a\x1b[31m.csv")))
+    assert all(char.isprintable() or char == "\n" for char in shown)
+
+
+def test_a_long_report_says_what_it_left_out(tmp_path: Path) -> None:
+    np.savez(tmp_path / "a.npz", **{f"x{number}": np.full(50, number) for number in range(300)})
+    found = report(tmp_path / "a.npz")
+    shown = lines(found)
+    assert len(found.findings) >= 300 and len(shown) <= 60
+    assert any("the same of 297 more: x3, x4" in line for line in shown)
+    for number in range(40):
+        (tmp_path / f"{'abcdefghij'[number % 10] * (1 + number // 10)}.csv").write_text("p,q\n1,2\n3\n")
+    (tmp_path / "a.npz").unlink()
+    shown = lines(report(tmp_path))
+    assert len(shown) <= 60
+    assert any("--json shows all" in line for line in shown)
+
+
+columns = st.lists(st.text(max_size=6), min_size=1, max_size=4)
+cells = st.one_of(
+    st.text(max_size=8), st.integers().map(str), st.floats().map(str), st.sampled_from(["", "NA", "inf", "-0", "1e999", "\x00", '"'])
+)
+
+
+@quick
+@given(
+    names=columns,
+    data=st.lists(st.lists(cells, min_size=1, max_size=4), max_size=30),
+    encoding=st.sampled_from(["utf-8", "utf-16", "latin-1"]),
+)
+@example(names=["a"], data=[["1e999"], ["-1e999"], ["0"]] * 10, encoding="utf-8")
+def test_any_csv_is_checked_or_refused(tmp_path: Path, names: list[str], data: list[list[str]], encoding: str) -> None:
+    text = "\n".join(",".join(row) for row in [names, *data])
+    (tmp_path / "a.csv").write_bytes(text.encode(encoding, "replace"))
+    try:
+        lines(report(tmp_path / "a.csv"))
+    except UsageError as error:
+        assert str(error)
+
+
+@quick
+@given(
+    content=st.one_of(st.binary(max_size=200), st.tuples(st.integers(0, 600), st.integers(0, 255))),
+    kind=st.sampled_from(["npy", "npz", "parquet", "jsonl", "csv.gz", "jsonl.zst"]),
+)
+def test_any_bytes_are_checked_or_refused(tmp_path: Path, content: bytes | tuple[int, int], kind: str) -> None:
+    if isinstance(content, tuple):
+        at, value = content
+        whole = {"npy": _npy(np.eye(5)), "npz": _npz(x=np.eye(5), y=np.arange(5)), "parquet": _parquet()}.get(
+            kind, gzip.compress(b'{"a":1}\n' * 20)
+        )
+        content = whole[: at % len(whole)] + bytes([value]) + whole[at % len(whole) + 1 :]
+    (tmp_path / f"a.{kind}").write_bytes(content)
+    try:
+        lines(report(tmp_path / f"a.{kind}"))
+    except UsageError as error:
+        assert str(error)
+
+
+values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.text(max_size=3), inner, max_size=2),
+    max_leaves=4,
+)
+
+
+@quick
+@given(data=st.lists(values, min_size=1, max_size=25))
+def test_any_json_lines_are_checked_or_refused(tmp_path: Path, data: list[object]) -> None:
+    (tmp_path / "a.jsonl").write_text("\n".join(map(json.dumps, data)))
+    try:
+        lines(report(tmp_path / "a.jsonl"))
+    except UsageError as error:
+        assert str(error)

@@ -1,0 +1,89 @@
+from __future__ import annotations
+
+import pytest
+from tests.tui.samples import experiment
+
+from mltui.core.errors import UsageError
+from mltui.core.experiment import DataVersion, Experiment, ParameterChange, Run
+from mltui.experiments.compare_many import OWN_BASELINE, together
+from mltui.experiments.run_records import RunRecord, Series
+from mltui.ui.plots.canvas import text_of
+from mltui.ui.plots.comparing import key_lines, overlay_lines, table_lines
+
+
+def measured(
+    id_: str, shift: float, *, seeds: int = 8, key: str = "conf/train.yaml:optimizer.lr", after: object = 0.05, **plan: object
+) -> Experiment:
+    """An experiment whose candidate has accuracy 0.9 + shift with some noise that is the seed's."""
+    made = experiment("compared", id=id_, title=f"Shift by {shift}")
+    change = ParameterChange.model_validate({"name": "lr", "key": key, "before": 0.1, "after": after})
+    proposal = made.proposal.model_copy(update={"parameters": (change,), "tree": id_ * 8, **plan})
+    runs = [
+        Run(arm="candidate", seed=seed, status="finished", metrics={"accuracy": 0.9 + shift + 0.001 * ((seed * 7) % 5)}, started=0, ended=1)
+        for seed in range(seeds)
+    ]
+    return made.model_copy(update={"proposal": proposal, "runs": tuple(runs)})
+
+
+def test_all_are_compared_with_the_first_and_p_is_corrected() -> None:
+    shown = together([measured("P-0001", 0.0), measured("P-0002", 0.02), measured("P-0003", -0.02)])
+    first, better, worse = shown.contrasts
+    assert first.note == "the reference" and (better.verdict, worse.verdict) == ("better", "worse")
+    assert better.comparison is not None and better.comparison.diff == pytest.approx(0.02)
+    # The least two-sided p of 8 pairs, twice.
+    assert better.p_adjusted == pytest.approx(2 * 2 / 2**8) == worse.p_adjusted
+
+
+def test_what_wins_alone_may_not_win_among_many() -> None:
+    many = [measured("P-0001", 0.0, seeds=6), *(measured(f"P-000{at}", 0.02, seeds=6) for at in range(2, 6))]
+    shown = together(many)
+    assert {each.verdict for each in shown.contrasts} == {"inconclusive"}
+    assert shown.contrasts[1].note == "better alone, not among 4"
+    assert together(many[:2]).contrasts[1].verdict == "better"
+
+
+def test_another_reference_and_each_with_its_own_baseline() -> None:
+    pair = [measured("P-0001", 0.0), measured("P-0002", 0.02)]
+    assert [each.verdict for each in together(pair, 1).contrasts] == ["worse", "inconclusive"]
+    own = together(pair, OWN_BASELINE)
+    assert [each.comparison is not None and each.comparison.diff for each in own.contrasts] == [0.0112, 0.0112]
+
+
+def test_what_was_measured_otherwise_is_not_compared() -> None:
+    other = (DataVersion(name="d", digest="e" * 64, size=1),)
+    found = [
+        measured("P-0001", 0.0),
+        measured("P-0002", 0.1, data=other),
+        measured("P-0003", 0.1, evaluate="x"),
+        measured("P-0004", 0.1, kind="eval"),
+    ]
+    notes = [each.note for each in together(found).contrasts]
+    assert notes == [
+        "the reference",
+        "not comparable: other data",
+        "not comparable: another evaluator",
+        "not comparable: the evaluation itself was changed",
+    ]
+    nothing = measured("P-0005", 0.0, seeds=0)
+    assert "no candidate run finished" in together([measured("P-0001", 0.0), nothing]).contrasts[1].note
+
+
+def test_one_alone_is_no_comparison() -> None:
+    with pytest.raises(UsageError, match="1 experiments cannot be compared"):
+        together([measured("P-0001", 0.0)])
+
+
+@pytest.mark.parametrize("width", [40, 60, 80, 120])
+def test_the_pictures_fit(width: int) -> None:
+    found = [
+        measured("P-0001", 0.0),
+        measured("P-0002", 0.02, key="conf/x.yaml:a.very.long.key.that.goes.on", after="tanh"),
+        measured("P-0003", 0.0, seeds=0),
+    ]
+    shown = together(found)
+    records = [[RunRecord("candidate", seed, {"loss": Series((1, 2, 3), (3.0, 2.0, 1.0 + seed))}) for seed in range(2)] for _ in found]
+    for lines in (table_lines(shown, width), key_lines(shown, width), overlay_lines(shown, records, width)):
+        assert all(len(line) <= width for line in text_of(lines)), text_of(lines)
+    text = "\n".join(text_of(table_lines(shown, 100)))
+    assert "better" in text and "no result: compared" in text
+    assert "tanh" in "\n".join(text_of(key_lines(shown, 100)))
