@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 Paged = tuple[type[Item[Any]], Any]
 """An item without its widget: its kind and its state."""
 
-MOST_LIVE = 120
-"""Widgets kept in the DOM; `PAGE` of them leave it at once when there are that many more."""
-PAGE = 40
+MOST_LIVE = 48
+"""Widgets kept in the DOM, all of which a key lays out; `PAGE` of them leave it at once when there are that many more."""
+PAGE = 24
 MOST_BACK = 160
 """Widgets of older items at once, where the person looks back."""
 
