@@ -78,3 +78,8 @@ def test_every_width() -> None:
 def test_empty_and_white_space() -> None:
     assert lines("") == []
     assert lines("  \n\n ") == []
+
+
+def test_numbered_items_keep_their_dot() -> None:
+    found = [line.rstrip() for line in lines("9. first\n10. second, which is long enough to wrap\n", 24)]
+    assert found == ["  9. first", " 10. second, which is", "     long enough to wrap"]

@@ -12,8 +12,9 @@ from typing import ClassVar
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 from rich.console import Console, ConsoleOptions, RenderResult
-from rich.markdown import CodeBlock, Heading, HorizontalRule, Markdown, MarkdownElement
+from rich.markdown import CodeBlock, Heading, HorizontalRule, ListItem, Markdown, MarkdownElement
 from rich.rule import Rule
+from rich.segment import Segment
 from rich.syntax import Syntax
 from textual.strip import Strip
 
@@ -46,10 +47,24 @@ class _Code(CodeBlock):
         yield Syntax(str(self.text).rstrip("\n"), self.lexer_name, theme=name, background_color=background, word_wrap=True, padding=(0, 1))
 
 
+class _Item(ListItem):
+    """An item whose number keeps its dot."""
+
+    def render_number(self, console: Console, options: ConsoleOptions, number: int, last_number: int) -> RenderResult:
+        width = len(str(last_number)) + 3
+        lines = console.render_lines(self.elements, options.update(width=max(1, options.max_width - width)), style=self.style)
+        style = console.get_style("markdown.item.number", default="none")
+        for index, line in enumerate(lines):
+            yield Segment(" " * width if index else f"{number}. ".rjust(width), style)
+            yield from line
+            yield Segment.line()
+
+
 class _Block(Markdown):
     elements: ClassVar[dict[str, type[MarkdownElement]]] = {
         **Markdown.elements,
         "heading_open": _Heading,
+        "list_item_open": _Item,
         "fence": _Code,
         "code_block": _Code,
         "hr": _Rule,
