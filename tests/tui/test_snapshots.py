@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -274,9 +275,17 @@ def test_finding(size: str, snap_compare: Any) -> None:
     events = [event for turn in turns for event in turn]
 
     async def wait(pilot: Any) -> None:
-        await until(pilot, lambda: pilot.app.session)
-        await pilot.press("ctrl+f", *"rate", "up", "up")
-        await until(pilot, lambda: " of 16" in screen_text(pilot.app))
+        def at() -> str:
+            found = re.search(r"(\d+) of 16", screen_text(pilot.app))
+            return found[1] if found else ""
+
+        await until(pilot, lambda: "is 8." in screen_text(pilot.app))
+        await pilot.press("ctrl+f", *"rate")
+        await until(pilot, at)
+        for _ in range(2):
+            before = at()
+            await pilot.press("up")
+            await until(pilot, lambda: at() not in ("", before))  # noqa: B023 - awaited at once
         await pilot.pause(0.2)
 
     assert snap_compare(app_with(events=events), terminal_size=SIZES[size], run_before=wait)

@@ -173,6 +173,7 @@ def test_any_csv_is_checked_or_refused(tmp_path: Path, names: list[str], data: l
     content=st.one_of(st.binary(max_size=200), st.tuples(st.integers(0, 600), st.integers(0, 255))),
     kind=st.sampled_from(["npy", "npz", "parquet", "jsonl", "csv.gz", "jsonl.zst"]),
 )
+@example(content=(130, 128), kind="parquet")
 def test_any_bytes_are_checked_or_refused(tmp_path: Path, content: bytes | tuple[int, int], kind: str) -> None:
     if isinstance(content, tuple):
         at, value = content

@@ -88,6 +88,7 @@ def _parquet(path: Path) -> Iterator[dict[str, Any]]:
         if not file.metadata.num_rows:
             yield {name: pa.array([], field.type) for name, field in zip(names, file.schema_arrow, strict=True)}
         for batch in file.iter_batches(batch_size=rows, use_threads=True):
+            batch.validate(full=True)  # a damaged file may hold text that is none
             yield dict(zip(names, batch.columns, strict=True))
 
 
