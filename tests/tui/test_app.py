@@ -6,12 +6,15 @@ import sys
 from typing import Any
 
 import pytest
+from textual.message_pump import MessagePump
 
 from mltui.core.errors import AuthError
 from mltui.ui.tui.app import MltuiApp
+from mltui.ui.tui.decision_pane import DecisionPane
 
 from .driving import app_with, fake, idle, running, screen_text, until
 from .fake_session import call, said, streamed, tool
+from .test_panes import PERMISSION
 
 
 async def test_a_session_that_cannot_open_is_explained_and_the_app_can_be_left() -> None:
@@ -194,3 +197,13 @@ def test_no_color_is_honoured() -> None:
         [sys.executable, "-c", program], capture_output=True, text=True, env={**os.environ, "TERM": "xterm", "NO_COLOR": "1"}, check=False
     )
     assert done.stderr.startswith("True")
+
+
+async def test_a_process_that_is_held_up_loses_no_call_for_later(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As if every one-shot timer of Textual's had begun to wait too late: it then ends without its call."""
+    monkeypatch.setattr(MessagePump, "set_timer", lambda *args, **options: None)
+    app = app_with([PERMISSION], prompt="go")
+    async with running(app) as pilot:
+        await until(pilot, lambda: isinstance(app.screen, DecisionPane) and app.screen.armed)
+        await pilot.press("y")
+        await until(pilot, lambda: app.approver.asking is None)

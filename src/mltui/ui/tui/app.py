@@ -17,6 +17,7 @@ from mltui.ui.tui.approver import PaneApprover
 from mltui.ui.tui.composer import Composer, PromptArea
 from mltui.ui.tui.conversation_app import ConversationApp
 from mltui.ui.tui.keys.line import SHORTEST_SCREEN, KeyLine
+from mltui.ui.tui.once import once
 from mltui.ui.tui.status import StatusLine
 from mltui.ui.tui.themes import register
 from mltui.ui.tui.transcript import TranscriptView
@@ -98,7 +99,7 @@ class MltuiApp(ConversationApp):
     def on_mount(self) -> None:
         self.composer.area.focus()
         self.status_line.put(activity="starting")
-        self.call_after_refresh(lambda: self.set_timer(FIRST_KEY, self._start))
+        self.call_after_refresh(lambda: once(self, FIRST_KEY, self._start))
 
     def on_resize(self, event: events.Resize) -> None:
         self.key_line.display = event.size.height >= SHORTEST_SCREEN
@@ -271,7 +272,7 @@ class MltuiApp(ConversationApp):
                 self._back_armed_at = float("-inf")
                 self.run_named("rewind")
             else:
-                self.set_timer(QUIT_WINDOW, lambda: self.status_line.put(hint=""))
+                once(self, QUIT_WINDOW, lambda: self.status_line.put(hint=""))
 
     def _interrupt(self) -> None:
         if self._waiting:
@@ -307,7 +308,7 @@ class MltuiApp(ConversationApp):
         elif self.composer.area.text:
             self.composer.area.put("")
         self.status_line.put(hint="Ctrl+C again quits")
-        self.set_timer(QUIT_WINDOW, lambda: self.status_line.put(hint=""))
+        once(self, QUIT_WINDOW, lambda: self.status_line.put(hint=""))
 
     async def action_quit(self) -> None:
         if self.session is not None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual.binding import Binding, BindingType
 
+from mltui.ui.tui.once import once
 from mltui.ui.tui.terminal_app import TerminalApp
 from mltui.ui.tui.transcript import TranscriptView
 
@@ -174,7 +175,7 @@ class ConversationApp(TerminalApp):
     def hint(self, text: str) -> None:
         """Says something in the status line for a few seconds."""
         self.status_line.put(hint=text)
-        self.set_timer(HINT_SECONDS, partial(self._end_hint, text))
+        once(self, HINT_SECONDS, partial(self._end_hint, text))
 
     def _end_hint(self, text: str) -> None:
         if self.status_line.status.hint == text:

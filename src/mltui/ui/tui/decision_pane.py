@@ -10,11 +10,13 @@ from textual.containers import VerticalScroll
 from textual.screen import ModalScreen
 
 from mltui.ui.tui.choices import Choice, ChoiceBar
+from mltui.ui.tui.once import once
 from mltui.ui.tui.still_input import StillInput
 
 if TYPE_CHECKING:
+    import asyncio
+
     from textual import events
-    from textual.timer import Timer
     from textual.widgets import Input
 
 R = TypeVar("R")
@@ -55,7 +57,7 @@ class DecisionPane(ModalScreen[R]):
         super().__init__()
         self.bar = ChoiceBar(self.choices, marked, self.tail)
         self.reason = ReasonInput(compact=True)
-        self._timer: Timer | None = None
+        self._timer: asyncio.TimerHandle | None = None
         self._last_key = 0.0
         self._reason_for: Choice | None = None
         self._once: Choice | None = None
@@ -76,12 +78,12 @@ class DecisionPane(ModalScreen[R]):
 
     def _wait_for_quiet(self) -> None:
         self._last_key = self.clock()
-        self._timer = self.set_timer(self.quiet, self._maybe_arm)
+        self._timer = once(self, self.quiet, self._maybe_arm)
 
     def _maybe_arm(self) -> None:
         left = self._last_key + self.quiet - self.clock()
         if left > 0.005:
-            self._timer = self.set_timer(left, self._maybe_arm)
+            self._timer = once(self, left, self._maybe_arm)
         else:
             self._timer = None
             self.bar.show(armed=True)

@@ -13,14 +13,16 @@ from textual.binding import Binding, BindingType
 from textual.strip import Strip
 
 from mltui.ui.figures import duration
+from mltui.ui.tui.once import once
 from mltui.ui.tui.places import Place, places_in
 from mltui.ui.tui.strip_view import StripView
 from mltui.ui.tui.text import clean, one_line
 
 if TYPE_CHECKING:
+    import asyncio
+
     from rich.console import RenderableType
     from textual import events
-    from textual.timer import Timer
 
     from mltui.ui.tui.markdown import MarkdownLines
 
@@ -49,14 +51,14 @@ class Item(StripView, Generic[S]):
         super().__init__()
         self.state = state
         self.sought = ""
-        self._frame: Timer | None = None
+        self._frame: asyncio.TimerHandle | None = None
         self._places: tuple[object, str, list[Place]] = (None, "", [])
         self._current: int | None = None
 
     def soon(self) -> None:
         """Draws the state anew, at most 15 times a second however often this is called; no timer is left behind."""
         if self._frame is None and self.is_mounted:
-            self._frame = self.set_timer(FRAME, self._draw)
+            self._frame = once(self, FRAME, self._draw)
 
     def _draw(self) -> None:
         self._frame = None
@@ -68,7 +70,7 @@ class Item(StripView, Generic[S]):
     def finish_frame(self) -> None:
         """Draws at once what `soon` still owes."""
         if self._frame is not None:
-            self._frame.stop()
+            self._frame.cancel()
             self._draw()
 
     def renderables(self, width: int) -> list[RenderableType]:

@@ -14,6 +14,7 @@ from mltui.ui.tui.diff import counts
 from mltui.ui.tui.diff_lines import DiffLines
 from mltui.ui.tui.diff_view import DiffView
 from mltui.ui.tui.log_tabs import DIFF, TABS, Look
+from mltui.ui.tui.once import once
 from mltui.ui.tui.strip_view import RichView, StripView
 
 if TYPE_CHECKING:
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
     from textual import events
     from textual.app import ComposeResult
-    from textual.timer import Timer
 
 _CHARTS, _RUNS = 1, 5
 """The tab whose charts are as tall as there is room, and the one with the runs' output: both go on while runs do."""
@@ -86,7 +86,7 @@ class LogDetails(Vertical):
         self._diff_view = DiffView(DiffLines(""))
         self._look: Look | None = None
         self._shown: tuple[str, int] | None = None
-        self._again: Timer | None = None
+        self._again: asyncio.TimerHandle | None = None
 
     def compose(self) -> ComposeResult:
         yield self._bar
@@ -124,7 +124,7 @@ class LogDetails(Vertical):
 
     def _load(self) -> None:
         if self._again is not None:
-            self._again.stop()
+            self._again.cancel()
             self._again = None
         if self._look is not None:
             self.run_worker(self._fill(self._look, self.tab), group="tab", exclusive=True, exit_on_error=False)
@@ -137,7 +137,7 @@ class LogDetails(Vertical):
             parts: list[RenderableType] = [Text(str(error), style="error", overflow="fold")]
         if self._look is look and self.tab == tab:
             if look.experiment.state == "running" and tab in (_CHARTS, _RUNS):
-                self._again = self.set_timer(LIVE, self._load)
+                self._again = once(self, LIVE, self._load)
             self._draw(look.experiment.id, parts, look.experiment.proposal.patch if tab == DIFF else "")
 
     def _draw(self, id_: str, parts: Sequence[RenderableType], patch: str) -> None:

@@ -23,6 +23,7 @@ from mltui.ui.tui.log_orphans import orphan_report
 from mltui.ui.tui.log_rows import column_at, heading, row_of
 from mltui.ui.tui.log_tabs import DIFF, TABS, Look
 from mltui.ui.tui.log_words import headline, keys_line
+from mltui.ui.tui.once import once
 from mltui.ui.tui.still_input import StillInput
 from mltui.ui.tui.strip_view import RichView
 from mltui.ui.tui.text import one_line
@@ -30,7 +31,6 @@ from mltui.ui.tui.text import one_line
 if TYPE_CHECKING:
     from textual import events
     from textual.app import App, ComposeResult
-    from textual.timer import Timer
     from textual.widgets._input import Input
 
     from mltui.core.approval import Decision
@@ -132,7 +132,7 @@ class LogScreen(Screen[None]):
         self._list = LogList(self._row)
         self._details = LogDetails()
         self._reported: Row | None = None
-        self._timer: Timer | None = None
+        self._timer: asyncio.TimerHandle | None = None
         self._keys = RichView(id="keys")
         self._drawn: object = None
         self._note: Text | None = None
@@ -220,8 +220,8 @@ class LogScreen(Screen[None]):
 
     def on_log_list_chosen(self) -> None:
         if self._timer is not None:
-            self._timer.stop()
-        self._timer = self.set_timer(SETTLE, self._draw_report)
+            self._timer.cancel()
+        self._timer = once(self, SETTLE, self._draw_report)
         if self._list.chosen != self._noted:
             self._note, self._noted = None, self._list.chosen
         self._draw_keys()

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from mltui.ui.terminal.colors import said_dark
 from mltui.ui.terminal.profile import SLOW_LINK, profile_of, switch_of, under_mosh
+from mltui.ui.tui.once import once
 from mltui.ui.tui.themes import theme_for
 
 if TYPE_CHECKING:
@@ -90,4 +91,4 @@ def _tell(app: Any, level: str, text: str, hint: str) -> None:
     elif not app.is_running:
         return
     else:
-        app.set_timer(0.5, lambda: _tell(app, level, text, hint))
+        once(app, 0.5, lambda: _tell(app, level, text, hint))
