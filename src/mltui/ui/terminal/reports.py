@@ -50,6 +50,7 @@ def write(error: BaseException, where: str, environ: Mapping[str, str]) -> Path 
     Args: where: what of mltui was at work.
     Returns: the file; None: it could not be written.
     """
+    now = time.time_ns()
     text = "\n".join(
         [
             f"mltui {__version__}, Python {platform.python_version()}, {platform.system()} {platform.release()}",
@@ -59,12 +60,14 @@ def write(error: BaseException, where: str, environ: Mapping[str, str]) -> Path 
             *traceback.format_exception(error),
         ]
     )
+    text = masked(text)
     place = folder(environ)
-    path = place / f"{time.strftime('%Y%m%d-%H%M%S')}-{type(error).__name__}-{time.monotonic_ns() % 1000:03}.txt"
+    at = time.strftime("%Y%m%d-%H%M%S", time.localtime(now // 10**9))
+    path = place / f"{at}-{now % 10**9:09}-{type(error).__name__}.txt"  # by name they stand in the order of their making
     try:
         place.mkdir(parents=True, exist_ok=True, mode=0o700)
         path.touch(0o600)
-        path.write_text(masked(text), encoding="utf-8", errors="replace")
+        path.write_text(text, encoding="utf-8", errors="replace")
     except OSError as failed:
         sys.stderr.write(f"{text}\n{failed}\n")
         return None
