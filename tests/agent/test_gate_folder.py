@@ -106,3 +106,12 @@ async def test_a_resumed_session_starts_in_the_workspace_and_says_so(tmp_path: P
     await session.close()
     assert "This was meant for src. Nothing was run. Commands start in the workspace's folder" in field.told
     assert (field.root / "there").exists() and not list(field.root.rglob("here"))
+
+
+async def test_a_cd_through_a_link_and_back_is_judged_as_bash_goes(template: Path, tmp_path: Path) -> None:
+    bench = Bench(template, tmp_path, [])
+    (bench.root / "x/y").mkdir(parents=True)
+    (bench.root / "x/out").mkdir()
+    (bench.root / "a").symlink_to("x/y")
+    result = await bench.call("Bash", command="cd a/../out && cat note.txt")
+    assert result.denied and len(bench.approver.asked) == 1, "to bash, `a/../out` is the link `out`, which leads out of the project"

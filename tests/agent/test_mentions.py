@@ -18,7 +18,8 @@ from mltui.agent.session import Session
 from mltui.agent.store import load
 from mltui.agent.transcript import Transcript
 from mltui.core.approval import ApprovalRequest, Decision, TrustRequest
-from mltui.core.events import Event, Notice, ToolCompleted, TurnStarted
+from mltui.core.errors import MltuiError
+from mltui.core.events import CheckpointCreated, Event, Notice, ToolCompleted, TurnStarted
 from mltui.core.mentions import Mention, mentions, open_mention, written
 from mltui.core.messages import UserMessage
 from mltui.runtime import Options, open_session
@@ -189,6 +190,19 @@ async def test_a_typed_command_passes_no_experiment_gate(project: Path) -> None:
     await one.session.close()
 
 
+async def test_what_a_hook_makes_of_a_typed_command_was_not_typed(project: Path) -> None:
+    updated = json.dumps({"hookSpecificOutput": {"updatedInput": {"command": "touch made.txt"}}})
+    (project / "said.json").write_text(updated)
+    hook = {"matcher": "Bash", "hooks": [{"type": "command", "command": "cat said.json"}]}
+    (project / ".claude").mkdir()
+    (project / ".claude/settings.json").write_text(json.dumps({"hooks": {"PreToolUse": [hook]}}))
+    one = await opened(project)
+    await one.session.shell.run("true", one.show)
+    assert [type(request).__name__ for request in one.approver.requests][-1:] == ["PermissionRequest"]
+    assert not (project / "made.txt").exists()
+    await one.session.close()
+
+
 async def test_a_command_of_the_agent_still_asks(project: Path) -> None:
     one = await opened(project, {"calls": [{"name": "Bash", "arguments": {"command": "touch made.txt"}}]})
     await one.session.shell.run("true", one.show)
@@ -198,19 +212,44 @@ async def test_a_command_of_the_agent_still_asks(project: Path) -> None:
 
 
 async def test_a_typed_command_can_be_interrupted(session: Opened) -> None:
-    running = asyncio.create_task(session.session.shell.run("echo here; sleep 60", session.show))
+    running = asyncio.create_task(session.session.shell.run("echo here | tee made.txt; sleep 60", session.show))
     while not any(event.type == "tool.output" for event in session.events):
         await asyncio.sleep(0.01)
     session.session.interrupt()
     await running
+    made = [event.call_id for event in session.events if isinstance(event, CheckpointCreated)]
+    assert len(made) == 2 and not made[1], "what it did until then is kept as its work"
     assert not session.session.busy
     await session.prompt("And now?")
+
+
+async def test_a_session_that_closes_ends_a_typed_command_and_keeps_that_it_ran(project: Path) -> None:
+    one = await opened(project)
+    running = asyncio.create_task(one.session.shell.run("echo here; sleep 60", one.show))
+    while not any(event.type == "tool.output" for event in one.events):
+        await asyncio.sleep(0.01)
+    path = one.session.path
+    await one.session.close()
+    await running
+    assert path is not None
+    kept = [event for event in load(path).events if isinstance(event, ToolCompleted)]
+    assert [(event.typed, "Interrupted" in event.content) for event in kept] == [("echo here; sleep 60", True)]
+
+
+async def test_no_command_runs_while_the_conversation_is_summed_up(session: Opened) -> None:
+    summing = asyncio.create_task(session.session.compact("", session.show))
+    await asyncio.sleep(0)
+    with pytest.raises(MltuiError, match="turn is running"):
+        await session.session.shell.run("true", session.show)
+    with pytest.raises(MltuiError):  # there is nothing to sum up
+        await summing
 
 
 def test_mentions_in_a_text() -> None:
     found = list(mentions('See @a.py, (@b/c.py:3) and @"x y.md":2-9; @d#L4-L6. Not me@x.org, @@ or `@deco`. @a.py'))
     expected = [Mention("a.py"), Mention("b/c.py", 3, 3), Mention("x y.md", 2, 9), Mention("d", 4, 6)]
     assert found == expected
+    assert [one.first for one in mentions("@a:" + "9" * 5000)] == [None]
 
 
 def test_the_mention_that_is_typed() -> None:

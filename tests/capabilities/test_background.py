@@ -38,7 +38,7 @@ async def background(shell: GuardedShell, root: Path) -> AsyncIterator[Backgroun
 
 async def until(condition: object) -> None:
     assert callable(condition)
-    for _ in range(500):
+    for _ in range(3000):
         if condition():
             return
         await asyncio.sleep(0.01)
@@ -66,7 +66,8 @@ async def test_a_filter_keeps_matching_lines(background: Background) -> None:
 
 
 async def test_a_filter_that_is_none_loses_nothing(background: Background, root: Path) -> None:
-    job, _ = await background.start("echo hello; echo 'lr = 9' > train.py")
+    job, _ = await background.start("until [ -e go ]; do sleep 0.01; done; echo hello; echo 'lr = 9' > train.py")
+    (root / "go").touch()
     await until(lambda: not background.running)
     with pytest.raises(ToolError, match="no pattern"):
         await background.read(job, "(")
@@ -107,7 +108,8 @@ async def test_what_it_changes_later_goes_to_the_draft_and_not_to_the_person(
 
 
 async def test_a_change_is_found_after_it_ended_too(background: Background, shell: GuardedShell, root: Path) -> None:
-    await background.start("sleep 0.1; echo 'lr = 9' > train.py")
+    await background.start("until [ -e go ]; do sleep 0.01; done; echo 'lr = 9' > train.py")
+    (root / "go").touch()
     await until(lambda: not background.running)
     assert any("train.py" in note for note in await shell.look())
     assert (root / "train.py").read_text() == "lr = 0.1\n"

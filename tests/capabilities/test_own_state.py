@@ -5,12 +5,13 @@ from __future__ import annotations
 import hashlib
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
 
 from mltui.capabilities.own_state import OwnState
+from mltui.core.errors import ProposalError
 from mltui.experiments.journal import Journal
 from tests.capabilities.conftest import write_files
 
@@ -148,6 +149,22 @@ def test_a_forged_record_with_the_hash_of_an_own_one_is_no_own_one(own: OwnState
     path.write_bytes(path.read_bytes().replace(b"P-0001", b"P-0002"))
     assert any("put back" in note for note in state.after()) or state.doubted == {"P-0002"}
     assert "P-0002" not in path.read_text() or state.doubted
+    state.close()
+
+
+def test_a_grant_that_was_given_meanwhile_leaves_no_draft_unguarded(root: Path) -> None:
+    write_files(root, {".mltui/drafts/s/files/train.py": "mine\n"})
+    it = journal(root)
+
+    def staged(proposal_id: str) -> Mapping[str, str]:
+        raise ProposalError(f"There is no experiment {proposal_id}")
+
+    state = OwnState(root, root / ".mltui", draft=root / ".mltui/drafts/s", mine=lambda record: record in it.written, staged=staged)
+    state.before()
+    it.append("grant.given", "ann", {"id": "G-0001"})
+    (root / ".mltui/drafts/s/files/train.py").unlink()
+    state.after()
+    assert (root / ".mltui/drafts/s/files/train.py").read_text() == "mine\n"
     state.close()
 
 

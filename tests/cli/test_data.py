@@ -83,4 +83,5 @@ def test_a_split(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["data", "check", "parts"]) == 0
     assert run(["data", "split", "a.csv", "--group", "a", "--time", "b", "--seed", "1", "--out", "x"]) == 2
     assert run(["data", "split", "a.csv", "--test", "0.6", "--val", "0.4", "--seed", "1", "--out", "x"]) == 2
+    assert run(["data", "split", "a.csv", "--test", "nan", "--seed", "1", "--out", "x"]) == 2
     assert run(["data", "split", "no.csv", "--seed", "1", "--out", "x"]) == 2

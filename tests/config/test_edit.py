@@ -118,3 +118,16 @@ def test_any_text_comes_back_and_nothing_else_changes(place: tuple[Path, dict[st
     after = tomllib.loads(path.read_text())
     assert after.pop("tracking") in ({"experiment": text}, {"experiment": after.get("x", text.strip().strip("\"'"))})
     assert after == tomllib.loads(TEXT)
+
+
+@pytest.mark.parametrize(
+    ("broken", "words"), [("x = [", "is not TOML"), ("[a]\nb = 1\nb = 2\n", ":3:6: is not TOML"), ("x = '\0'", "is not TOML")]
+)
+def test_a_broken_file_is_a_line_and_stays(place: tuple[Path, dict[str, str]], broken: str, words: str) -> None:
+    cwd, environ = place
+    path = Path(environ["MLTUI_HOME"]) / "config.toml"
+    path.write_text(broken)
+    for value in ("40", None):
+        with pytest.raises(ConfigError, match=words):
+            edit.put("limits.max_turns", value, "user", cwd, environ)
+    assert path.read_text() == broken

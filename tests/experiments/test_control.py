@@ -164,7 +164,16 @@ def test_commands_that_train(tmp_path: Path, command: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "command", ["python deep/fit.py", "python fit.py", "python ../src/deep/fit.py", "python x.py a.ipynb", "python -P x.py nb/a.ipynb"]
+    "command",
+    [
+        "python deep/fit.py",
+        "python fit.py",
+        "python ../src/deep/fit.py",
+        "python ../fit.py",
+        "python ../../deep/fit.py",
+        "python x.py a.ipynb",
+        "python -P x.py nb/a.ipynb",
+    ],
 )
 def test_a_declared_script_is_known_from_every_folder_and_a_notebook_by_who_executes_it(tmp_path: Path, command: str) -> None:
     section = Section(entrypoints=("python src/deep/fit.py", "jupyter execute nb/a.ipynb"))

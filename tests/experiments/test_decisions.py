@@ -76,6 +76,7 @@ async def test_edits_of_a_staged_change_run_as_edited_and_settle_the_draft(proje
         (ProposalEdits(changes={"lr": 0.1}), "nothing would change with these edits"),
         (ProposalEdits(seeds=(1,)), "1 seed cannot show"),
         (ProposalEdits(minutes=-1), "more than 0 minutes"),
+        (ProposalEdits(minutes=float("nan")), "more than 0 minutes"),
     ],
 )
 def test_edits_that_are_not_possible_change_nothing(project: Project, edits: ProposalEdits, words: str) -> None:

@@ -7,10 +7,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from mltui.config.schema import Config
+from mltui.core.errors import ExperimentError
 from mltui.experiments.gpu import Gpu, GpuProcess, gpus
-from mltui.experiments.job_list import JobList, tail
-from mltui.experiments.jobs import Job
+from mltui.experiments.job_list import MOST, JobList, tail
+from mltui.experiments.jobs import Job, ProcessMark
 
 ANSWERS = """#!/bin/sh
 case "$1" in
@@ -70,3 +73,41 @@ def test_jobs_are_listed_with_what_runs_first(tmp_path: Path) -> None:
         process.wait()
     assert [view.alive for view in jobs.look()] == [False, False]
     assert tail(tmp_path / "none.log", 3)[0].startswith("none.log cannot be read")
+
+
+def test_a_damaged_plan_hides_no_job_and_age_hides_none_that_is_asked_for(tmp_path: Path) -> None:
+    state = tmp_path / ".mltui"
+    made = job(state, "P-0001", 0)
+    (made.folder / "plan.json").write_text("{")
+    made.mark(os.getpid())
+    os.utime(made.folder, (1, 1))
+    assert [(view.id, view.proposal_id, view.alive) for view in JobList(state).look()] == [(made.id, "P-0001", True)]
+    for number in range(MOST):
+        job(state, f"P-{number + 2:04}", 0)
+    assert made.id not in [view.id for view in JobList(state).look()]
+    for wanted in (made.id, "P-0001"):
+        assert made.id in [view.id for view in JobList(state).look(wanted)]
+    assert len(JobList(state).look("P-0002")) == MOST
+
+
+def test_a_process_is_the_same_after_the_clock_was_set(tmp_path: Path) -> None:
+    mark = ProcessMark.of(os.getpid())
+    assert mark is not None and mark.start
+    assert mark.model_copy(update={"created": mark.created - 3600}).alive()
+    boot, _, ticks = mark.start.partition("/")
+    assert not mark.model_copy(update={"start": f"{boot}/{int(ticks) - 1}"}).alive(), "the id went to a later process"
+    assert not mark.model_copy(update={"start": f"another boot/{ticks}"}).alive()
+    old = mark.model_copy(update={"start": ""})
+    assert old.alive() and not old.model_copy(update={"created": mark.created - 60}).alive()
+
+
+def test_a_job_of_another_user_is_a_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def not_yours(pid: int, number: int) -> None:
+        raise PermissionError(1, "Operation not permitted")
+
+    made = job(tmp_path / ".mltui", "P-0001", 0)
+    made.mark(os.getpid())
+    monkeypatch.setattr(os, "kill", not_yours)
+    for end in (made.interrupt, made.kill):
+        with pytest.raises(ExperimentError, match="another user's"):
+            end()

@@ -25,6 +25,7 @@ def test_missing_parts_are_named_with_the_section_to_write(project: Project) -> 
         ({"seeds": ()}, "0 seed cannot show a difference"),
         ({"seeds": (1, 1, 2)}, "a seed is given twice"),
         ({"minutes": 0}, "more than 0 minutes"),
+        ({"minutes": float("inf")}, "more than 0 minutes"),
         ({"title": " "}, "needs a title and a hypothesis"),
         ({"entrypoint": "python evil.py"}, "'python evil.py' is no training command of this project. Use 'python train.py'."),
         ({"changes": {}}, "nothing would change"),

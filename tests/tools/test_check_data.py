@@ -43,10 +43,11 @@ async def test_what_may_not_be_read_is_left_out_of_a_folder(agent: Agent, tmp_pa
     write(agent.root / "data" / "secret.csv", rows(50, 2))
     outside = write(tmp_path / "outside.csv", rows(50, 3))
     (agent.root / "data" / "link.csv").symlink_to(outside)
+    (agent.root / "data" / "other.csv").symlink_to("secret.csv")
     agent.files = SessionFiles(agent.draft, may_read=lambda path: path.name != "secret.csv")
     result = await agent.call("CheckData", path="data")
     assert [item["name"] for item in result.details["looked"]] == ["data/a.csv"]  # type: ignore[index,union-attr]
-    assert "1 files that may not be read" in result.content
+    assert "2 files that may not be read" in result.content
 
 
 @pytest.mark.parametrize(

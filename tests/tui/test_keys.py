@@ -13,14 +13,20 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from textual.containers import VerticalScroll
 
 from mltui.core.errors import ConfigError
 from mltui.ui.tui.app import MltuiApp
+from mltui.ui.tui.diff_screen import DiffScreen
 from mltui.ui.tui.help_screen import HelpScreen
 from mltui.ui.tui.keys import file, names, table
-from mltui.ui.tui.keys.line import fitting
+from mltui.ui.tui.keys.line import fitting, key_anywhere
+from mltui.ui.tui.text_screen import TextScreen
 
 from .driving import app_with, running, screen_text, until
+from .fake_session import FakeExperiments
+from .samples import PATCH
+from .test_review_screen import waiting
 from .test_snapshots import CHAT
 
 HERE = Path(__file__).parent
@@ -196,6 +202,60 @@ async def test_a_file_changes_the_keys_of_the_app_and_what_is_shown_of_them(tmp_
         await pilot.press("f9")
         await until(pilot, lambda: isinstance(app.screen, HelpScreen) and "Experiment log" in screen_text(app))
         assert any("F9 " in line and "Keys and commands" in line for line in screen_text(app).splitlines())
+
+
+async def test_screens_show_the_keys_as_they_are_mapped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MLTUI_HOME", str(tmp_path))
+    mapped = {"log.decide": "f8", "log.search": "f9", "log.tab-1": "!", "log.close": "f10", "log.pending": "g", "log.mark": "v"}
+    mapped |= {
+        "log.compare": "w",
+        "review.close": "f10",
+        "review.reject": "u",
+        "diff.wrap": "f9",
+        "diff.previous": "(",
+        "compare.reference": "u",
+    }
+    (tmp_path / "keys.toml").write_text("".join(f'"{id_}" = "{key}"\n' for id_, key in mapped.items()))
+    app: Any = app_with(experiments=FakeExperiments(waiting("P-0001"), waiting("P-0002")))
+    async with running(app, (120, 40)) as pilot:
+        await until(pilot, lambda: len(app._keymap) == len(mapped))
+        await pilot.press("f2")
+        await until(pilot, lambda: " F8 decide  g all pending  !-7 details  F9 filter  v mark " in screen_text(app))
+        assert " F10 close" in screen_text(app)
+        await pilot.press("w")
+        assert "Mark two or more with v, then w compares them" in screen_text(app)
+        await pilot.press("v", "v", "w")
+        await until(pilot, lambda: " u another reference  Up Down PgUp PgDn scroll  Esc close" in screen_text(app))
+        await pilot.press("escape", "g")
+        await until(pilot, lambda: " Space mark  y approve  u reject  h hold  Enter open, edit, ask  F10 close" in screen_text(app))
+        app.push_screen(DiffScreen("x.py", PATCH))
+        await until(pilot, lambda: " ( ] changes  s beside or below  F9 wrap or cut  < > sideways  Esc close" in screen_text(app))
+
+
+async def test_hints_name_the_keys_as_they_are_mapped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MLTUI_HOME", str(tmp_path))
+    chosen = {"app.interrupt": "ctrl+x", "app.escape": "f10", "transcript.found-next": "x", "text.keep": "f9", "help.close": "f8"}
+    (tmp_path / "keys.toml").write_text("".join(f'"{id_}" = "{key}"\n' for id_, key in chosen.items()))
+    app: Any = app_with()
+    async with running(app, (120, 40)) as pilot:
+        await until(pilot, lambda: app._keymap == chosen)
+        await pilot.press("f10")
+        await until(pilot, lambda: "F10 again goes back" in screen_text(app))
+        await pilot.press("ctrl+x")
+        await until(pilot, lambda: "Ctrl+X again quits" in screen_text(app))
+        app.find("a")
+        await until(pilot, lambda: app._bar is not None)
+        app._say_found(app._bar.finder)
+        await until(pilot, lambda: "x next · N before · F10 ends it" in screen_text(app))
+        app.push_screen(TextScreen("A text", "words"))
+        await until(pilot, lambda: "F9 takes it, Esc leaves" in screen_text(app))
+        assert key_anywhere(app.screen, "app.earlier") == "F3"
+        await pilot.press("escape")
+        app.action_help()
+        await until(pilot, lambda: isinstance(app.screen, HelpScreen) and app.screen.query("#keys"))
+        await pilot.press("pagedown")
+        app.screen.query_one(VerticalScroll).scroll_end(animate=False)
+        await until(pilot, lambda: "F8 closes" in screen_text(app))
 
 
 async def test_help_opens_by_a_sign_where_nothing_is_typed() -> None:

@@ -200,7 +200,7 @@ async def test_training_outside_a_proposal_stands_among_them_and_is_settled(key:
         for part in ("not settled", "42s of CPU, then ended", "torch", "out/model.pt", EVIL):
             assert part in text, part
         await pilot.press("enter")
-        assert "a adopts it, x discards it" in screen_text(app)
+        assert "outside a proposal: adopt or discard it" in screen_text(app)
         await pilot.press("end", key)
         await until(pilot, lambda: said in screen_text(app))
         await until(pilot, lambda: "1 training outside a proposal" in screen_text(app))

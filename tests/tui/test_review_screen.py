@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -86,6 +87,23 @@ async def test_marked_ones_are_approved_together_after_a_second_press_and_evalua
         await pilot.press("y")
         await until(pilot, lambda: "Nothing waits for a decision" in screen_text(app))
         assert experiments.all["P-0003"].state == "running"
+
+
+async def test_marked_ones_are_approved_by_another_key_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MLTUI_HOME", str(tmp_path))
+    (tmp_path / "keys.toml").write_text('"review.approve" = "a,f8"\n"review.hold" = "y"\n')
+    experiments = FakeExperiments(waiting("P-0001"), waiting("P-0002"))
+    app: Any = app_with(experiments=experiments)
+    async with running(app) as pilot:
+        await until(pilot, lambda: "review.approve" in app._keymap)
+        await opened(pilot, app)
+        await pilot.press("space", "space", "a")
+        assert "Press a again to go on" in " ".join(screen_text(app).split())
+        await pilot.press("up", "f8")
+        assert not decisions(experiments)
+        await pilot.press("a")
+        await until(pilot, lambda: "Nothing waits for a decision" in screen_text(app))
+        assert {experiments.all[id_].state for id_ in ("P-0001", "P-0002")} == {"running"}
 
 
 async def test_a_key_between_the_two_presses_calls_it_off() -> None:

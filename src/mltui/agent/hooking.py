@@ -16,7 +16,7 @@ from mltui.extensions.hook_protocol import NOTHING, HookVerdict
 from mltui.models.assembly import whole
 
 TYPED: ContextVar[bool] = ContextVar("TYPED", default=False)
-"""Whether a person typed the call: they need not be asked whether they want it. A hook that speaks goes first."""
+"""Whether a person typed the call: they need not be asked whether they want it. A hook that speaks, or rewrites it, goes first."""
 
 
 class Runner(Protocol):
@@ -38,7 +38,7 @@ class CallHooks:
     async def before(self, call: ToolCall, emit: Emit) -> tuple[ToolCall, HookVerdict]:
         """PreToolUse. Returns: the call, with the arguments that a hook put in their place, and what the hooks said."""
         said = await self._run("PreToolUse", call, emit)
-        if TYPED.get() and not said.permission:
+        if TYPED.get() and not said.permission and said.updated is None:
             said = replace(said, permission="allow")
         if said.updated is None:
             return call, said

@@ -21,8 +21,11 @@ class PersonShell:
 
     Args:
         note: keeps an event and shows it.
-        busy: whether a turn runs.
+        busy: whether a turn runs, or the conversation is being summed up.
         model: the one that hears of it with the next prompt.
+
+    Attributes:
+        task: of the command that runs.
     """
 
     def __init__(
@@ -32,18 +35,14 @@ class PersonShell:
         self._note = note
         self._busy = busy
         self._model = model
-        self._task: asyncio.Task[None] | None = None
-
-    @property
-    def running(self) -> bool:
-        return self._task is not None
+        self.task: asyncio.Task[None] | None = None
 
     async def run(self, command: str, show: Emit) -> None:
         """Runs one to its end. The next prompt tells the model of the command and of what it printed.
 
         Raises: MltuiError: a turn or another command runs.
         """
-        if self._busy() or self.running:
+        if self._busy() or self.task is not None:
             raise MltuiError("A turn is running", hint="Interrupt it first")
 
         async def emit(event: Event) -> None:
@@ -51,17 +50,17 @@ class PersonShell:
                 event = event.model_copy(update={"content": bounded(event.content, self._model()), "typed": command})
             await self._note(self._gate.guards.kept_back(event), show)
 
-        self._task = asyncio.create_task(self._run(command, emit))
+        task = self.task = asyncio.create_task(self._run(command, emit))
         try:
-            await asyncio.shield(self._task)
+            await asyncio.shield(task)
         except asyncio.CancelledError:
-            task, current = self._task, asyncio.current_task()
+            current = asyncio.current_task()
             if current is not None and current.cancelling():
                 task.cancel()
                 await asyncio.wait([task])
                 raise
         finally:
-            self._task = None
+            self.task = None
 
     async def _run(self, command: str, emit: Emit) -> None:
         token = TYPED.set(True)
@@ -71,8 +70,4 @@ class PersonShell:
             pass  # there is no turn to stop
         finally:
             TYPED.reset(token)
-        await self._gate.end_turn(emit)
-
-    def interrupt(self) -> None:
-        if self._task is not None:
-            self._task.cancel()
+            await self._gate.end_turn(emit)

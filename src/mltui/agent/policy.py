@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
@@ -295,6 +296,8 @@ class Policy:
             return None
         start = Path(moves[0].folder) if moves[0].folder else self.workspace.cwd
         folder = replace(self.workspace, cwd=start).resolve(words[1])
+        if Path(os.path.normpath(start / words[1])).resolve() != folder:
+            return None  # bash takes `..` off the name, whatever that is a link to
         # The same `cd` may stand there twice.
         return folder if _under(folder, (start,)) and not (folder / words[1]).is_dir() else None
 

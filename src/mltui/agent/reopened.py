@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Generator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from mltui.agent.checkpoints import History, last_checkpoint
 from mltui.agent.store import SessionFile, load
@@ -22,15 +23,7 @@ from mltui.tools.base import ShellResult
 
 
 class _NoShell:
-    async def run(
-        self,
-        command: str,
-        timeout: float,
-        on_output: Callable[[str], Awaitable[None]],
-        folder: Path | None = None,
-        *,
-        answer: bool = False,
-    ) -> ShellResult:
+    async def run(self, *_: Any, **__: Any) -> ShellResult:
         raise MltuiError("Nothing runs in a session that was only opened to look at it")
 
 

@@ -84,7 +84,7 @@ class Session:
         self.commands = parts.commands
         self.background = parts.gate.background
         self.files = parts.files
-        self.shell = PersonShell(parts.gate, self._note, lambda: self._busy, lambda: self.models.info)
+        self.shell = PersonShell(parts.gate, self._note, lambda: self._busy or self._beside is not None, lambda: self.models.info)
 
     @property
     def path(self) -> Path | None:
@@ -139,7 +139,7 @@ class Session:
 
     @property
     def busy(self) -> bool:
-        return self._busy or self.shell.running
+        return self._busy or self.shell.task is not None
 
     def _room(self, transcript: Transcript, system: str, tools: tuple[ToolSpec, ...]) -> Compactor:
         small = partial(self.parts.make_role_model, "small")
@@ -277,8 +277,7 @@ class Session:
     def interrupt(self) -> None:
         """Stops the running turn: the model's stream, the tool and all that it started."""
         self.parts.border.interrupt()
-        self.shell.interrupt()
-        for task in (self._turn, self._beside):
+        for task in (self._turn, self._beside, self.shell.task):
             if task is not None:
                 task.cancel()
 
@@ -381,8 +380,8 @@ class Session:
         await self.parts.border.tools(self.tools, partial(self._note, show=show))
 
     async def close(self) -> None:
-        """Ends a running turn, the model and the file. Safe to call twice."""
-        for task in (self._turn, self._beside, self._naming):
+        """Ends a running turn or command, the model and the file. Safe to call twice."""
+        for task in (self._turn, self._beside, self._naming, self.shell.task):
             if task is not None:
                 task.cancel()
                 await asyncio.wait([task])

@@ -203,11 +203,11 @@ class OwnState:
                 continue
             if record.type in _DECISIONS:
                 named = cast("dict[str, Any]", record.payload.get("approval") or record.payload)
-                id_ = str(named.get("proposal_id") or named.get("id", "?"))
-                if self._mine(record.hash) and _sealed(record):
-                    self._settled.add(id_)
-                else:
-                    found[id_] = None
+                experiment = named.get("proposal_id")
+                if not self._mine(record.hash) or not _sealed(record):
+                    found[str(experiment or named.get("id", "?"))] = None
+                elif experiment:  # a grant is of none
+                    self._settled.add(str(experiment))
         self.doubted.update(found)
         return f"while the command ran, somebody decided on {', '.join(found)}: a person has to confirm it" if found else None
 

@@ -190,7 +190,7 @@ def split_(
         raise UsageError(
             "--group, --stratify and --time exclude one another", hint="Choose what matters most; check the result with `mltui data check`"
         )
-    if test + val >= 1 or test + val == 0:
+    if not 0 < test + val < 1:  # also of no number at all
         raise UsageError(
             f"--test {test:g} and --val {val:g} leave nothing for {'training' if test + val else 'testing'}",
             hint="Such as --test 0.2 --val 0.1",

@@ -12,7 +12,7 @@ from typing import Any, Literal, cast
 
 from mltui.config import loader
 from mltui.config.paths import ensure_project_state, folders_from_root, project_root, project_state, user_config_file
-from mltui.config.sources import TABLE_IN_PYPROJECT
+from mltui.config.sources import TABLE_IN_PYPROJECT, parse, read_text
 from mltui.core.errors import ConfigError, UsageError
 
 Scope = Literal["user", "project"]
@@ -45,7 +45,8 @@ def put(key: str, text: str | None, scope: Scope, cwd: Path, environ: Mapping[st
         UsageError: there is no such setting, or it is not in that file.
     """
     path, table = file_of(scope, cwd, environ)
-    before = _read(path)
+    before = read_text(path) if os.path.lexists(path) else None
+    parse(before or "", path)
     problems = set(loader.check(cwd, environ))
     texts: list[str] = (
         [_without(before, table, key, path)] if text is None else [_with(before, table, key, value) for value in _values(text)]
@@ -104,17 +105,6 @@ def _without(text: str | None, table: tuple[str, ...], key: str, path: Path) -> 
         raise UsageError(f"{key} is not set in {path}", hint="`mltui config show --origin` says where it is")
     del cast("MutableMapping[str, Any]", node)[name]
     return str(toolkit.dumps(document))
-
-
-def _read(path: Path) -> str | None:
-    try:
-        return path.read_bytes().decode("utf-8-sig")
-    except FileNotFoundError:
-        return None
-    except OSError as error:
-        raise ConfigError(f"{path}: cannot be read: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        raise ConfigError(f"{path}: is not UTF-8", hint="Save the file as UTF-8") from error
 
 
 def _write(path: Path, text: str) -> None:

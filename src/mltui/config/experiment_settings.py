@@ -106,7 +106,7 @@ class Experiments(Section):
     seeds: tuple[int, ...] = (0, 1, 2, 3, 4, 5)
     space: dict[str, Parameter] = Field(default_factory=dict)
     run_timeout_minutes: float = Field(default=60.0, gt=0)
-    budget_minutes: float = Field(default=240.0, gt=0)
+    budget_minutes: float = Field(default=240.0, gt=0, allow_inf_nan=False)
     parallel: int = Field(default=1, ge=1, le=64)
     unplanned_training: Literal["record", "ask", "deny"] = "deny"
     scratch_seconds: float = Field(default=60.0, gt=0)

@@ -44,8 +44,8 @@ def user_layers(environ: Mapping[str, str]) -> list[Layer]:
     path = user_config_file(environ)
     if not os.path.lexists(path):
         return []
-    text = _read(path)
-    layer = Layer("user", str(path), _parse(text, path), text)
+    text = read_text(path)
+    layer = Layer("user", str(path), parse(text, path), text)
     if path.stat().st_mode & 0o077 and (secret := next(secrets(layer.values), None)):
         raise ConfigError(f"{path}: `{secret}` is a credential that other users can read", hint=f"Run: chmod 600 {path}")
     return [layer]
@@ -57,9 +57,9 @@ def project_layers(cwd: Path) -> tuple[list[Layer], list[str]]:
         own, pyproject = folder / ".mltui" / "config.toml", folder / "pyproject.toml"
         in_pyproject = _pyproject_layer(pyproject)
         if os.path.lexists(own):  # a link that leads nowhere is a mistake, not an absence
-            text = _read(own)
+            text = read_text(own)
             ignored = [f"{pyproject}: [tool.mltui] is ignored, because {own} is there too"] if in_pyproject else []
-            return [_without_credentials(Layer("project", str(own), _parse(text, own), text))], ignored
+            return [_without_credentials(Layer("project", str(own), parse(text, own), text))], ignored
         if in_pyproject:
             return [_without_credentials(in_pyproject)], []
     return [], []
@@ -138,7 +138,7 @@ def _pyproject_layer(path: Path) -> Layer | None:
     # A pyproject.toml that does not speak of mltui is none of our business, broken or not.
     if "mltui" not in text:
         return None
-    values: Any = _parse(text, path)
+    values: Any = parse(text, path)
     for key in TABLE_IN_PYPROJECT:
         values = cast("dict[str, Any]", values).get(key) if isinstance(values, dict) else None
     if values is None:
@@ -155,7 +155,8 @@ def _without_credentials(layer: Layer) -> Layer:
     return layer
 
 
-def _read(path: Path) -> str:
+def read_text(path: Path) -> str:
+    """A file of settings. Raises: ConfigError."""
     try:
         if path.stat().st_size > MAX_BYTES:
             raise ConfigError(f"{path}: larger than {MAX_BYTES >> 20} MiB, so it is no configuration")
@@ -167,7 +168,8 @@ def _read(path: Path) -> str:
         raise ConfigError(f"{path}:{line}: is not UTF-8", hint="Save the file as UTF-8") from error
 
 
-def _parse(text: str, path: Path) -> dict[str, Any]:
+def parse(text: str, path: Path) -> dict[str, Any]:
+    """Args: path: what errors call it. Raises: ConfigError: it is not TOML, with the place."""
     try:
         return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:

@@ -6,8 +6,10 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-_MENTION = re.compile(r"(?<![\w`@/.])@(?:\"(?P<quoted>[^\"\n]+)\"(?P<range>(?::|#L)\d+(?:-L?\d+)?)?|(?P<plain>[^\s\"'`@,;<>()\[\]{}|]+))")
-_LINES = re.compile(r"(?::|#L)(\d+)(?:-L?(\d+))?$")
+_MENTION = re.compile(
+    r"(?<![\w`@/.])@(?:\"(?P<quoted>[^\"\n]+)\"(?P<range>(?::|#L)\d{1,9}(?:-L?\d{1,9})?)?|(?P<plain>[^\s\"'`@,;<>()\[\]{}|]+))"
+)
+_LINES = re.compile(r"(?::|#L)(\d{1,9})(?:-L?(\d{1,9}))?$")
 _OPEN = re.compile(r"(?:^|(?<=[\s(\[{,;]))@(?:\"(?P<quoted>[^\"\n]*)|(?P<plain>[^\s\"'`@,;<>()\[\]{}|]*))$")
 _AFTER = ".,:;!?"
 """What ends a sentence, not a path."""

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import psutil
 
-from mltui.core.errors import ExperimentError
 from mltui.experiments.jobs import Job, Marks
 
 MOST = 30
@@ -50,22 +49,26 @@ class JobList:
         self._state = state
         self._seen: dict[tuple[int, float], psutil.Process] = {}
 
-    def look(self) -> list[JobView]:
-        """The latest jobs, the newest first. Blocks."""
+    def look(self, wanted: str = "") -> list[JobView]:
+        """The latest jobs, what runs and the newest first. Blocks.
+
+        Args:
+            wanted: the id of a job or an experiment that is looked at, however old it is.
+        """
         try:
             folders = [(folder.stat().st_mtime, folder) for folder in self._folder.iterdir() if (folder / "plan.json").is_file()]
         except OSError:
             return []
-        newest = sorted(folders, reverse=True)[:MOST]
-        views = [view for _, folder in newest if (view := self._view(folder)) is not None]
+        folders.sort(reverse=True)
+        older = [(at, folder) for at, folder in folders[MOST:] if wanted and wanted in (folder.name, _proposal_of(folder))]
+        views = [view for _, folder in folders[:MOST] + older if (view := self._view(folder)) is not None]
         return sorted(views, key=lambda view: (view.alive, view.started), reverse=True)
 
     def _view(self, folder: Path) -> JobView | None:
         job = Job(self._state, folder.name)
         try:
             started = (folder / "plan.json").stat().st_mtime
-            proposal_id = job.plan().proposal_id
-        except (OSError, ExperimentError):
+        except OSError:
             return None
         logs = _logs(folder)
         alive = job.alive()
@@ -73,7 +76,7 @@ class JobList:
         changed = max([at for at, _ in logs], default=started)
         fresh = {log.parent.name for at, log in logs if alive and log.parent != folder and at >= changed - _FRESH}
         running = tuple(sorted(fresh))
-        return JobView(job.id, proposal_id, alive, started, changed, running, cpu, memory, logs[0][1] if logs else None)
+        return JobView(job.id, _proposal_of(folder), alive, started, changed, running, cpu, memory, logs[0][1] if logs else None)
 
     def _usage(self, folder: Path) -> tuple[float, int]:
         """Per cent of a core, and bytes, of the job's runs with all that they started."""
@@ -94,6 +97,11 @@ class JobList:
             except psutil.Error:
                 continue
         return cpu, memory
+
+
+def _proposal_of(folder: Path) -> str:
+    """By its name, which stands also where the plan is damaged."""
+    return folder.name.rpartition("-")[0]
 
 
 def _logs(folder: Path) -> list[tuple[float, Path]]:

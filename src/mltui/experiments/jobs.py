@@ -36,25 +36,55 @@ class Plan(Data):
 
 
 class ProcessMark(Data):
-    """A process that cannot be confused with a later one of the same id. `created`: seconds since the epoch."""
+    """A process that cannot be confused with a later one of the same id.
+
+    Attributes:
+        created: seconds since the epoch. It moves when the machine's clock is set.
+        start: the boot and the clock ticks from it, which do not move; empty where there is no /proc to look into.
+    """
 
     pid: int
     created: float
+    start: str = ""
 
     @classmethod
     def of(cls, pid: int) -> ProcessMark | None:
         try:
-            return cls(pid=pid, created=psutil.Process(pid).create_time())
+            return cls(pid=pid, created=psutil.Process(pid).create_time(), start=_start(pid))
         except psutil.Error:
             return None
 
     def alive(self) -> bool:
         try:
             process = psutil.Process(self.pid)
+            same = _start(self.pid) == self.start if self.start else abs(process.create_time() - self.created) < 0.05
             # A dead child that its parent has not asked about keeps its id and start time.
-            return abs(process.create_time() - self.created) < 0.05 and process.status() != psutil.STATUS_ZOMBIE
+            return same and process.status() != psutil.STATUS_ZOMBIE
         except psutil.Error:
             return False
+
+    def signal(self, number: signal.Signals) -> None:
+        """Signals it while it lives. Raises: ExperimentError: it is another user's."""
+        if not self.alive():
+            return
+        try:
+            os.kill(self.pid, number)
+        except ProcessLookupError:
+            return
+        except PermissionError:
+            raise ExperimentError(
+                f"process {self.pid} supervises the job and is another user's", hint="Who started it, or root, can stop it"
+            ) from None
+
+
+def _start(pid: int) -> str:
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text(errors="replace")
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    except OSError:
+        return ""
+    # The name stands in parentheses and may hold anything, parentheses included.
+    return f"{boot}/{stat.rpartition(')')[2].split()[19]}"
 
 
 class Marks(Data):
@@ -130,10 +160,10 @@ class Job:
             return False
 
     def interrupt(self) -> None:
-        """Asks the supervisor to stop its runs, and returns."""
+        """Asks the supervisor to stop its runs, and returns. Raises: ExperimentError: it is another user's."""
         mark = self._mark()
-        if mark and mark.alive():
-            os.kill(mark.pid, signal.SIGTERM)
+        if mark:
+            mark.signal(signal.SIGTERM)
 
     def last_words(self) -> str:
         """The last line of the supervisor's log, or an empty string."""
@@ -146,10 +176,10 @@ class Job:
         return next((line.strip() for line in reversed(lines) if line.strip()), "")
 
     def kill(self) -> None:
-        """Ends the supervisor, if it still runs, and every run that it left behind."""
+        """Ends the supervisor, if it still runs, and every run that it left behind. Raises: ExperimentError: it is another user's."""
         mark = self._mark()
-        if mark and mark.alive():
-            os.kill(mark.pid, signal.SIGKILL)
+        if mark:
+            mark.signal(signal.SIGKILL)
         try:
             marks = Marks.model_validate_json(self._groups.read_bytes())
         except (OSError, ValueError):

@@ -151,7 +151,7 @@ class Launches:
         return None
 
     def _of_script(self, word: str) -> str | None:
-        path = posixpath.normpath(word)
+        path = re.sub(r"^(?:\.\./)+", "", posixpath.normpath(word))  # named from a folder below
         if path.startswith("/"):
             try:
                 path = PurePosixPath(path).relative_to(self._root.as_posix()).as_posix()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import hashlib
+import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -264,8 +265,8 @@ class ProposalBuilder:
             )
         if len(set(seeds)) != len(seeds):
             raise ProposalError("a seed is given twice", hint="Each seed counts once.")
-        if request.minutes is not None and request.minutes <= 0:
-            raise ProposalError("the budget must be more than 0 minutes", hint="Leave `minutes` out for the configured budget.")
+        if request.minutes is not None and not 0 < request.minutes < math.inf:
+            raise ProposalError("the budget must be a number of more than 0 minutes", hint="Leave `minutes` out for the configured budget.")
         return tuple(seeds)
 
     def _changes(self, request: ProposalRequest, draft: Draft | None) -> tuple[dict[str, bytes | None], tuple[ParameterChange, ...]]:

@@ -62,11 +62,15 @@ class Watch:
         self._jobs = JobList(paths.project_state(self._root))
         psutil.cpu_percent(None)
 
-    def jobs(self) -> list[Running]:
-        """What runs, and what ran last; what runs comes first."""
+    def jobs(self, wanted: str = "") -> list[Running]:
+        """What runs, and what ran last; what runs comes first.
+
+        Args:
+            wanted: the id of a job or an experiment that is among them, however old it is.
+        """
         rows = {row.id: row for row in self._session.experiments.rows()}
         found: list[Running] = []
-        for view in self._jobs.look():
+        for view in self._jobs.look(wanted):
             row = rows.get(view.proposal_id)
             state = "running" if view.alive else row.state if row is not None and row.state != "running" else "ended"
             what = f"{view.proposal_id} {row.title if row is not None else ''}".rstrip()

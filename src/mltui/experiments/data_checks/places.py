@@ -87,7 +87,7 @@ def _in_folder(root: Path, role: str, shown: str, may_read: Callable[[Path], boo
     files: list[Path] = []
     left_out = denied = 0
     for path in _walk(root, may_read is not None):
-        if may_read is not None and not may_read(path):
+        if may_read is not None and (not may_read(path) or (path.is_symlink() and not may_read(path.resolve()))):
             denied += 1
         elif kind_of(path) is None:
             left_out += 1

@@ -65,10 +65,9 @@ def split(path: Path, shown: str, plan: Plan, out: Path, digests: Digests) -> tu
         raise UsageError(f"{out} is there already", hint="Name a new folder with --out; nothing is overwritten")
     before = digests.of(path)
     codes = _codes(path, shown, kind, plan)
-    out.parent.mkdir(parents=True, exist_ok=True)
     spare = out.with_name(f".{out.name}.{secrets.token_hex(4)}.tmp")
-    spare.mkdir()
     try:
+        spare.mkdir(parents=True)
         suffix = "".join(path.suffixes[-2:]) if path.suffix.lower() in COMPRESSED else path.suffix
         files = {code: f"{NAMES[code]}{suffix}" for code in sorted({0, *_shares(plan)})}
         if kind == "parquet":

@@ -16,13 +16,14 @@ NOTHING_HINT = "Approved experiments and commands in the background are shown he
 async def jobs(console: Console, argument: str) -> None:
     """`/jobs`, `/jobs ID` for its output, `/jobs stop ID`."""
     watch = await asyncio.to_thread(Watch, console.session)
-    found = await asyncio.to_thread(watch.jobs)
     word, _, rest = argument.partition(" ")
+    id_ = rest.strip() if word == "stop" else argument
+    found = await asyncio.to_thread(watch.jobs, id_)
     if word == "stop":
-        job = _known(found, rest.strip())
+        job = _known(found, id_)
         console.tell("info", await stop(console, job))
     elif argument:
-        job = _known(found, argument)
+        job = _known(found, id_)
         printed = await asyncio.to_thread(watch.output, job, _LINES)
         console.tell("info", "\n".join([described(job), *(printed or ["It has printed nothing yet"])]))
     else:

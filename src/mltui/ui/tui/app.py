@@ -16,7 +16,7 @@ from mltui.ui.tui import screens
 from mltui.ui.tui.approver import PaneApprover
 from mltui.ui.tui.composer import Composer, PromptArea
 from mltui.ui.tui.conversation_app import ConversationApp
-from mltui.ui.tui.keys.line import SHORTEST_SCREEN, KeyLine
+from mltui.ui.tui.keys.line import SHORTEST_SCREEN, KeyLine, key_anywhere
 from mltui.ui.tui.once import once
 from mltui.ui.tui.status import StatusLine
 from mltui.ui.tui.themes import register
@@ -267,7 +267,7 @@ class MltuiApp(ConversationApp):
             self.session.interrupt()  # a summary may be in the making
             now = time.monotonic()
             armed, self._back_armed_at = now - self._back_armed_at < QUIT_WINDOW, now
-            self.status_line.put(hint="" if armed else "Esc again goes back to an earlier prompt")
+            self.status_line.put(hint="" if armed else f"{key_anywhere(self, 'app.escape')} again goes back to an earlier prompt")
             if armed:
                 self._back_armed_at = float("-inf")
                 self.run_named("rewind")
@@ -307,7 +307,7 @@ class MltuiApp(ConversationApp):
             self._interrupt()
         elif self.composer.area.text:
             self.composer.area.put("")
-        self.status_line.put(hint="Ctrl+C again quits")
+        self.status_line.put(hint=f"{key_anywhere(self, 'app.interrupt')} again quits")
         once(self, QUIT_WINDOW, lambda: self.status_line.put(hint=""))
 
     async def action_quit(self) -> None:

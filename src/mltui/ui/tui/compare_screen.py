@@ -13,6 +13,7 @@ from textual.containers import VerticalScroll
 from textual.screen import Screen
 
 from mltui.core.errors import MltuiError
+from mltui.ui.tui.keys.line import bar, live
 from mltui.ui.tui.plot_view import Plot
 from mltui.ui.tui.proposal_view import Section
 from mltui.ui.tui.strip_view import RichView
@@ -25,6 +26,12 @@ if TYPE_CHECKING:
     from mltui.experiments.compare_many import Together
     from mltui.experiments.run_records import RunRecord
     from mltui.ui.session import ExperimentLog
+
+_KEYS = (
+    ("compare.reference", "another reference"),
+    ("compare.up compare.down compare.page-up compare.page-down", "scroll"),
+    ("compare.close", "close"),
+)
 
 
 class CompareScreen(Screen[None]):
@@ -66,11 +73,7 @@ class CompareScreen(Screen[None]):
     def compose(self) -> ComposeResult:
         yield self._headline
         yield self._scroll
-        line = Text()
-        for key, label in (("b", "another reference"), ("↑↓ PgUp PgDn", "scroll"), ("Esc", "close")):
-            line.append(f" {key}", style="strong")
-            line.append(f" {label} ", style="muted")
-        yield RichView(line, id="keys")
+        yield RichView(bar(_KEYS, live(self)), id="keys")
 
     def on_mount(self) -> None:
         self._headline.update(Text.assemble(("Compare  ", "primary.bold"), ", ".join(self._ids), no_wrap=True, overflow="ellipsis"))

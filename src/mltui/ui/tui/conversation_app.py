@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import os
+from abc import abstractmethod
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual.binding import Binding, BindingType
 
+from mltui.ui.tui.keys.line import key_anywhere
 from mltui.ui.tui.once import once
 from mltui.ui.tui.terminal_app import TerminalApp
 from mltui.ui.tui.transcript import TranscriptView
@@ -84,7 +86,7 @@ class ConversationApp(TerminalApp):
         if event.stays and item is not None:
             self._finder = bar.finder
             item.focus(scroll_visible=False)
-            self.status_line.put(hint=f"{self._finder.count} · n next · N before · Esc ends it")
+            self._say_found(self._finder)
         else:
             bar.finder.back()
             self.composer.area.focus()
@@ -107,7 +109,11 @@ class ConversationApp(TerminalApp):
         item = finder.item()
         if item is not None:
             item.focus(scroll_visible=False)
-        self.status_line.put(hint=f"{finder.count} · n next · N before · Esc ends it")
+        self._say_found(finder)
+
+    def _say_found(self, finder: Finder) -> None:
+        after, before = (key_anywhere(self, f"transcript.found-{way}", TranscriptView) for way in ("next", "previous"))
+        self.status_line.put(hint=f"{finder.count} · {after} next · {before} before · {key_anywhere(self, 'app.escape')} ends it")
 
     # ── going through it ─────────────────────────────────────────────────────────
 
@@ -181,8 +187,9 @@ class ConversationApp(TerminalApp):
         if self.status_line.status.hint == text:
             self.status_line.put(hint="")
 
+    @abstractmethod
     def tell(self, level: str, text: str, hint: str = "") -> None:
-        raise NotImplementedError
+        """Shows a line of mltui's own in the conversation."""
 
     # ── the mouse ────────────────────────────────────────────────────────────────
 

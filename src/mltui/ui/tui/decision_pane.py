@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from abc import abstractmethod
 from typing import TYPE_CHECKING, ClassVar, TypeVar
 
 from textual.binding import BindingType
@@ -62,8 +63,9 @@ class DecisionPane(ModalScreen[R]):
         self._reason_for: Choice | None = None
         self._once: Choice | None = None
 
+    @abstractmethod
     def result_of(self, choice: Choice, reason: str) -> R:
-        raise NotImplementedError
+        """The result that a choice stands for."""
 
     def body(self) -> VerticalScroll | None:
         """The part that the arrow keys scroll."""
@@ -166,7 +168,6 @@ class DecisionPane(ModalScreen[R]):
 
     def open_form(self, choice: Choice) -> None:
         """A subclass whose choices have forms opens the one of this choice."""
-        raise NotImplementedError
 
     def _close_reason(self) -> None:
         self._reason_for = None

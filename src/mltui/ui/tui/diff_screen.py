@@ -12,13 +12,20 @@ from textual.screen import ModalScreen
 from mltui.ui.tui.diff import counts
 from mltui.ui.tui.diff_lines import DiffLines
 from mltui.ui.tui.diff_view import STEP, DiffView
+from mltui.ui.tui.keys.line import bar, live
 from mltui.ui.tui.strip_view import RichView
 from mltui.ui.tui.text import one_line
 
 if TYPE_CHECKING:
     from textual.app import ComposeResult
 
-_KEYS = (("[ ]", "changes"), ("s", "beside or below"), ("w", "wrap or cut"), ("< >", "sideways"), ("Esc", "close"))
+_KEYS = (
+    ("diff.previous diff.next", "changes"),
+    ("diff.layout", "beside or below"),
+    ("diff.wrap", "wrap or cut"),
+    ("diff.left diff.right", "sideways"),
+    ("diff.close", "close"),
+)
 
 
 class DiffScreen(ModalScreen[None]):
@@ -40,7 +47,7 @@ class DiffScreen(ModalScreen[None]):
     AUTO_FOCUS = ""
     DEFAULT_CSS = """
     DiffScreen { background: $background;
-        & > .head { height: auto; padding: 0 2; background: $panel; }
+        & > .head { height: auto; padding: 0 1; background: $panel; }
         & > VerticalScroll { height: 1fr; padding: 1 1 0 2; scrollbar-size-vertical: 1; }
     }
     """
@@ -53,10 +60,8 @@ class DiffScreen(ModalScreen[None]):
         self._scroll = VerticalScroll(self._view, can_focus=False)
 
     def compose(self) -> ComposeResult:
-        keys = Text()
-        for key, label in _KEYS:
-            keys.append(key, style="strong").append(f" {label}   ", style="muted")
-        yield RichView(Text.assemble((f"{self._title}  ", "primary.bold"), counts(self._lines)), keys, classes="head")
+        head = Text.assemble((f" {self._title}  ", "primary.bold"), counts(self._lines))
+        yield RichView(head, bar(_KEYS, live(self)), classes="head")
         yield self._scroll
 
     def action_close(self) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from itertools import groupby
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
@@ -15,12 +15,13 @@ from textual.screen import ModalScreen
 
 from mltui.ui.commands.table import offered
 from mltui.ui.tui.keys import names
+from mltui.ui.tui.keys.line import chosen, key_anywhere
 from mltui.ui.tui.keys.table import keys
 from mltui.ui.tui.strip_view import RichView
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
-    from textual.app import ComposeResult
+    from textual.app import App, ComposeResult
 
 
 class HelpScreen(ModalScreen[None]):
@@ -40,13 +41,14 @@ class HelpScreen(ModalScreen[None]):
     """
 
     def compose(self) -> ComposeResult:
+        close = key_anywhere(self, "help.close", HelpScreen)
         yield VerticalScroll(
             RichView(Text("Keys", style="primary.bold"), id="keys"),
             RichView(
                 Text("Commands", style="primary.bold"),
                 _rows((command.usage, command.help) for command in offered("tui")),
                 Text(),
-                Text("Keys are changed in keys.toml: `mltui config keys --default` prints one. Esc closes", style="faint"),
+                Text(f"Keys are changed in keys.toml: `mltui config keys --default` prints one. {close} closes", style="faint"),
             ),
             can_focus=False,
         )
@@ -55,10 +57,9 @@ class HelpScreen(ModalScreen[None]):
         """Shows the key map by area, as it is now. Every screen is loaded for it, which takes a moment."""
         table = await asyncio.to_thread(keys)
         parts: list[RenderableType] = []
-        app = cast("Any", self.app)  # pyright: ignore[reportUnknownMemberType]  (Textual leaves its parameter open)
-        chosen: Mapping[str, str] = app._keymap  # Textual has no other way to ask
+        mapped = chosen(cast("App[Any]", self.app))  # pyright: ignore[reportUnknownMemberType]  (Textual leaves its parameter open)
         for where, rows in groupby(table, lambda key: key.where):
-            pairs = [(names.all_shown(chosen.get(key.id, key.keys)), key.what) for key in rows]
+            pairs = [(names.all_shown(mapped.get(key.id, key.keys)), key.what) for key in rows]
             parts += [Text(where, style="primary.bold"), _rows(pairs), Text()]
         self.query_one("#keys", RichView).update(*parts)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, TypeVar
 
@@ -73,8 +74,9 @@ class Item(StripView, Generic[S]):
             self._frame.cancel()
             self._draw()
 
+    @abstractmethod
     def renderables(self, width: int) -> list[RenderableType]:
-        raise NotImplementedError
+        """What is drawn of the state."""
 
     def build(self, width: int) -> list[Strip]:
         return self.paint.strips(Group(*self.renderables(width)), width)

@@ -17,7 +17,7 @@ from textual.widgets.option_list import Option
 from mltui.core.errors import MltuiError
 from mltui.ui.commands.jobs import NOTHING, NOTHING_HINT, stop
 from mltui.ui.jobs import Machine, Running, Watch, facts, gpu_lines, machine_line
-from mltui.ui.tui.list_screen import key_of
+from mltui.ui.tui.keys.line import key_of, live, spelled
 from mltui.ui.tui.text import one_line
 
 if TYPE_CHECKING:
@@ -147,7 +147,8 @@ class JobsScreen(ModalScreen[None]):
         self.action_open()
 
     def _draw_keys(self) -> None:
-        parts = [f"{key} {what}" for id_, what in _KEYS if (key := key_of(self, id_))]
+        keys = live(self)
+        parts = [f"{key} {what}" for id_, what in _KEYS if (key := spelled(id_, keys))]
         note = [Content.styled(one_line(self._note), "$warning")] if self._note else []
         self.query_one("#keys", Static).update(Content("\n").join([*note, Content.styled("   ".join(parts), "$foreground 62%")]))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
+from typing import TYPE_CHECKING, ClassVar, TypeVar
 
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
@@ -12,7 +12,7 @@ from textual.screen import ModalScreen
 from textual.widgets import Input, OptionList, Static
 from textual.widgets.option_list import Option
 
-from mltui.ui.tui.keys import names
+from mltui.ui.tui.keys.line import live, spelled
 from mltui.ui.tui.still_input import StillInput
 from mltui.ui.tui.text import one_line
 
@@ -20,20 +20,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from textual.app import ComposeResult
-    from textual.screen import Screen
     from textual.widget import Widget
 
 R = TypeVar("R")
 Row = tuple[str, Content]
 """A row's id, and how it is drawn."""
-
-
-def key_of(screen: Screen[Any], id_: str) -> str:
-    """The first key of a binding of the screen, as mapped and for people; empty where it has none now."""
-    for key, active in screen.active_bindings.items():
-        if active.binding.id == id_ and active.enabled:
-            return names.shown(key)
-    return ""
 
 
 class ListScreen(ModalScreen[R]):
@@ -107,10 +98,8 @@ class ListScreen(ModalScreen[R]):
 
     def draw_keys(self) -> None:
         """Writes the bottom line, with the keys as they are mapped."""
-        said: list[str] = []
-        for id_, what in self.keys:
-            key = names.shown(id_[1:]) if id_.startswith("=") else key_of(self, id_)
-            said += [f"{key} {what}"] if key else []
+        keys = live(self)
+        said = [f"{key} {what}" for id_, what in self.keys if (key := spelled(id_, keys))]
         self.query_one(Vertical).border_subtitle = ", ".join(said)
 
     @property

@@ -71,7 +71,7 @@ class Deeds:
     def act(self, name: str, id_: str, state: str) -> None:
         """Does it, or says why it cannot be done."""
         if not self.can(name, state):
-            unplanned = f"{id_} is training outside a proposal: a adopts it, x discards it"
+            unplanned = f"{id_} is training outside a proposal: adopt or discard it"
             self._desk.say(unplanned if state == "unplanned" else f"{id_} is {state}: nothing to {name}", "warning")
             return
         log, decider = self._decider.experiments, self._decider

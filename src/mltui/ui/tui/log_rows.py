@@ -22,17 +22,17 @@ if TYPE_CHECKING:
     from mltui.ui.plots.canvas import Line, Piece
 
 _ACTIONS: dict[str, list[tuple[str, str]]] = {
-    "proposed": [("y", "decide")],
-    "held": [("y", "decide")],
-    "approved": [("r", "run")],
-    "running": [("s", "stop")],
-    "compared": [("k", "keep or discard"), ("i", "interpret")],
-    "interpreted": [("k", "keep or discard"), ("i", "interpret again")],
-    "maintenance": [("k", "keep or discard")],
-    "accepted": [("P", "promote")],
-    "failed": [("x", "discard")],
-    "stopped": [("x", "discard")],
-    "unplanned": [("a", "adopt"), ("x", "discard")],
+    "proposed": [("log.decide", "decide")],
+    "held": [("log.decide", "decide")],
+    "approved": [("log.run", "run")],
+    "running": [("log.stop", "stop")],
+    "compared": [("log.keep", "keep or discard"), ("log.interpret", "interpret")],
+    "interpreted": [("log.keep", "keep or discard"), ("log.interpret", "interpret again")],
+    "maintenance": [("log.keep", "keep or discard")],
+    "accepted": [("log.promote", "promote")],
+    "failed": [("log.discard", "discard")],
+    "stopped": [("log.discard", "discard")],
+    "unplanned": [("log.adopt", "adopt"), ("log.discard", "discard")],
 }
 _FADED = {"muted": "$foreground 62%", "faint": "$foreground 45%"}
 _COLUMNS = (
@@ -73,7 +73,7 @@ _MANY = 50
 
 
 def actions_for(state: str) -> list[tuple[str, str]]:
-    """Returns: (key, what it does) for an experiment in this state, or `unplanned` training."""
+    """Returns: (id of a binding, what it does) for an experiment in this state, or `unplanned` training."""
     return _ACTIONS.get(state, [])
 
 

@@ -15,6 +15,7 @@ from textual.screen import Screen
 from mltui.core.errors import MltuiError, UsageError
 from mltui.experiments.index import Row
 from mltui.experiments.log_query import SORTS
+from mltui.ui.tui.keys.line import live, spelled
 from mltui.ui.tui.log_deeds import Deeds
 from mltui.ui.tui.log_details import LogDetails
 from mltui.ui.tui.log_list import LogList
@@ -139,6 +140,7 @@ class LogScreen(Screen[None]):
         self._noted: str | None = None
 
     def compose(self) -> ComposeResult:
+        self._mapped = live(self)
         yield self._headline
         yield self._input
         yield self._heading
@@ -259,7 +261,8 @@ class LogScreen(Screen[None]):
         drawn = (self._chosen and self._chosen.state, self._note, len(self._model.table.marked), self._model.every, self.size.width)
         if drawn != self._drawn:
             self._drawn = drawn
-            self._keys.update(*([self._note] if self._note else []), keys_line(self._model, self._chosen, self.size.width - 2))
+            line = keys_line(self._model, self._chosen, self.size.width - 2, self._mapped)
+            self._keys.update(*([self._note] if self._note else []), line)
 
     def say(self, text: str, style: str = "success") -> None:
         """Shows a note until another row is chosen; an empty one takes it away."""
@@ -303,10 +306,8 @@ class LogScreen(Screen[None]):
     # ── keys ─────────────────────────────────────────────────────────────────────
 
     def action_act(self, name: str) -> None:
-        row = self._chosen
-        if row is None:
-            return
-        self._deeds.act(name, row.id, row.state)
+        if (row := self._chosen) is not None:
+            self._deeds.act(name, row.id, row.state)
 
     def action_open(self) -> None:
         """Decides where there is something to decide, and else shows the details alone."""
@@ -340,7 +341,8 @@ class LogScreen(Screen[None]):
 
         marked = self._model.marked
         if len(marked) < 2:
-            self.say("Mark two or more with Space, then c compares them", "warning")
+            mark, compare = (spelled(f"log.{name}", self._mapped) for name in ("mark", "compare"))
+            self.say(f"Mark two or more with {mark}, then {compare} compares them", "warning")
             return
         self._push(CompareScreen(self._experiments, marked))
 

@@ -6,10 +6,13 @@ from typing import TYPE_CHECKING
 
 from rich.text import Text
 
+from mltui.ui.tui.keys.line import bar
 from mltui.ui.tui.log_rows import actions_for
 from mltui.ui.tui.text import one_line
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from mltui.experiments.index import Row
     from mltui.ui.tui.log_model import LogModel
 
@@ -29,17 +32,18 @@ def headline(model: LogModel, query: str) -> Text:
     return line
 
 
-def keys_line(model: LogModel, chosen: Row | None, width: int) -> Text:
+def keys_line(model: LogModel, chosen: Row | None, width: int, keys: Mapping[str, str]) -> Text:
     """Returns: the keys that do something now, those about the chosen row first; what does not fit on a line is left to F1."""
     marked = len(model.table.marked)
     pairs = list(actions_for(chosen.state)) if chosen is not None else []
-    pairs += [("c", f"compare {marked}")] if marked > 1 else []
-    pairs += [("p", "all pending")] if model.waiting else []
+    pairs += [("log.compare", f"compare {marked}")] if marked > 1 else []
+    pairs += [("log.pending", "all pending")] if model.waiting else []
     if model.every:
-        pairs += [("1-7", "details"), ("/", "filter"), ("Space", "mark"), ("z", "zoom"), ("o", "sort")]
-    line, last = Text(no_wrap=True, overflow="crop"), Text.assemble((" Esc", "strong"), (" close ", "muted"))
-    for key, label in pairs:
-        part = Text.assemble((f" {key}", "strong"), (f" {label} ", "muted"))
+        pairs += [("log.tab-1..log.tab-7", "details"), ("log.search", "filter"), ("log.mark", "mark")]
+        pairs += [("log.zoom", "zoom"), ("log.sort", "sort")]
+    line, last = Text(no_wrap=True, overflow="crop"), bar([("log.close", "close")], keys)
+    for pair in pairs:
+        part = bar([pair], keys)
         if line.cell_len + part.cell_len + last.cell_len <= width:
             line.append_text(part)
     return line.append_text(last)

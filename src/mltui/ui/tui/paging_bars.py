@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from rich.text import Text
 from textual.message import Message
 
+from mltui.ui.tui.keys.line import key_anywhere
 from mltui.ui.tui.strip_view import RichView
 
 if TYPE_CHECKING:
@@ -25,7 +26,9 @@ class EarlierBar(RichView):
         """Args: more: there are others that were not counted."""
         self.display = count > 0 or more
         text = f"{count}{' and more' if more else ''} earlier" if count else "more earlier"
-        self.update(Text.assemble(("↑ ", "primary"), (text, "muted"), ("  F3 shows them", "faint"), no_wrap=True))
+        self.update(
+            Text.assemble(("↑ ", "primary"), (text, "muted"), (f"  {key_anywhere(self, 'app.earlier')} shows them", "faint"), no_wrap=True)
+        )
 
     def on_click(self, event: events.Click) -> None:
         self.post_message(self.Chosen())
@@ -41,7 +44,14 @@ class LaterBar(RichView):
 
     def show_count(self, count: int) -> None:
         self.display = count > 0
-        self.update(Text.assemble(("↓ ", "primary"), (f"{count} later", "muted"), ("  Esc goes to the end", "faint"), no_wrap=True))
+        self.update(
+            Text.assemble(
+                ("↓ ", "primary"),
+                (f"{count} later", "muted"),
+                (f"  {key_anywhere(self, 'app.escape')} goes to the end", "faint"),
+                no_wrap=True,
+            )
+        )
 
     def on_click(self, event: events.Click) -> None:
         self.post_message(self.Chosen())

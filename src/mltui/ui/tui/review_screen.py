@@ -25,6 +25,7 @@ from mltui.ui.tui.diff_view import DiffView
 from mltui.ui.tui.evidence_view import minutes_text
 from mltui.ui.tui.experiment_list import ExperimentList
 from mltui.ui.tui.experiment_pane import HELD_KINDS, ExperimentPane
+from mltui.ui.tui.keys.line import bar, live, spelled
 from mltui.ui.tui.proposal_view import proposal_sections, state_line, title_line
 from mltui.ui.tui.review_rows import heading, minutes_of, pending, review_row
 from mltui.ui.tui.strip_view import RichView
@@ -42,7 +43,14 @@ POLL = 1.5
 """Seconds between two looks at what others decided."""
 UNSURE = 1.0
 """Seconds in which no key decides, after the list moved under the mark by itself."""
-_KEYS = (("space", "mark"), ("y", "approve"), ("n", "reject"), ("h", "hold"), ("Enter", "open, edit, ask"), ("Esc", "close"))
+_KEYS = (
+    ("review.mark", "mark"),
+    ("review.approve", "approve"),
+    ("review.reject", "reject"),
+    ("review.hold", "hold"),
+    ("=enter", "open, edit, ask"),
+    ("review.close", "close"),
+)
 
 
 class ReviewScreen(Screen[None]):
@@ -97,6 +105,7 @@ class ReviewScreen(Screen[None]):
         self._reported: Experiment | None = None
         self._reason = ReasonInput(compact=True, placeholder="Why? Enter rejects, Esc goes back")
         self._keys = RichView(id="keys")
+        self._mapped: dict[str, str] = {}
         self._note: Text | None = None
 
     def compose(self) -> ComposeResult:
@@ -111,6 +120,7 @@ class ReviewScreen(Screen[None]):
         yield self._keys
 
     def on_mount(self) -> None:
+        self._mapped = live(self)
         self._list.focus()
         self.set_interval(POLL, self.refresh_all)
         self.refresh_all()
@@ -200,11 +210,7 @@ class ReviewScreen(Screen[None]):
             self.query_one("#report", VerticalScroll).scroll_home(animate=False)
 
     def _draw_keys(self) -> None:
-        line = Text()
-        for key, label in _KEYS if self._open else _KEYS[-1:]:
-            line.append(f" {key}", style="strong")
-            line.append(f" {label} ", style="muted")
-        self._keys.update(*([self._note] if self._note else []), line)
+        self._keys.update(*([self._note] if self._note else []), bar(_KEYS if self._open else _KEYS[-1:], self._mapped))
 
     def _say(self, text: str, style: str = "success") -> None:
         self._note = Text(f" {one_line(text)}", style=style, overflow="fold") if text else None
@@ -251,7 +257,10 @@ class ReviewScreen(Screen[None]):
             self._once = frozenset(plain)
             minutes = sum(minutes_of(self._open[id_].proposal) for id_ in plain)
             apart = f" {', '.join(careful)} will open apart." if careful else ""
-            self._say(f"Approve and run {', '.join(plain)}, {minutes_text(minutes, 'about ')}?{apart} Press y again to go on", "warning")
+            again = spelled("review.approve", self._mapped)
+            self._say(
+                f"Approve and run {', '.join(plain)}, {minutes_text(minutes, 'about ')}?{apart} Press {again} again to go on", "warning"
+            )
             return
         self._once = frozenset()
         self._panes = careful
@@ -314,7 +323,8 @@ class ReviewScreen(Screen[None]):
     # ── keys ─────────────────────────────────────────────────────────────────────
 
     def on_key(self, event: events.Key) -> None:
-        if event.key not in ("y", "shift", "ctrl"):
+        active = self.active_bindings.get(event.key)  # not `_mapped`, which has only the first of several keys
+        if event.key not in ("shift", "ctrl") and (active is None or active.binding.id != "review.approve"):
             self._once = frozenset()
 
     def on_input_submitted(self, event: Input.Submitted) -> None:

@@ -17,7 +17,8 @@ from textual.widgets import Input, Static
 from mltui.agent import library, naming
 from mltui.core.errors import MltuiError
 from mltui.ui.commands.sessions import MOST, option
-from mltui.ui.tui.list_screen import ListScreen, Row, key_of
+from mltui.ui.tui.keys.line import key_of
+from mltui.ui.tui.list_screen import ListScreen, Row
 from mltui.ui.tui.still_input import StillInput
 from mltui.ui.tui.text import one_line
 

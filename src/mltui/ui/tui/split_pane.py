@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from typing import TYPE_CHECKING
 
 from rich.text import Text
@@ -59,12 +60,13 @@ class SplitPane(DecisionPane[Decision]):
         self._below_head = RichView(classes="diff-head below")
         self._below: DiffView | None = None
 
+    @abstractmethod
     def case(self) -> list[RenderableType]:
         """What speaks for a decision, from the top."""
-        raise NotImplementedError
 
+    @abstractmethod
     def patch(self) -> str:
-        raise NotImplementedError
+        """The diff that is decided on."""
 
     def compose(self) -> ComposeResult:
         self._lines = lines = DiffLines(self.patch())

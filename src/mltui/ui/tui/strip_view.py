@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from typing import TYPE_CHECKING, Any, cast
 
 from rich.console import Group
@@ -27,8 +28,9 @@ class StripView(Widget):
         self._lines: list[Strip] = []
         self._lines_key: tuple[int, Paint] | None = None
 
+    @abstractmethod
     def build(self, width: int) -> list[Strip]:
-        raise NotImplementedError
+        """The lines of a width."""
 
     @property
     def paint(self) -> Paint:

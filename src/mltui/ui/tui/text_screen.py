@@ -9,6 +9,7 @@ from textual.containers import Vertical
 from textual.screen import ModalScreen
 from textual.widgets._text_area import TextArea
 
+from mltui.ui.tui.keys.line import key_of
 from mltui.ui.tui.text import clean, one_line
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ class TextScreen(ModalScreen[str | None]):
     def compose(self) -> ComposeResult:
         with Vertical() as box:
             box.border_title = self._title
-            box.border_subtitle = "Ctrl+S takes it, Esc leaves"
+            box.border_subtitle = f"{key_of(self, 'text.keep')} takes it, {key_of(self, 'text.leave')} leaves"
             yield self._area
 
     def on_mount(self) -> None:

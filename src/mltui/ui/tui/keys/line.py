@@ -11,9 +11,11 @@ from mltui.ui.tui.keys import names
 from mltui.ui.tui.strip_view import StripView
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from textual.app import App
+    from textual.binding import Binding
+    from textual.dom import DOMNode
     from textual.screen import Screen
     from textual.signal import Signal
 
@@ -50,13 +52,31 @@ _FINDING: tuple[Hint, ...] = (
 )
 
 
+def spelled(ids: str, keys: Mapping[str, str]) -> str:
+    """The keys of ids, for people; empty where there is none.
+
+    Args: ids: one, several between blanks, the ends of a row as `FIRST..LAST`, or `=KEY` for a key that cannot be changed.
+    """
+    sign = "-" if ".." in ids else " "
+    mapped = [ids[1:]] if ids.startswith("=") else [keys[id_] for id_ in ids.replace("..", " ").split() if id_ in keys]
+    return sign.join(map(names.shown, mapped))
+
+
+def bar(hints: Iterable[tuple[str, str]], keys: Mapping[str, str]) -> Text:
+    """The line of keys below a screen, from (ids as in `spelled`, what they do)."""
+    line = Text()
+    for ids, what in hints:
+        if key := spelled(ids, keys):
+            line.append(f" {key}", style="strong").append(f" {what} ", style="muted")
+    return line
+
+
 def fitting(hints: Sequence[Hint], keys: Mapping[str, str], width: int) -> list[tuple[str, str]]:
     """(key, what) of the hints whose keys are there, in their order; the least important leave where it is narrow."""
     found: list[tuple[str, str, int]] = []
     for id_, what, importance in hints:
-        key = id_[1:] if id_.startswith("=") else keys.get(id_, "")
-        if key:
-            found.append((names.shown(key), what, importance))
+        if key := spelled(id_, keys):
+            found.append((key, what, importance))
     while found and sum(len(key) + len(what) + 4 for key, what, _ in found) - 3 > width:
         found.remove(min(reversed(found), key=lambda one: one[2]))
     return [(key, what) for key, what, _ in found]
@@ -77,6 +97,24 @@ def live(screen: Screen[Any]) -> dict[str, str]:
         if active.enabled and active.binding.id:
             found.setdefault(active.binding.id, key)
     return found
+
+
+def key_of(screen: Screen[Any], id_: str) -> str:
+    """The first key of a binding of the screen, as mapped and for people; empty where it has none now."""
+    return spelled(id_, live(screen))
+
+
+def chosen(app: App[Any]) -> Mapping[str, str]:
+    """Ids to the keys that the person gave them."""
+    return app._keymap  # pyright: ignore[reportPrivateUsage]  (Textual has no other way to ask)
+
+
+def key_anywhere(node: DOMNode, id_: str, owner: type[DOMNode] | None = None) -> str:
+    """The first key of a binding, as mapped and for people, wherever the focus is. Args: owner: of the binding; the app without it."""
+    app = cast("App[Any]", node.app)  # pyright: ignore[reportUnknownMemberType]  (Textual leaves its parameter open)
+    declared = cast("Iterable[Binding]", (owner or type(app)).BINDINGS)
+    usual = next(binding.key for binding in declared if binding.id == id_)
+    return names.shown(chosen(app).get(id_, usual).split(",")[0])
 
 
 class KeyLine(StripView):
