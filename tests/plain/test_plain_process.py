@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import os
-import pty
 import re
-import select
-import signal
 import subprocess
 import sys
-import termios
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from tests.typed_terminal import Terminal
 
 COMMAND = [sys.executable, "-m", "tests.plain.fake_session"]
 CHECKOUT = Path(__file__).parent.parent.parent
@@ -69,56 +66,6 @@ def test_a_reader_that_goes_away_is_no_traceback() -> None:
     assert process.returncode == 0
 
 
-class Terminal:
-    """A program on a pseudo-terminal, and all that it has written."""
-
-    def __init__(self, **environ: str) -> None:
-        self.pid, self._fd = pty.fork()
-        if self.pid == 0:
-            os.chdir(CHECKOUT)
-            kept = {name: value for name, value in os.environ.items() if name not in ("NO_COLOR", "TERM")}
-            os.execve(sys.executable, COMMAND, kept | environ)
-        termios.tcsetwinsize(self._fd, (24, 80))
-        self.seen = ""
-        self._from = 0
-
-    def type(self, text: str) -> None:
-        os.write(self._fd, text.encode())
-
-    def expect(self, words: str, seconds: float = 10.0) -> str:
-        """Waits for words behind those that were expected last, and returns what came with them."""
-        deadline = time.monotonic() + seconds
-        while words not in self.seen[self._from :]:
-            if not self._read(deadline):
-                raise AssertionError(f"no {words!r} in {self.seen[self._from :]!r}")
-        start = self._from
-        self._from = self.seen.index(words, start) + len(words)
-        return self.seen[start : self._from]
-
-    def exit_code(self, seconds: float = 30.0) -> int:
-        deadline = time.monotonic() + seconds
-        while self._read(deadline):
-            pass
-        return os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
-
-    def close(self) -> None:
-        try:
-            os.kill(self.pid, signal.SIGKILL)
-            os.waitpid(self.pid, 0)
-        except (ProcessLookupError, ChildProcessError):
-            pass
-        os.close(self._fd)
-
-    def _read(self, deadline: float) -> bool:
-        ready, _, _ = select.select([self._fd], [], [], max(0.0, deadline - time.monotonic()))
-        try:
-            data = os.read(self._fd, 65536) if ready else b""
-        except OSError:  # Linux: the other side is closed
-            data = b""
-        self.seen += data.decode(errors="replace")
-        return bool(data)
-
-
 @pytest.fixture
 def go(tmp_path: Path) -> Path:
     return tmp_path / "go"
@@ -127,7 +74,8 @@ def go(tmp_path: Path) -> Path:
 @pytest.fixture(params=["dumb", "no-color", "xterm"])
 def terminal(request: pytest.FixtureRequest, go: Path) -> Iterator[Terminal]:
     environ = {"dumb": {"TERM": "dumb"}, "no-color": {"TERM": "xterm-256color", "NO_COLOR": "1"}, "xterm": {"TERM": "xterm-256color"}}
-    opened = Terminal(**environ[request.param], FAKE_GO=str(go))
+    kept = {name: value for name, value in os.environ.items() if name not in ("NO_COLOR", "TERM")}
+    opened = Terminal(COMMAND, kept | environ[request.param] | {"FAKE_GO": str(go)}, CHECKOUT)
     opened.plain = request.param != "xterm"  # type: ignore[attr-defined]
     yield opened
     opened.close()
@@ -137,9 +85,9 @@ def terminal(request: pytest.FixtureRequest, go: Path) -> Iterator[Terminal]:
 def test_files_are_completed_and_earlier_prompts_come_back(terminal: Terminal) -> None:
     terminal.expect(">")
     terminal.type("see @no\t")
-    terminal.expect("tes.txt")
+    terminal.expect("tes[.]txt")
     terminal.type(" now\r")
-    terminal.expect("you said see @notes.txt now")
+    terminal.expect("you said see @notes[.]txt now")
     terminal.expect(">")
     terminal.type("!ls -l\r")
     terminal.expect("Bash")
@@ -151,10 +99,10 @@ def test_files_are_completed_and_earlier_prompts_come_back(terminal: Terminal) -
     terminal.expect("vi's keys are off")
     terminal.expect(">")
     terminal.type("\x12notes\r\r")
-    terminal.expect("you said see @notes.txt now")
+    terminal.expect("you said see @notes[.]txt now")
     terminal.expect(">")
     terminal.type("\x04")
-    terminal.expect("ran=['ls -l']")
+    terminal.expect(r"ran=\['ls -l'\]")
 
 
 def test_what_is_piped_is_never_a_command_for_the_shell() -> None:
@@ -187,7 +135,7 @@ def test_a_whole_conversation_on_a_terminal(terminal: Terminal) -> None:
     terminal.type("experiment\r")
     terminal.expect("hold:")
     terminal.type("\x03")
-    terminal.expect("P-0001 waits: mltui experiments approve|reject P-0001")
+    terminal.expect("P-0001 waits: mltui experiments approve\\|reject P-0001")
     terminal.expect("decided hold reason='Ctrl-C'")
     terminal.expect(">")
     terminal.type("\x03")
@@ -195,7 +143,7 @@ def test_a_whole_conversation_on_a_terminal(terminal: Terminal) -> None:
     terminal.expect(">")
     terminal.type("\x03")
     terminal.expect("mltui -r session-1")
-    assert terminal.exit_code() == 0
+    assert terminal.wait() == 0
     assert "closed=True" in terminal.seen
     if terminal.plain:  # type: ignore[attr-defined]
         assert "\x1b" not in terminal.seen
@@ -208,7 +156,7 @@ def test_ctrl_d_leaves(terminal: Terminal) -> None:
     terminal.expect(">")
     terminal.type("\x04")
     terminal.expect("mltui -r session-1")
-    assert terminal.exit_code() == 0
+    assert terminal.wait() == 0
 
 
 def test_what_was_typed_before_a_question_does_not_answer_it(terminal: Terminal, go: Path) -> None:

@@ -4,14 +4,9 @@ from __future__ import annotations
 
 import json
 import os
-import pty
-import re
-import select
-import signal
 import sqlite3
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -22,6 +17,9 @@ from mltui.config.schema import Experiments as Section
 from mltui.config.schema import FloatParameter, IntParameter
 from mltui.core.messages import ToolSpec
 from mltui.tryout.choices import candidates, proposal_spec
+from tests.typed_terminal import Terminal
+
+pytestmark = pytest.mark.timeout(300)
 
 ENTRY = [sys.executable, "-m", "mltui", "try"]
 
@@ -31,7 +29,7 @@ def environ(tmp_path: Path, **extra: str) -> dict[str, str]:
     return {**keep, "MLTUI_HOME": str(tmp_path / "home"), "TERM": "dumb", **extra}
 
 
-def run(tmp_path: Path, *args: str, timeout: float = 110, code: str | None = None, **extra: str) -> subprocess.CompletedProcess[str]:
+def run(tmp_path: Path, *args: str, timeout: float = 280, code: str | None = None, **extra: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-c", code, *args] if code else [*ENTRY, *args]
     return subprocess.run(
         command, cwd=tmp_path, env=environ(tmp_path, **extra), stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=timeout
@@ -129,56 +127,8 @@ def test_every_choice_of_the_model_is_one_change_inside_the_declared_space() -> 
     assert all(len(move["required"]) == 1 for move in moves)  # type: ignore[union-attr,index,arg-type]
 
 
-class Terminal:
-    """`mltui try --plain` on a pseudo-terminal, and all that it has written."""
-
-    def __init__(self, tmp_path: Path) -> None:
-        self.seen = ""
-        self._from = 0
-        self.pid, self._fd = pty.fork()
-        if self.pid == 0:
-            os.chdir(tmp_path)
-            os.execve(sys.executable, [*ENTRY, "--plain", "--dir", "digits"], environ(tmp_path))
-
-    def answer(self, pattern: str, text: str) -> None:
-        self.expect(pattern)
-        time.sleep(0.3)  # what is typed before the question can be read does not count
-        self.type(text if text == "\x04" else f"{text}\n")
-
-    def type(self, text: str) -> None:
-        os.write(self._fd, text.encode())
-
-    def expect(self, pattern: str) -> None:
-        deadline = time.monotonic() + 100
-        while not (found := re.search(pattern, self.seen[self._from :], re.DOTALL)):
-            assert self._read(deadline), f"{pattern} did not come: {self.seen[-2000:]}"
-        self._from += found.end()
-
-    def wait(self) -> int:
-        while self._read(time.monotonic() + 60):
-            pass
-        return os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
-
-    def close(self) -> None:
-        try:
-            os.kill(self.pid, signal.SIGKILL)
-            os.waitpid(self.pid, 0)
-        except (ProcessLookupError, ChildProcessError):
-            pass
-        os.close(self._fd)
-
-    def _read(self, deadline: float) -> bool:
-        ready, _, _ = select.select([self._fd], [], [], max(0.0, deadline - time.monotonic()))
-        try:
-            data = os.read(self._fd, 65536) if ready else b""
-        except OSError:  # Linux: the other side is closed
-            data = b""
-        self.seen += data.decode(errors="replace").replace("\r\n", "\n")
-        return bool(data)
-
-
 @pytest.fixture
 def terminal(tmp_path: Path) -> Iterator[Terminal]:
-    opened = Terminal(tmp_path)
+    opened = Terminal([*ENTRY, "--plain", "--dir", "digits"], environ(tmp_path), tmp_path)
     yield opened
     opened.close()

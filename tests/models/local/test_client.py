@@ -276,3 +276,23 @@ async def test_weights_that_llama_cpp_refuses(smollm2: Path, tmp_path: Path) -> 
     with pytest.raises(ConfigError, match=r"cannot be loaded: llama\.cpp cannot load the model"):
         await ask(model, HELLO)
     await model.close()
+
+
+async def test_a_processor_without_what_llama_cpp_uses_is_gone_around_once(smollm2: Path) -> None:
+    model = LocalModel(smollm2, Settings(context=2048, threads=1), max_output=8)
+    try:
+        await model.count(HELLO)
+        assert "hello" in (await after_an_illegal_instruction(model)).lower()
+        assert "AMX" in model.info.note
+        with pytest.raises(ModelError) as refused:
+            await after_an_illegal_instruction(model)
+        assert "compiled for another processor" in refused.value.hint
+    finally:
+        await model.close()
+
+
+async def after_an_illegal_instruction(model: LocalModel) -> str:
+    """What comes of a request whose worker comes upon one."""
+    assert model.worker_pid is not None
+    os.kill(model.worker_pid, signal.SIGILL)
+    return (await ask(model, HELLO))[0]

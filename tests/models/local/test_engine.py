@@ -24,7 +24,7 @@ def engine(smollm2: Path, stop: dict[str, bool]) -> Iterator[Any]:
     pytest.importorskip("llama_cpp.llama_cpp")
     from mltui.models.local.engine import Engine
 
-    engine = Engine(str(smollm2), 1024, 0, lambda: stop["now"])
+    engine = Engine(str(smollm2), 1024, 0, lambda: stop["now"], plain=True)
     engine.set_threads(1)
     return engine
 

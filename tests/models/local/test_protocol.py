@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from mltui.models.local import protocol
 
 MESSAGES: list[protocol.Message] = [
-    protocol.Load("/m.gguf", 0, -1, 2),
+    protocol.Load("/m.gguf", 0, -1, 2, plain=False),
     protocol.Generate(3, "be brief", [{"role": "user", "text": "hé"}], [], "Read", 64, 0.5, 7),
     protocol.Cancel(3),
     protocol.Stat(),

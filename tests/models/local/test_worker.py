@@ -45,7 +45,7 @@ def receive(process: subprocess.Popen[bytes]) -> protocol.Message | None:
 
 def generate(smollm2: Path, process: subprocess.Popen[bytes]) -> None:
     """Loads, and waits until a long answer is under way."""
-    send(process, protocol.encode(protocol.Load(str(smollm2), 1024, 0, 1)))
+    send(process, protocol.encode(protocol.Load(str(smollm2), 1024, 0, 1, plain=True)))
     assert isinstance(receive(process), protocol.Loaded)
     send(process, protocol.encode(protocol.Generate(1, "", [{"role": "user", "text": "Tell a story."}], [], None, 900, 0.0, 0)))
     assert isinstance(receive(process), protocol.Piece)
@@ -87,7 +87,7 @@ def test_a_bad_file_is_refused_and_the_worker_stays(worker: subprocess.Popen[byt
     path = tmp_path / "bad.gguf"
     path.write_bytes(b"GGUF, or so it says, but it is not")
     for _ in range(2):
-        send(worker, protocol.encode(protocol.Load(str(path), 0, 0, 1)))
+        send(worker, protocol.encode(protocol.Load(str(path), 0, 0, 1, plain=True)))
         answer = receive(worker)
         assert isinstance(answer, protocol.Failed) and answer.kind == "load"
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import importlib.util
 from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
@@ -34,6 +35,7 @@ DEMO_NOTE = (
     "Use a larger model or a provider for real work."
 )
 INSTALL = "pip install 'mltui[local]'"
+PLAIN_NOTE = "This machine's processor offers matrix instructions (AMX) that it does not carry out: long prompts take longer without them."
 
 
 class Settings(Protocol):
@@ -81,6 +83,7 @@ class LocalModel:
         self._crashes = 0
         self._requests = 0
         self._closed = False
+        self._plain = False
         self.loaded: protocol.Loaded | None = None
         """What the worker said of the loaded model, once it is."""
         self.last: protocol.Done | None = None
@@ -109,6 +112,24 @@ class LocalModel:
             ModelRequestError: a tool's schema cannot be turned into a grammar.
             ConfigError: llama.cpp cannot load the file.
         """
+        while True:
+            begun = False
+            try:
+                async with aclosing(self._stream(request)) as parts:
+                    async for part in parts:
+                        if self._plain and not begun:
+                            self._add_note(PLAIN_NOTE)
+                        begun = True
+                        yield part
+            except WorkerDied as error:
+                if begun or self._plain or not error.illegal:
+                    raise
+            else:
+                return
+            # Some virtual machines announce AMX and do not keep its state.
+            self._plain, self._crashes = True, 0
+
+    async def _stream(self, request: ModelRequest) -> AsyncGenerator[StreamPart]:
         async with self._one_at_a_time:
             worker = await self._ready()
             self._requests += 1
@@ -213,19 +234,23 @@ class LocalModel:
             await worker.quit()
             raise ModelError("The local model was closed")
         self._context = self.loaded.context
-        self._note = " ".join(note for note in (self._note, _sentence(self.loaded.note)) if note)
+        self._add_note(_sentence(self.loaded.note))
         self._worker = worker
         return worker
 
     async def _load(self, worker: WorkerProcess) -> protocol.Loaded:
         settings = self._settings
-        await worker.send(protocol.Load(str(self._gguf.path), settings.context, settings.gpu_layers, settings.threads))
+        await worker.send(protocol.Load(str(self._gguf.path), settings.context, settings.gpu_layers, settings.threads, self._plain))
         answer = await worker.receive()
         if isinstance(answer, protocol.Failed):
             raise ConfigError(f"{self._gguf.path} cannot be loaded: {answer.text}", hint=answer.hint)
         if not isinstance(answer, protocol.Loaded):
             raise await worker.died(f"answered a load with {type(answer).__name__.lower()}")
         return answer
+
+    def _add_note(self, text: str) -> None:
+        if text not in self._note:
+            self._note = f"{self._note} {text}".lstrip()
 
     async def _answer(self, worker: WorkerProcess, answer: protocol.Message) -> Answer:
         if isinstance(answer, protocol.Failed):
@@ -234,8 +259,7 @@ class LocalModel:
         if not isinstance(answer, protocol.Done):
             raise await worker.died(f"answered a request with {type(answer).__name__.lower()}")
         self.last = answer
-        if answer.note:
-            self._note = " ".join(note for note in (self._note, _sentence(answer.note)) if note)
+        self._add_note(_sentence(answer.note))
         try:
             message = AssistantMessage.model_validate({"parts": answer.parts})
         except ValidationError:

@@ -34,15 +34,17 @@ class Engine:
         context: tokens of context.
         gpu_layers: layers on the GPU, the output counted as one.
         should_stop: asked often during a computation; True breaks it off.
+        plain: weights stay as they lie in the file, which keeps off the processor's matrix units.
 
     Raises:
         EngineError: llama.cpp refused the file or could not get the memory.
     """
 
-    def __init__(self, path: str, context: int, gpu_layers: int, should_stop: Callable[[], bool]) -> None:
+    def __init__(self, path: str, context: int, gpu_layers: int, should_stop: Callable[[], bool], *, plain: bool = False) -> None:
         lib.llama_backend_init()
         model_params = lib.llama_model_default_params()
         model_params.n_gpu_layers = gpu_layers
+        model_params.use_extra_bufts = not plain
         none = (ctypes.c_void_p * 1)(None)
         if not gpu_layers:
             # Otherwise llama.cpp computes long prompts on the GPU all the same, and fails where its memory is taken.

@@ -17,11 +17,20 @@ from mltui.models.local import protocol
 START_SECONDS = 60.0
 END_SECONDS = 2.0
 _LOG_TAIL = 8192
+ILLEGAL = (
+    "llama.cpp was compiled for another processor. Compile it on this one: "
+    "CMAKE_ARGS=-DGGML_NATIVE=ON pip install --force-reinstall --no-deps --no-cache-dir --no-binary llama-cpp-python llama-cpp-python"
+)
 _SECRET = re.compile(r"KEY|TOKEN|SECRET|PASSW|CREDENTIAL", re.IGNORECASE)
 
 
 class WorkerDied(ModelError):
-    """The worker ended, or spoke nonsense and was ended."""
+    """The worker ended, or spoke nonsense and was ended.
+
+    Attributes: illegal: it came upon an instruction that this processor does not have, or does not let it use.
+    """
+
+    illegal = False
 
 
 class WorkerProcess:
@@ -100,8 +109,11 @@ class WorkerProcess:
             what = _ending(self._process.returncode)
         words = self.last_words()
         await self.kill()
-        hint = "The next request starts it again"
-        return WorkerDied(f"The llama.cpp worker {what or 'stopped'}{': ' + words if words else ''}", hint=hint)
+        illegal = self._process.returncode == -signal.SIGILL
+        hint = ILLEGAL if illegal else "The next request starts it again"
+        error = WorkerDied(f"The llama.cpp worker {what or 'stopped'}{': ' + words if words else ''}", hint=hint)
+        error.illegal = illegal
+        return error
 
     def last_words(self) -> str:
         """The last lines of the worker's stderr, on one line."""

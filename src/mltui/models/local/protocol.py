@@ -36,12 +36,16 @@ class ProtocolError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """Attributes: context, gpu_layers, threads: as in the configuration of the local model."""
+    """Attributes:
+    context, gpu_layers, threads: as in the configuration of the local model.
+    plain: without the processor's matrix units, and weights as they lie in the file.
+    """
 
     path: str
     context: int
     gpu_layers: int
     threads: int
+    plain: bool
 
 
 @dataclass(frozen=True, slots=True)

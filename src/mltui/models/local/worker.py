@@ -100,7 +100,7 @@ class Worker:
             found = gpus() if request.gpu_layers else ()
             planned = plan(info, request.context, request.gpu_layers, psutil.virtual_memory().available, found)
             self._threads = IdleCores(request.threads)
-            engine = Engine(request.path, planned.context, planned.gpu_layers, self._should_stop)
+            engine = Engine(request.path, planned.context, planned.gpu_layers, self._should_stop, plain=request.plain)
             variables = {f"{name}_token": engine.special_text(name) for name in ("bos", "eos", "eot")}
             prompter = Prompter(info.chat_template, variables)
             specials = Specials(engine.control_texts())
