@@ -96,7 +96,10 @@ class Project:
 
 @pytest.fixture
 def project(tmp_path: Path) -> Project:
-    root = tmp_path / "project"
+    return make_project(tmp_path / "project")
+
+
+def make_project(root: Path) -> Project:
     (root / ".venv" / "bin").mkdir(parents=True)
     # The bare interpreter, which starts fast and knows no packages.
     (root / ".venv" / "bin" / "python").symlink_to(Path(sys.executable).resolve())

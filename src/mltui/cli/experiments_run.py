@@ -5,18 +5,21 @@ from __future__ import annotations
 import asyncio
 import shutil
 from pathlib import Path
+from typing import Literal
 
 import click
 
+from mltui.cli.experiments_again import run_again
 from mltui.cli.experiments_options import id_argument
 from mltui.cli.output import clean
 from mltui.cli.progress import line
 from mltui.cli.project import cd_option, open_experiments, person
 from mltui.cli.standing import require_person
 from mltui.core.edits import parse_seeds
-from mltui.core.errors import ExperimentError
+from mltui.core.errors import ExperimentError, UsageError
 from mltui.core.events import ExperimentFinished, ExperimentProgressed
 from mltui.core.experiment import Experiment
+from mltui.core.reproduction import Again
 from mltui.experiments.origin import origin as origin_of
 from mltui.experiments.service import Experiments
 
@@ -24,9 +27,34 @@ from mltui.experiments.service import Experiments
 @click.command()
 @id_argument
 @click.option("--wait/--no-wait", default=True, help="Show the runs as they go; they go on if you leave.")
+@click.option("--again", is_flag=True, help="Make its recorded runs once more and say whether the numbers agree; changes no verdict.")
+@click.option("--seed", "seeds", type=click.IntRange(min=0), multiple=True, help="With --again: only this seed; may be given again.")
+@click.option("--arm", type=click.Choice(["baseline", "candidate"]), help="With --again: only these runs.")
+@click.option("--here", is_flag=True, help="With --again: also where interpreter or packages are others by now; the record says so.")
+@click.option("--json", "as_json", is_flag=True, help="With --again: the outcome as JSON on stdout.")
 @cd_option
-def run(experiment_id: str, wait: bool, cwd: Path) -> None:
-    """Run an approved proposal. Example: mltui experiments run P-0001"""
+def run(
+    experiment_id: str,
+    wait: bool,
+    again: bool,
+    seeds: tuple[int, ...],
+    arm: Literal["baseline", "candidate"] | None,
+    here: bool,
+    as_json: bool,
+    cwd: Path,
+) -> None:
+    """Run an approved proposal, or what ran once more.
+
+    \b
+    Example: mltui experiments run P-0001
+             mltui experiments run P-0001 --again --seed 3
+    """
+    if again:
+        wanted = Again(seeds=seeds, arms=(arm,) if arm else (), here=here)
+        run_again(open_experiments(cwd), experiment_id, wanted, wait=wait, as_json=as_json)
+        return
+    if seeds or arm or here or as_json:
+        raise UsageError("--seed, --arm, --here and --json belong to --again", hint=f"mltui experiments run {experiment_id} --again …")
     start_and_watch(open_experiments(cwd), experiment_id, wait)
 
 
@@ -88,7 +116,8 @@ def show_comparison(experiment: Experiment) -> None:
 def stop(experiment_id: str, cwd: Path) -> None:
     """Stop a running experiment. Example: mltui experiments stop P-0001"""
     require_person()
-    open_experiments(cwd).stop(experiment_id)
+    found = open_experiments(cwd)
+    (found.reproductions() if found.get(experiment_id).repeating else found).stop(experiment_id)
     click.echo(f"{experiment_id} is stopped.", err=True)
 
 

@@ -7,6 +7,8 @@ from typing import Literal
 from pydantic import Field
 
 from mltui.core.data import Data, JsonObject, JsonValue
+from mltui.core.origin import Origin
+from mltui.core.reproduction import Reproduction
 
 ExperimentKind = Literal["train", "hparam", "prompt", "data", "eval", "infra"]
 Direction = Literal["maximize", "minimize"]
@@ -85,21 +87,6 @@ class ControlledChange(Data):
     kind: ExperimentKind
     reason: str
     change: Literal["added", "modified", "deleted"] = "modified"
-
-
-class Origin(Data):
-    """Who decided or proposed, and from where.
-
-    Attributes:
-        os_user: the login name, which the system vouches for.
-        identity: `Name <mail>` of git's configuration, or empty.
-        via: `app`, `plain`, `headless`, `cli`, or `agent`.
-    """
-
-    os_user: str
-    identity: str = ""
-    host: str = ""
-    via: str = ""
 
 
 class ProposalRequest(Data):
@@ -353,7 +340,11 @@ class Clause(Data):
 
 
 class Experiment(Data):
-    """Everything known of one proposal now: the fold of its journal events."""
+    """Everything known of one proposal now: the fold of its journal events.
+
+    Attributes:
+        reproductions: attempts to get its numbers again, the latest last.
+    """
 
     proposal: Proposal
     state: ExperimentState
@@ -363,6 +354,7 @@ class Experiment(Data):
     guardrails: tuple[Comparison, ...] = ()
     conclusion: Conclusion | None = None
     exchanges: tuple[Exchange, ...] = ()
+    reproductions: tuple[Reproduction, ...] = ()
     decided_by: str | None = None
     superseded_by: str | None = None
     message: str = ""
@@ -370,3 +362,8 @@ class Experiment(Data):
     @property
     def id(self) -> str:
         return self.proposal.id
+
+    @property
+    def repeating(self) -> bool:
+        """Whether its runs are being made again."""
+        return bool(self.reproductions) and self.reproductions[-1].state == "running"

@@ -128,6 +128,11 @@ class Execution:
             made_of["evaluator"] = self._evaluator.key
         return hashlib.sha256(canonical(made_of)).hexdigest()
 
+    @property
+    def evaluator(self) -> str:
+        """SHA-256 of what measures; empty where runs report their own metrics."""
+        return self._evaluator.sha256 if self._evaluator else ""
+
     def needed(self) -> tuple[str, ...]:
         """The metrics that a run must have."""
         return (self._proposal.metric.name, *(guardrail.name for guardrail in self._proposal.guardrails))
@@ -173,7 +178,7 @@ class Execution:
                 "message": message,
                 "folder": folder.relative_to(self._places.root).as_posix(),
                 "sandbox": self._rules.confinement.name if self._rules.confinement else "none",
-                "evaluator": self._evaluator.sha256 if self._evaluator else "",
+                "evaluator": self.evaluator,
             }
         )
         self._write_down(run, command, ran, evaluation)

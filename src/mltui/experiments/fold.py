@@ -8,6 +8,7 @@ from pydantic import ValidationError
 
 from mltui.core.errors import JournalError, ProposalError
 from mltui.core.experiment import Answer, Exchange, Experiment, ExperimentState
+from mltui.core.reproduction import Reproduction
 from mltui.experiments.journal import Record
 from mltui.experiments.records import (
     ENTRIES,
@@ -25,6 +26,9 @@ from mltui.experiments.records import (
     ProposalDecided,
     ProposalReopened,
     ProposalSuperseded,
+    ReproductionFinished,
+    ReproductionRun,
+    ReproductionStarted,
     RunFinished,
     RunStarted,
     SyncFailed,
@@ -45,6 +49,7 @@ BEFORE: dict[str, tuple[ExperimentState, ...]] = {
     ExperimentConcluded.type: ("compared", "interpreted"),
     ExperimentAccepted.type: ("compared", "interpreted", "maintenance"),
     ExperimentDiscarded.type: ("compared", "interpreted", "failed", "stopped", "maintenance"),
+    ReproductionStarted.type: ("failed", "stopped", "measured", "compared", "interpreted", "accepted", "discarded"),
 }
 """The states in which a record is legal. A proposal must be new; the fate of a synchronisation changes no state."""
 
@@ -63,6 +68,7 @@ VERBS = {
     ExperimentConcluded.type: "be interpreted",
     ExperimentAccepted.type: "be accepted",
     ExperimentDiscarded.type: "be discarded",
+    ReproductionStarted.type: "be run again",
 }
 
 HINTS: dict[ExperimentState, str] = {
@@ -167,8 +173,30 @@ def _changed(experiment: Experiment, entry: AnyEntry) -> Experiment:
             return _with(experiment, state="accepted", decided_by=by)
         case ExperimentDiscarded(by=by):
             return _with(experiment, state="discarded", decided_by=by)
+        case ReproductionStarted() | ReproductionRun() | ReproductionFinished():
+            return _with(experiment, reproductions=_reproductions(experiment, entry))
         case _:
             return experiment
+
+
+def _reproductions(experiment: Experiment, entry: ReproductionStarted | ReproductionRun | ReproductionFinished) -> tuple[Reproduction, ...]:
+    if isinstance(entry, ReproductionStarted):
+        if experiment.repeating:
+            raise ProposalError(f"{experiment.id} is being run again already", hint="Wait for the end, or stop it.")
+        return (*experiment.reproductions, entry.reproduction)
+    if not experiment.repeating or experiment.reproductions[-1].job != entry.job:
+        raise ProposalError(f"{experiment.id} is not being run again by {entry.job}", hint="Start it: mltui experiments run ID --again")
+    *before, last = experiment.reproductions
+    if isinstance(entry, ReproductionRun):
+        return (*before, last.model_copy(update={"runs": (*last.runs, entry.run)}))
+    found = {
+        "state": entry.outcome,
+        "message": entry.message,
+        "ended": entry.ended,
+        "machine": entry.machine or last.machine,
+        "differences": tuple(dict.fromkeys((*last.differences, *entry.differences))),
+    }
+    return (*before, last.model_copy(update=found))
 
 
 def _with(experiment: Experiment, **changes: object) -> Experiment:

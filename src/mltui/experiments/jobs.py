@@ -17,6 +17,7 @@ import psutil
 from mltui.config.schema import Config
 from mltui.core.data import Data
 from mltui.core.errors import ExperimentError
+from mltui.core.reproduction import Again
 from mltui.experiments.runner import MARK, end_marked, signal_group
 from mltui.experiments.storage import make_state_folder, write_atomically
 
@@ -27,12 +28,17 @@ SUPERVISOR = "mltui.experiments.supervisor"
 
 
 class Plan(Data):
-    """What a supervisor is started with. What to run stands in the journal."""
+    """What a supervisor is started with. What to run stands in the journal.
+
+    Attributes:
+        again: which of its runs are made again; None: it is run for the first time.
+    """
 
     job: str
     proposal_id: str
     root: str
     config: Config
+    again: Again | None = None
 
 
 class ProcessMark(Data):
@@ -110,10 +116,10 @@ class Job:
         self.log = self.folder / "supervisor.log"
 
     @classmethod
-    def create(cls, state: Path, root: Path, proposal_id: str, config: Config) -> Job:
+    def create(cls, state: Path, root: Path, proposal_id: str, config: Config, again: Again | None = None) -> Job:
         make_state_folder(state)
         job = cls(state, f"{proposal_id}-{secrets.token_hex(3)}")
-        plan = Plan(job=job.id, proposal_id=proposal_id, root=str(root), config=config)
+        plan = Plan(job=job.id, proposal_id=proposal_id, root=str(root), config=config, again=again)
         write_atomically(job._plan, plan.model_dump_json().encode())
         return job
 

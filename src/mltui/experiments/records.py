@@ -7,7 +7,9 @@ from typing import ClassVar
 from pydantic import Field
 
 from mltui.core.data import Data, JsonObject
-from mltui.core.experiment import Approval, Arm, Clause, Comparison, Conclusion, Origin, Proposal, Run
+from mltui.core.experiment import Approval, Arm, Clause, Comparison, Conclusion, Proposal, Run
+from mltui.core.origin import Origin
+from mltui.core.reproduction import Reproduction, ReproductionState, RunAgain
 
 
 class Entry(Data):
@@ -132,6 +134,33 @@ class ExperimentDiscarded(Entry):
     type: ClassVar[str] = "experiment.discarded"
     by: str
     origin: Origin | None = None
+
+
+class ReproductionStarted(Entry):
+    """Runs of an experiment are made again. Attributes: reproduction: as it begins, without runs."""
+
+    type: ClassVar[str] = "reproduction.started"
+    reproduction: Reproduction
+
+
+class ReproductionRun(Entry):
+    """Attributes: job: of the reproduction; run: a run of it, beside the recorded one."""
+
+    type: ClassVar[str] = "reproduction.run"
+    job: str
+    run: RunAgain
+
+
+class ReproductionFinished(Entry):
+    """Attributes: outcome: agrees, differs, failed or stopped; differences: those that were found while it ran."""
+
+    type: ClassVar[str] = "reproduction.finished"
+    job: str
+    outcome: ReproductionState
+    message: str
+    ended: float
+    machine: dict[str, str] = Field(default_factory=dict)
+    differences: tuple[str, ...] = ()
 
 
 class Matter(Data):
@@ -297,6 +326,9 @@ AnyEntry = (
     | ExperimentConcluded
     | ExperimentAccepted
     | ExperimentDiscarded
+    | ReproductionStarted
+    | ReproductionRun
+    | ReproductionFinished
     | SyncFailed
 )
 
@@ -318,6 +350,9 @@ ENTRIES: dict[str, type[AnyEntry]] = {
         ExperimentConcluded,
         ExperimentAccepted,
         ExperimentDiscarded,
+        ReproductionStarted,
+        ReproductionRun,
+        ReproductionFinished,
         SyncFailed,
     )
 }

@@ -9,6 +9,8 @@ from datetime import UTC, datetime
 
 from mltui.core.data import JsonValue
 from mltui.core.experiment import Answer, Comparison, Experiment, Origin, Proposal, Run
+from mltui.core.reproduction import Reproduction
+from mltui.experiments.agreement import agreement_words, first_of
 from mltui.experiments.render import clean, decimals_for, difference_text, p_text
 
 PATCH_LIMIT = 60_000
@@ -43,6 +45,8 @@ def experiment_report(experiment: Experiment) -> str:
         conclusion = experiment.conclusion
         parts += ["## Interpretation", conclusion.interpretation, f"Recommended by {clean(conclusion.by)}: **{conclusion.recommendation}**"]
     parts += ["## Decision", _decision(experiment)]
+    if experiment.reproductions:
+        parts += ["## Run again", *map(_reproduction, experiment.reproductions)]
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
@@ -176,6 +180,32 @@ def _comparison(comparison: Comparison) -> str:
             + [[str(seed), f"{old:.6g}", f"{new:.6g}", f"{new - old:+.{digits}f}"] for seed, old, new in comparison.pairs]
         ),
     ]
+    return "\n".join(lines)
+
+
+def _reproduction(reproduction: Reproduction) -> str:
+    circumstances = [
+        ("Started", f"{_when(reproduction.at)} by {clean(reproduction.by)}{_from(reproduction.origin)}"),
+        *([("Environment", f"interpreter and packages {_code(f'{reproduction.environment[:16]}…')}")] if reproduction.environment else []),
+        *(("Machine", f"{clean(name)} {clean(value)}") for name, value in reproduction.machine.items()),
+        *(("Differs from then", clean(difference)) for difference in first_of(reproduction.differences, 40)),
+        *(("Note", clean(note)) for note in reproduction.notes),
+    ]
+    if reproduction.here:
+        circumstances.append(("Environment", "another one was allowed (--here)"))
+    lines = [
+        f"**{reproduction.state}** {clean(reproduction.message)}".rstrip(),
+        "",
+        *(f"- {name}: {value}" for name, value in circumstances),
+    ]
+    if reproduction.runs:
+        rows = [["arm", "seed", "metric", "recorded", "now", "agreement"]]
+        for run in reproduction.runs:
+            for metric in (run.metric, *run.guardrails):
+                numbers = ["–" if value is None else f"{value!r}" for value in (metric.recorded, metric.now)]
+                note = agreement_words(metric.agreement)
+                rows.append([run.arm, str(run.seed), metric.name, *numbers, f"{note}: {run.message}" if metric.now is None else note])
+        lines += ["", _table(rows)]
     return "\n".join(lines)
 
 

@@ -50,6 +50,7 @@ if TYPE_CHECKING:
     from mltui.experiments.jobs import Job
     from mltui.experiments.looking import Looking
     from mltui.experiments.promotion import Promotions
+    from mltui.experiments.reproductions import Reproductions
     from mltui.experiments.workbench import Workbench
 
 STOP_SECONDS = 15.0
@@ -272,8 +273,11 @@ class Experiments:
 
     def get(self, proposal_id: str) -> Experiment:
         """Raises: ProposalError: names the nearest id."""
-        if self._ledger.get(proposal_id).state == "running":
+        experiment = self._ledger.get(proposal_id)
+        if experiment.state == "running":
             self._recover(proposal_id)
+        elif experiment.repeating:
+            self.reproductions().recover(proposal_id)
         return self._ledger.get(proposal_id)
 
     def newest(self, limit: int | None = None, states: Collection[str] = ()) -> list[Experiment]:
@@ -330,6 +334,10 @@ class Experiments:
     def promotions(self) -> Promotions:
         """The gate of the registry's aliases and of the production prompt, loaded when it is needed."""
         return cast("Promotions", importlib.import_module("mltui.experiments.promotion").Promotions(self))
+
+    def reproductions(self) -> Reproductions:
+        """Experiments that are run again, loaded when it is needed."""
+        return cast("Reproductions", importlib.import_module("mltui.experiments.reproductions").Reproductions(self))
 
     def tracking_uri(self) -> str:
         """Where MLflow finds the runs."""

@@ -76,6 +76,8 @@ def syncing() -> _Syncing:
 class Supervisor:
     """One experiment, from its first run to its comparison."""
 
+    BUDGET_ADVICE = "propose again with more minutes or fewer seeds"
+
     def __init__(self, job: Job) -> None:
         plan = job.plan()
         self._job = job
@@ -133,21 +135,22 @@ class Supervisor:
         tasks = [Task(arm, seed) for seed in self._proposal.seeds for arm in self._proposal.arms]
         wanted = {execution.key(task) for task in tasks if task.arm == "baseline"}
         reusable = {entry.key: entry.run for entry in self._ledger.finished_runs(wanted)}
+        self._carry_out(tasks, execution, reusable)
+        if not self._gave_up and not self._asked_to_stop:
+            self._check_pairs()
+
+    def _carry_out(self, tasks: Sequence[Task], execution: Execution, reusable: dict[str, Run]) -> None:
         deadline = time.monotonic() + self._proposal.budget.minutes * 60
         with ThreadPoolExecutor(max_workers=self._section.parallel) as pool:
             futures: list[Future[None]] = [pool.submit(self._guarded, task, execution, reusable, deadline) for task in tasks]
             for future in futures:
                 future.result()
-        if not self._gave_up and not self._asked_to_stop:
-            self._check_pairs()
 
     def _execution(self, git: GitTree, control: Control) -> Execution:
         """Raises: ApprovalVoidError: the environment is not what was approved. SandboxError: one is required, and there is none."""
         secrets = [model.api_key_env for model in self._config.models.values() if model.api_key_env]
         environment = RunEnvironment(self._root, self._proposal.id, secrets, cache=self._state / "environment.json")
-        approved = self._proposal.environment
-        if approved and approved != environment.probe.digest:
-            raise ApprovalVoidError("the environment is not what was approved: another interpreter or packages", hint="Propose it again.")
+        self._check_environment(environment.probe.digest)
         write_atomically(self._job.folder / "env.lock", environment.probe.lock.encode())
         sandbox = choose(self._config.sandbox, os.environ)
         print(f"sandbox of the runs: {sandbox.describe()}", file=sys.stderr)
@@ -162,6 +165,11 @@ class Supervisor:
         )
         places = Places(self._root, self._job.folder, self._job.worktrees())
         return Execution(self._proposal, places, git, environment, rules)
+
+    def _check_environment(self, digest: str) -> None:
+        approved = self._proposal.environment
+        if approved and approved != digest:
+            raise ApprovalVoidError("the environment is not what was approved: another interpreter or packages", hint="Propose it again.")
 
     def _guarded(self, task: Task, execution: Execution, reusable: dict[str, Run], deadline: float) -> None:
         try:
@@ -183,7 +191,8 @@ class Supervisor:
         if left <= 0 or not self._claim_run():
             self._give_up(self._out_of_budget(runs=left > 0))
             return
-        self._record(RunStarted(proposal_id=self._proposal.id, arm=task.arm, seed=task.seed, done=self._done, total=self._total))
+        if entry := self._start_entry(task):
+            self._record(entry)
         limit = self._section.run_timeout_minutes * 60
         run = execution.run(task, self._runner, limit, left)
         if run.status == "timeout" and left < limit:
@@ -202,11 +211,17 @@ class Supervisor:
             self._done += 1
             if run.status != "finished":
                 self._failures[run.arm] += 1
-            self._record(RunFinished(proposal_id=self._proposal.id, run=run, key=key, done=self._done, total=self._total))
+            self._record(self._finish_entry(run, key))
             if self._done == PRELOAD_AFTER:
                 threading.Thread(target=self._preload, daemon=True).start()
             if self._failures[run.arm] >= FAILURES:
                 self._give_up(f"{FAILURES} {run.arm} runs failed; seed {run.seed}: {run.message}{self._left_out()}")
+
+    def _start_entry(self, task: Task) -> AnyEntry | None:
+        return RunStarted(proposal_id=self._proposal.id, arm=task.arm, seed=task.seed, done=self._done, total=self._total)
+
+    def _finish_entry(self, run: Run, key: str) -> AnyEntry:
+        return RunFinished(proposal_id=self._proposal.id, run=run, key=key, done=self._done, total=self._total)
 
     def _give_up(self, why: str) -> None:
         if not self._gave_up and not self._asked_to_stop:
@@ -235,9 +250,7 @@ class Supervisor:
     def _out_of_budget(self, *, runs: bool = False) -> str:
         budget = self._proposal.budget
         what = f"{budget.runs} runs" if runs else f"{budget.minutes:g} minutes"
-        return (
-            f"the approved budget of {what} ended after {self._done} of {self._total} runs; propose again with more minutes or fewer seeds"
-        )
+        return f"the approved budget of {what} ended after {self._done} of {self._total} runs; {self.BUDGET_ADVICE}"
 
     def _left_out(self) -> str:
         names = self._ledger.created(self._proposal.id).left_out
@@ -283,13 +296,21 @@ class Supervisor:
             self._record(SyncFailed(proposal_id=self._proposal.id, message=f"{type(error).__name__}: {error}"))
 
 
+def _supervisor(job: Job) -> Supervisor:
+    again = job.plan().again
+    if again is None:
+        return Supervisor(job)
+    # It builds on this module.
+    return cast(Supervisor, importlib.import_module("mltui.experiments.reproducing").Reproducer(job, again))
+
+
 def main(folder: Path) -> int:
     """Returns the exit code: 0 when the journal has the outcome, 1 when another supervisor is at work."""
     job = Job(folder.parent.parent, folder.name)
     try:
         with file_lock(folder / "lock", timeout=0.0):
             job.mark(os.getpid())
-            supervisor = Supervisor(job)
+            supervisor = _supervisor(job)
             signal.signal(signal.SIGHUP, signal.SIG_IGN)
 
             def stop(number: int, frame: FrameType | None) -> None:

@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from mltui.experiments.agreement import first_of, line
 from mltui.experiments.log_query import corrected_p, parse_query
 from mltui.experiments.run_records import mean_of, names_of
 from mltui.ui.plain.experiments import list_line, proposal_lines, result_lines
@@ -96,6 +97,10 @@ def detail_lines(experiment: Experiment, looking: Looking) -> Iterator[str]:
     for stream, lines in streams:
         yield f"  {run}, the end of its {stream}:"
         yield from (f"    {line}" for line in lines)
+    for again in experiment.reproductions:
+        yield f"  Run again by {again.by}, {again.state}: {again.message}".rstrip(": ")
+        yield from (f"    differs from then: {text}" for text in first_of(again.differences))
+        yield from (f"    {line(run)}" for run in again.runs)
     trail = looking.trail(experiment.id)
     if trail.records:
         yield "  Journal:"

@@ -12,6 +12,7 @@ from rich.console import Group
 from rich.table import Table as RichTable
 from rich.text import Text
 
+from mltui.experiments.agreement import agrees, first_of, line
 from mltui.ui.figures import duration
 from mltui.ui.plots.of_experiment import confusion_lines, curve_grid, difference_lines, seed_lines, system_lines
 from mltui.ui.tui.experiment_card import VERDICT_STYLES
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from mltui.core.experiment import Comparison, Experiment
+    from mltui.core.reproduction import Reproduction
     from mltui.experiments.journal import Record
     from mltui.experiments.looking import Looking, Trail
 
@@ -133,6 +135,14 @@ class Look:
         for entry in trail.promotions:
             where = f"{one_line(entry.outcome)}: {one_line(entry.alias)} of {one_line(entry.target)}"
             facts.append(("promotion", Text(f"{where} by {one_line(entry.by)}", style="success" if entry.outcome == "promoted" else "")))
+        for again in experiment.reproductions:
+            style = {"agrees": "success", "running": ""}.get(again.state, "warning")
+            facts.append(
+                (
+                    "run again",
+                    Text(f"{again.state}: {one_line(again.message) or f'{len(again.runs)} of {again.planned} runs'}", style=style),
+                )
+            )
         facts.append(("proposed", Text(f"{duration(max(0.0, time.time() - proposal.created))} ago by {one_line(proposal.author)}")))
         return Section("Cost and lineage", (rows(facts),))
 
@@ -179,6 +189,7 @@ class Look:
         for stream, lines in streams:
             text = Text("\n".join(clip(clean(line), 2000) for line in lines), style="muted", overflow="fold")
             parts.append(Section(f"{run}, the end of its {stream}", (text,)))
+        parts += [_again_section(again) for again in experiment.reproductions]
         return parts or [Text(NOT_RUN, style="strong")]
 
     def _run_table(self) -> RenderableType:
@@ -222,6 +233,17 @@ class Look:
         return [table] if trail.records else [Text("The journal has nothing of it", style="muted")]
 
 
+def _again_section(again: Reproduction) -> Section:
+    """Who ran it again, in which other environment, and which numbers came out."""
+    when = time.strftime("%Y-%m-%d %H:%M", time.localtime(again.at))
+    lines = [Text(f"{again.state}: {one_line(again.message)}", style="strong", overflow="fold")]
+    lines.append(Text(f"{when} by {one_line(again.by)}, job {again.job}", style="muted"))
+    lines += [Text(f"differs from then: {one_line(text)}", style="warning", overflow="fold") for text in first_of(again.differences)]
+    lines += [Text(one_line(text), style="muted", overflow="fold") for text in again.notes]
+    lines += [Text(one_line(line(run)), style="" if agrees(run) else "warning", overflow="fold") for run in again.runs]
+    return Section("Run again", tuple(lines))
+
+
 def _said(record: Record) -> Text:
     """A record in a line: what happened, by whom, and its most telling field."""
     payload: Mapping[str, object] = record.payload
@@ -230,7 +252,7 @@ def _said(record: Record) -> Text:
         inner = payload.get(name)
         if isinstance(inner, dict):
             payload = inner  # pyright: ignore[reportUnknownVariableType]
-    keys = ("answer", "arm", "seed", "status", "recommendation", "reason", "message", "successor")
+    keys = ("answer", "arm", "seed", "status", "outcome", "recommendation", "reason", "message", "successor")
     shown = {key: payload[key] for key in keys if payload.get(key) not in (None, "")}
     if shown:
         text.append(
