@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from mltui.config.section import Section
-from mltui.core.experiment import Guardrail, Metric
+from mltui.core.experiment import Design, Guardrail, Metric
 
 
 class FloatParameter(Section):
@@ -78,6 +78,9 @@ class Experiments(Section):
         primary: the number to decide by.
         guardrails: numbers that must not get worse, and by how much they may.
         seeds: a run of each arm is made with each.
+        test: what decides: paired by seed (`paired-seeds`), by split of one data set (`folds`), on the examples that both arms
+            predicted (`predictions`), without partners (`unpaired`), or what there is (`auto`).
+        n_train, n_test: examples in a split, where each seed is a split of the same data.
         space: hyperparameters that may be moved, and how far.
         run_timeout_minutes: one run may take.
         budget_minutes: one experiment may take in all.
@@ -104,6 +107,9 @@ class Experiments(Section):
     primary: Metric | None = None
     guardrails: tuple[Guardrail, ...] = ()
     seeds: tuple[int, ...] = (0, 1, 2, 3, 4, 5)
+    test: Design = "auto"
+    n_train: int = Field(default=0, ge=0)
+    n_test: int = Field(default=0, ge=0)
     space: dict[str, Parameter] = Field(default_factory=dict)
     run_timeout_minutes: float = Field(default=60.0, gt=0)
     budget_minutes: float = Field(default=240.0, gt=0, allow_inf_nan=False)
@@ -111,6 +117,14 @@ class Experiments(Section):
     unplanned_training: Literal["record", "ask", "deny"] = "deny"
     scratch_seconds: float = Field(default=60.0, gt=0)
     scratch_minutes: float = Field(default=10.0, gt=0)
+
+    @model_validator(mode="after")
+    def _sizes_of_splits(self) -> Experiments:
+        if self.test == "folds" and not (self.n_train and self.n_test):
+            raise ValueError('test = "folds" needs n_train and n_test, the examples in a split')
+        if bool(self.n_train) != bool(self.n_test):
+            raise ValueError("n_train and n_test belong together")
+        return self
 
 
 class Promotion(Section):

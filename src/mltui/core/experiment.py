@@ -1,4 +1,4 @@
-"""Proposals, runs, comparisons and verdicts: the data of experiments."""
+"""Proposals, runs and decisions: the data of experiments, with those of comparisons (`core.comparison`)."""
 
 from __future__ import annotations
 
@@ -6,12 +6,19 @@ from typing import Literal
 
 from pydantic import Field
 
+from mltui.core.comparison import Comparison as Comparison
+from mltui.core.comparison import ComparisonPlan as ComparisonPlan
+from mltui.core.comparison import Design as Design
+from mltui.core.comparison import Direction as Direction
+from mltui.core.comparison import Guardrail as Guardrail
+from mltui.core.comparison import Metric as Metric
+from mltui.core.comparison import SecondInterval as SecondInterval
+from mltui.core.comparison import Verdict as Verdict
 from mltui.core.data import Data, JsonObject, JsonValue
 from mltui.core.origin import Origin
 from mltui.core.reproduction import Reproduction
 
 ExperimentKind = Literal["train", "hparam", "prompt", "data", "eval", "infra"]
-Direction = Literal["maximize", "minimize"]
 ExperimentState = Literal[
     "proposed",
     "held",
@@ -28,32 +35,10 @@ ExperimentState = Literal[
     "accepted",
     "discarded",
 ]
-Verdict = Literal["better", "worse", "equivalent", "inconclusive"]
 Recommendation = Literal["accept", "discard", "inconclusive"]
 Arm = Literal["baseline", "candidate"]
 Answer = Literal["approve", "reject", "hold", "maintenance", "ask"]
 """What a person may say to a proposal: `hold` defers, `ask` asks the agent, `maintenance` lets the change be without a run."""
-
-
-class Metric(Data):
-    """A number to decide by.
-
-    Attributes:
-        min_effect: the smallest difference worth having, in the metric's own unit.
-    """
-
-    name: str
-    direction: Direction = "maximize"
-    unit: str = ""
-    min_effect: float = 0.0
-
-
-class Guardrail(Data):
-    """A metric that must not get worse by more than `margin`: a number, or a share such as `5%`."""
-
-    name: str
-    direction: Direction = "minimize"
-    margin: str
 
 
 class ParameterChange(Data):
@@ -193,6 +178,7 @@ class Proposal(Data):
         data: the declared data files, digested.
         environment: digest of interpreter and packages that the runs use; empty where they are not known.
         evaluate: the evaluator's command, run from the baseline's tree; empty where the metrics are self-reported.
+        test: how it is decided; None in journals of versions that paired by seed alone.
         origin: who the process that proposed belongs to; None in journals of versions that did not say.
         hash: SHA-256 over everything that an approval covers (see `experiments.proposals`).
     """
@@ -217,6 +203,7 @@ class Proposal(Data):
     data: tuple[DataVersion, ...] = ()
     environment: str = ""
     evaluate: str = ""
+    test: ComparisonPlan | None = None
     evaluation_reason: str = ""
     supersedes: str | None = None
     review: Review = Review()
@@ -259,6 +246,7 @@ class Run(Data):
         sandbox: what confined it: `bubblewrap`, `landlock` or `none`; empty where that was not recorded.
         evaluator: SHA-256 of what measured it (command, tree, data with labels); empty where it reported its own metrics, or
             where that was not recorded.
+        per_example: SHA-256 of what the evaluator said of single examples; empty where it said nothing.
         reused: the run was made for an earlier proposal and stands for this one too (same tree,
             command, seed and data).
     """
@@ -278,40 +266,8 @@ class Run(Data):
     folder: str = ""
     sandbox: str = ""
     evaluator: str = ""
+    per_example: str = ""
     reused: bool = False
-
-
-class Comparison(Data):
-    """Candidate against baseline on one metric. `diff` is candidate minus baseline, in the metric's unit.
-
-    Attributes:
-        ci_low, ci_high: interval of the mean difference at `confidence`.
-        p_value: two-sided, of `test`.
-        effect_size: what `effect_name` says (Cohen's d_z for paired differences).
-        needed_n: about how many pairs would show `min_effect` with power 0.8, when inconclusive.
-    """
-
-    metric: Metric
-    test: str
-    n: int
-    baseline_mean: float
-    candidate_mean: float
-    baseline_std: float
-    candidate_std: float
-    diff: float
-    confidence: float = 0.95
-    ci_low: float
-    ci_high: float
-    ci_method: str
-    p_value: float
-    effect_size: float | None
-    effect_name: str
-    alpha: float = 0.05
-    ties: int = 0
-    needed_n: int | None = None
-    verdict: Verdict
-    summary: str
-    pairs: tuple[tuple[int, float, float], ...] = ()
 
 
 class Conclusion(Data):

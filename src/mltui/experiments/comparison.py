@@ -1,55 +1,27 @@
-"""From runs to a verdict: candidate against baseline, paired by seed.
+"""From runs to a verdict: candidate against baseline, by the test that the plan states.
 
-The rules, in this order. Fewer than `MIN_PAIRS` pairs decide nothing. A candidate whose tree is the
-baseline's is an A/A comparison and never wins, nor does one that fails where the baseline finishes,
-nor one where the seed changes nothing in either arm (one measurement, repeated). `better` and `worse`
-need the exact sign-flip p below alpha, a t interval on one side of zero, and a difference of at least
-the metric's `min_effect`. `equivalent` needs a `min_effect` and the shown interval inside `±min_effect`
-(two one-sided tests at half alpha each, so that what is shown is what is decided by).
+The rules, in this order. A candidate whose tree is the baseline's is an A/A comparison and never wins. Too few pairs, splits,
+runs or examples decide nothing (`designs`). Nor wins a candidate that fails where the baseline finishes, nor one where the seed
+changes nothing in either arm (one measurement, repeated), unless it is judged on examples. `better` and `worse` need p below
+alpha, an interval on one side of zero, and a difference of at least the metric's `min_effect`. `equivalent` needs a `min_effect`
+and the shown interval inside `±min_effect` (two one-sided tests at half alpha each, so that what is shown is what is decided by).
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Final
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 from mltui.core.errors import ConfigError, ExperimentError
-from mltui.core.experiment import Arm, Comparison, Guardrail, Metric, Proposal, Run, Verdict
-from mltui.experiments.render import sentence
-from mltui.experiments.statistics import Interval, cohen_dz, mean, needed_pairs, sign_flip, std, t_interval
+from mltui.core.experiment import Comparison, ComparisonPlan, Design, Guardrail, Metric, Proposal, Run, Verdict
+from mltui.experiments.designs import ALPHA, MIN_PAIRS, ROUNDING, Finding, Pairs, by_example, by_sample, by_seed, by_split, paired, unpaired
+from mltui.experiments.examples import ExamplesError, Source
+from mltui.experiments.matching import match
+from mltui.experiments.render import counted, sentence
 
-MIN_PAIRS: Final = 6
-"""At 5 pairs the least two-sided sign-flip p is 0.0625."""
-
-ALPHA: Final = 0.05
-POWER: Final = 0.8
-
-ROUNDING: Final = 1e-12
-"""Values closer than this share of their size are equal: the last bits of a float are no difference."""
-
-
-@dataclass(frozen=True)
-class Pairs:
-    """The values of one metric on the seeds that both arms have.
-
-    Attributes:
-        lost: seeds where the baseline has a value and the candidate failed, timed out or reported none that is finite.
-    """
-
-    seeds: tuple[int, ...]
-    baseline: tuple[float, ...]
-    candidate: tuple[float, ...]
-    lost: tuple[int, ...]
-
-    @property
-    def differences(self) -> tuple[float, ...]:
-        return tuple(_difference(old, new) for old, new in zip(self.baseline, self.candidate, strict=True))
-
-    @property
-    def seeds_do_nothing(self) -> bool:
-        return std(self.baseline) == 0 and std(self.candidate) == 0
+PAIRED_BY_SEED = ComparisonPlan(design="paired-seeds")
+"""Of plans that state no test: such a one is all that there was."""
 
 
 @dataclass(frozen=True)
@@ -61,12 +33,13 @@ class Judgement:
     needed_n: int | None = None
 
 
-def compare(proposal: Proposal, runs: Sequence[Run]) -> tuple[Comparison, tuple[Comparison, ...]]:
+def compare(proposal: Proposal, runs: Sequence[Run], examples: Source | None = None) -> tuple[Comparison, tuple[Comparison, ...]]:
     """Compares the runs of both arms on the primary metric and on each guardrail.
 
     Args:
         proposal: the plan that was approved.
         runs: of both arms, in the order they ended; of runs with the same arm and seed the last finished counts.
+        examples: reads what a run left of single examples; without it no test on examples is possible.
 
     Returns:
         The comparison of the primary metric, and one for each guardrail, in the proposal's order. A
@@ -77,13 +50,51 @@ def compare(proposal: Proposal, runs: Sequence[Run]) -> tuple[Comparison, tuple[
     Raises:
         ExperimentError: no seed has the primary metric in both arms; says what was reported instead.
     """
-    pairs = _pair(runs, proposal.metric.name)
-    if not pairs.seeds:
-        message, hint = _nothing_to_compare(runs, proposal.metric.name)
+    plan = proposal.test or PAIRED_BY_SEED
+    metric, pairs = proposal.metric, paired(runs, proposal.metric.name)
+    design, chosen = _design(plan, pairs, proposal.metric.name, examples)
+    if not (all(pairs.runs.values()) if design == "unpaired" else pairs.seeds):
+        message, hint = _nothing_to_compare(runs, metric.name)
         raise ExperimentError(message, hint=hint)
+    finding, problem = _found(design, plan, metric, pairs, examples)
     same_tree = proposal.tree == proposal.base_tree
-    primary = _comparison(proposal.metric, pairs, lambda interval, p: _judge_primary(proposal.metric, pairs, interval, p, same_tree))
-    return primary, tuple(_guard(guardrail, runs) for guardrail in proposal.guardrails)
+    judgement = _judge_primary(metric, pairs, finding, same_tree)
+    if problem and not same_tree:
+        judgement = Judgement("inconclusive", f"the approved test is on predictions, and {problem}")
+    notes = (*((chosen,) if chosen else ()), *finding.notes)
+    primary = _comparison(metric, pairs, replace(finding, notes=notes), judgement)
+    return primary, tuple(_guard(guardrail, runs, plan, design, examples) for guardrail in proposal.guardrails)
+
+
+def _design(plan: ComparisonPlan, pairs: Pairs, metric: str, examples: Source | None) -> tuple[Design, str]:
+    """The test, and why `auto` chose another than the usual one. It looks at what runs there are, never at which arm is ahead."""
+    if plan.design != "auto":
+        return plan.design, ""
+    if not pairs.seeds and all(len(found) > 1 for found in pairs.runs.values()):
+        return "unpaired", "no seed is in both arms"
+    if pairs.seeds and pairs.seeds_do_nothing and examples:
+        try:
+            match(metric, *pairs.partners(), examples)
+        except ExamplesError:
+            return "paired-seeds", ""
+        return "predictions", "the seed changes nothing, so the test is on the predictions"
+    return "paired-seeds", ""
+
+
+def _found(design: Design, plan: ComparisonPlan, metric: Metric, pairs: Pairs, examples: Source | None) -> tuple[Finding, str]:
+    """What the test finds; where it cannot be made, what the seeds show, and why."""
+    if design == "folds":
+        return by_split(metric, pairs, plan.n_train, plan.n_test), ""
+    if design == "unpaired":
+        return unpaired(metric, pairs, examples), ""
+    if design == "predictions":
+        try:
+            if examples is None:
+                raise ExamplesError("they cannot be read here")
+            return by_example(metric, pairs, examples), ""
+        except ExamplesError as error:
+            return by_seed(metric, pairs), str(error)
+    return by_seed(metric, pairs), ""
 
 
 def parse_margin(guardrail: Guardrail, baseline: float) -> float:
@@ -104,125 +115,99 @@ def parse_margin(guardrail: Guardrail, baseline: float) -> float:
     return number / 100 * abs(baseline) if text.endswith("%") else number
 
 
-def _pair(runs: Sequence[Run], metric: str) -> Pairs:
-    values: dict[Arm, dict[int, float]] = {"baseline": {}, "candidate": {}}
-    broken: set[int] = set()
-    for run in runs:
-        value = run.metrics.get(metric, math.nan)
-        if run.status == "finished" and math.isfinite(value):
-            values[run.arm][run.seed] = value
-        elif run.arm == "candidate" and run.status != "killed":
-            broken.add(run.seed)
-    baseline, candidate = values["baseline"], values["candidate"]
-    seeds = tuple(sorted(baseline.keys() & candidate.keys()))
-    return Pairs(
-        seeds=seeds,
-        baseline=tuple(baseline[seed] for seed in seeds),
-        candidate=tuple(candidate[seed] for seed in seeds),
-        lost=tuple(sorted((broken & baseline.keys()) - candidate.keys())),
-    )
-
-
-def _difference(baseline: float, candidate: float) -> float:
-    difference = candidate - baseline
-    return 0.0 if abs(difference) <= ROUNDING * max(abs(baseline), abs(candidate)) else difference
-
-
-def _comparison(metric: Metric, pairs: Pairs, judge: Callable[[Interval, float], Judgement]) -> Comparison:
-    differences = pairs.differences
-    n, diff = len(differences), mean(differences)
-    interval = t_interval(differences, 1 - ALPHA) if n > 1 else Interval(diff, diff, 1 - ALPHA, "none: one pair")
-    test = sign_flip(differences)
-    judgement = judge(interval, test.p_value)
+def _comparison(metric: Metric, pairs: Pairs, finding: Finding, judgement: Judgement) -> Comparison:
     comparison = Comparison(
         metric=metric,
-        test=test.test,
-        n=n,
-        baseline_mean=mean(pairs.baseline),
-        candidate_mean=mean(pairs.candidate),
-        baseline_std=std(pairs.baseline),
-        candidate_std=std(pairs.candidate),
-        diff=diff,
+        design=finding.design,
+        test=finding.test,
+        n=finding.n,
+        of=finding.of,
+        baseline_mean=finding.means[0],
+        candidate_mean=finding.means[1],
+        baseline_std=finding.stds[0],
+        candidate_std=finding.stds[1],
+        diff=finding.diff,
         confidence=1 - ALPHA,
-        ci_low=interval.low,
-        ci_high=interval.high,
-        ci_method=interval.method,
-        p_value=test.p_value,
-        effect_size=cohen_dz(differences) if n > 1 else None,
-        effect_name="d_z",
+        ci_low=finding.interval.low,
+        ci_high=finding.interval.high,
+        ci_method=finding.interval.method,
+        p_value=finding.p_value,
+        effect_size=finding.effect_size,
+        effect_name=finding.effect_name,
         alpha=ALPHA,
-        ties=sum(difference == 0 for difference in differences),
+        ties=finding.ties,
         needed_n=judgement.needed_n,
         verdict=judgement.verdict,
         summary="",
         pairs=tuple(zip(pairs.seeds, pairs.baseline, pairs.candidate, strict=True)),
+        second=finding.second,
+        notes=finding.notes,
     )
     return comparison.model_copy(update={"summary": sentence(comparison, judgement.reason)})
 
 
-def _judge_primary(metric: Metric, pairs: Pairs, interval: Interval, p_value: float, same_tree: bool) -> Judgement:
-    needed = _needed(metric, pairs)
+def _judge_primary(metric: Metric, pairs: Pairs, finding: Finding, same_tree: bool) -> Judgement:
+    interval, diff, needed = finding.interval, finding.diff, finding.needed
     if same_tree:
         return Judgement("inconclusive", "an A/A comparison: both arms have the same tree, the difference is noise")
-    early = _too_little(pairs, needed)
+    early = _too_little(pairs, finding)
     if early:
         return early
-    differences, diff = pairs.differences, mean(pairs.differences)
-    if not any(differences):
+    if finding.ties == finding.n:
         if metric.min_effect > 0:
             unused = ", and the seed changes nothing: is what was changed used at all?" if pairs.seeds_do_nothing else ""
             return Judgement("equivalent", f"every pair is equal{unused}")
         return Judgement("inconclusive", "every pair is equal; give the metric a min_effect to conclude that there is no difference")
-    if pairs.seeds_do_nothing:
-        same = f"the seed changes nothing in either arm: {len(differences)} pairs are one measurement"
-        return Judgement("inconclusive", f"{same}; let the script use its seed for all that is random")
+    if pairs.seeds_do_nothing and finding.design != "predictions":
+        same = f"the seed changes nothing in either arm: {len(pairs.seeds)} pairs are one measurement"
+        return Judgement("inconclusive", f"{same}; let the script use its seed for all that is random, or leave predictions to test by")
     if metric.min_effect > 0 and -metric.min_effect < interval.low and interval.high < metric.min_effect:
         return Judgement("equivalent", f"the difference is smaller than {metric.min_effect:g}")
-    if p_value < ALPHA and (interval.low > 0 or interval.high < 0):
+    if finding.p_value < ALPHA and (interval.low > 0 or interval.high < 0):
         if abs(diff) < metric.min_effect * (1 - ROUNDING):
             return Judgement("inconclusive", f"there is a difference, but maybe not one of {metric.min_effect:g}", needed)
         improved = (diff > 0) == (metric.direction == "maximize")
         if improved and pairs.lost:
             return Judgement("inconclusive", f"the candidate failed where the baseline did not ({_seeds(pairs.lost)})")
         return Judgement("better" if improved else "worse")
-    return Judgement("inconclusive", f"needs about {needed} pairs" if needed else "the effect, if any, is small against the spread", needed)
+    told = f"needs about {counted(needed, finding.of)}" if needed else "the effect, if any, is small against the spread"
+    return Judgement("inconclusive", told, needed)
 
 
-def _too_little(pairs: Pairs, needed: int | None) -> Judgement | None:
-    if len(pairs.seeds) >= MIN_PAIRS:
+def _too_little(pairs: Pairs, finding: Finding) -> Judgement | None:
+    if finding.n >= finding.least:
         return None
     lost = f" (the candidate failed on {_seeds(pairs.lost)})" if pairs.lost else ""
-    return Judgement("inconclusive", f"at least {MIN_PAIRS} pairs are needed to tell{lost}", max(MIN_PAIRS, needed or 0))
+    least = counted(finding.least, finding.of)
+    return Judgement("inconclusive", f"at least {least} are needed to tell{lost}", max(finding.least, finding.needed or 0))
 
 
-def _needed(metric: Metric, pairs: Pairs) -> int | None:
-    """Pairs that would show `min_effect` (the difference seen, without one); None when there are as many already."""
-    if len(pairs.seeds) < 2:
-        return None
-    differences = pairs.differences
-    needed = needed_pairs(metric.min_effect or mean(differences), std(differences), alpha=ALPHA, power=POWER)
-    return max(needed, MIN_PAIRS) if needed and needed > len(differences) else None
-
-
-def _guard(guardrail: Guardrail, runs: Sequence[Run]) -> Comparison:
+def _guard(guardrail: Guardrail, runs: Sequence[Run], plan: ComparisonPlan, design: Design, examples: Source | None) -> Comparison:
     metric = Metric(name=guardrail.name, direction=guardrail.direction)
-    pairs = _pair(runs, guardrail.name)
-    if not pairs.seeds:
+    pairs = paired(runs, guardrail.name)
+    if not (all(pairs.runs.values()) if design == "unpaired" else pairs.seeds):
         message, _ = _nothing_to_compare(runs, guardrail.name)
         return _unmeasured(metric, message)
+    finding = by_sample(metric, pairs, examples) if examples and pairs.seeds else None
+    if finding is None:
+        finding, _ = _found(design, plan, metric, pairs, examples)
+    elif design != "predictions" and len(pairs.seeds) < MIN_PAIRS:
+        # Its samples say nothing of how much runs differ, which the plan wants to know.
+        finding = by_seed(metric, pairs)
     try:
-        margin = parse_margin(guardrail, mean(pairs.baseline))
+        margin = parse_margin(guardrail, finding.means[0])
     except ConfigError as error:
         return _unmeasured(metric, str(error))
     metric = metric.model_copy(update={"min_effect": margin})
-    return _comparison(metric, pairs, lambda interval, _: _judge_guardrail(guardrail, pairs, interval, margin))
+    return _comparison(metric, pairs, finding, _judge_guardrail(guardrail, pairs, finding, margin))
 
 
-def _judge_guardrail(guardrail: Guardrail, pairs: Pairs, interval: Interval, margin: float) -> Judgement:
+def _judge_guardrail(guardrail: Guardrail, pairs: Pairs, finding: Finding, margin: float) -> Judgement:
     """Non-inferiority: the interval's bad end must not pass the margin."""
     limit = f"{guardrail.margin.strip()} worse"
+    interval = finding.interval
     low, high = (interval.low, interval.high) if guardrail.direction == "maximize" else (-interval.high, -interval.low)
-    early = _too_little(pairs, None)
+    early = _too_little(pairs, replace(finding, needed=None))
     if early:
         return early
     if high < -margin:

@@ -179,6 +179,7 @@ class Execution:
                 "folder": folder.relative_to(self._places.root).as_posix(),
                 "sandbox": self._rules.confinement.name if self._rules.confinement else "none",
                 "evaluator": self.evaluator,
+                "per_example": evaluation.per_example,
             }
         )
         self._write_down(run, command, ran, evaluation)

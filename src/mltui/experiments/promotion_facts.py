@@ -13,6 +13,7 @@ from mltui.core.experiment import Arm, Comparison, Experiment, Proposal, Run
 from mltui.experiments.comparison import compare
 from mltui.experiments.control import Control
 from mltui.experiments.datasets import Digests, difference, versions
+from mltui.experiments.examples import source_of
 from mltui.experiments.fold import fold
 from mltui.experiments.git_tree import GitTree
 from mltui.experiments.journal import Journal, Record
@@ -89,7 +90,7 @@ class FactFinder:
 
     def facts(self, books: Books, target: Target, experiment: Experiment, run: Run | None, moved: str) -> Facts:
         """All but the verdict. Args: moved: how the registry differs from the journal, or empty."""
-        recomputed, error = _recompute(experiment)
+        recomputed, error = self._recompute(experiment)
         artifact, where = self._model(run) if target.kind == "model" else self._prompt_problem(experiment.proposal)
         return Facts(
             experiment=experiment,
@@ -106,6 +107,12 @@ class FactFinder:
             evaluation_changed=self._evaluation(books, experiment.proposal),
             moved=moved,
         )
+
+    def _recompute(self, experiment: Experiment) -> tuple[tuple[Comparison, tuple[Comparison, ...]] | None, str]:
+        try:
+            return compare(experiment.proposal, experiment.runs, source_of(self._root, evaluated=bool(experiment.proposal.evaluate))), ""
+        except MltuiError as error:
+            return None, str(error.args[0])
 
     def prompt(self, proposal: Proposal) -> Prompt:
         """The experiment's version of the production prompt: that file, if it changed it, else the only prompt that it changed.
@@ -230,13 +237,6 @@ def choose_run(experiment: Experiment, seed: int | None) -> Run | None:
         return finished[-1] if finished else None
     mean = sum(run.metrics[metric] for run in measured) / len(measured)
     return min(measured, key=lambda run: (abs(run.metrics[metric] - mean), run.seed))
-
-
-def _recompute(experiment: Experiment) -> tuple[tuple[Comparison, tuple[Comparison, ...]] | None, str]:
-    try:
-        return compare(experiment.proposal, experiment.runs), ""
-    except MltuiError as error:
-        return None, str(error.args[0])
 
 
 def _later_evaluations(books: Books, proposal_id: str) -> list[str]:

@@ -15,6 +15,7 @@ from mltui.core.data import JsonObject
 from mltui.core.errors import ExperimentError, ProposalError
 from mltui.core.experiment import (
     Budget,
+    ComparisonPlan,
     ControlledChange,
     ExperimentKind,
     Metric,
@@ -41,7 +42,7 @@ KIND_ORDER: tuple[ExperimentKind, ...] = ("eval", "data", "train", "prompt", "hp
 
 COVERED = ("base_tree", "tree", "command", "seeds", "budget", "metric", "guardrails", "data")
 """Fields of a proposal that an approval is bound to."""
-COVERED_IF_KNOWN = ("environment", "evaluate")
+COVERED_IF_KNOWN = ("environment", "evaluate", "test")
 """Likewise; an empty one is as good as none, as in proposals of versions that did not know them."""
 
 
@@ -76,7 +77,7 @@ class _Plan:
 def proposal_hash(proposal: Proposal) -> str:
     """SHA-256, in hexadecimal, of all that an approval covers.
 
-    That is code before and after, command, seeds, budget, metrics, data, environment and evaluator.
+    That is code before and after, command, seeds, budget, metrics, data, environment, evaluator and test.
     """
     fields = plain(proposal)
     covered: JsonObject = {name: fields[name] for name in COVERED}
@@ -145,6 +146,7 @@ class ProposalBuilder:
                 "guardrails": former.guardrails,
                 "environment": built.proposal.environment if edits.empty else former.environment,
                 "evaluate": former.evaluate,
+                "test": former.test,
                 "base_commit": former.base_commit,
                 "session_id": former.session_id,
             }
@@ -212,6 +214,7 @@ class ProposalBuilder:
             data=versions(self._control.root, data_files, self._digests),
             environment=self._environment(),
             evaluate=self._section.evaluate,
+            test=self._test() if arms > 1 else None,
             evaluation_reason=request.evaluation_reason.strip(),
             supersedes=request.supersedes,
             author=author.name,
@@ -240,6 +243,12 @@ class ProposalBuilder:
             )
         return self._section.primary
 
+    def _test(self) -> ComparisonPlan:
+        section = self._section
+        # Sizes of a split say that the seeds are splits.
+        design = "folds" if section.test == "auto" and section.n_train and section.n_test else section.test
+        return ComparisonPlan(design=design, n_train=section.n_train, n_test=section.n_test)
+
     def _command(self, request: ProposalRequest) -> str:
         declared = self._section.entrypoints
         check_command(request.entrypoint or (declared[0] if declared else ""))
@@ -259,7 +268,8 @@ class ProposalBuilder:
 
     def _seeds(self, request: ProposalRequest) -> tuple[int, ...]:
         seeds = self._section.seeds if request.seeds is None else request.seeds
-        if len(set(seeds)) < 2:
+        least = 1 if self._section.test == "predictions" else 2
+        if len(set(seeds)) < least:
             raise ProposalError(
                 f"{len(set(seeds))} seed cannot show a difference", hint="Give at least 2 different seeds; 6 or more can be significant."
             )

@@ -54,11 +54,33 @@ def sentence(comparison: Comparison, reason: str = "") -> str:
     name = clean(comparison.metric.name)
     if comparison.n == 0:
         return f"{name}: {comparison.verdict}{reason and f', {reason}'}"
-    notes = [f"paired by {comparison.n} seed{'s' if comparison.n > 1 else ''}"]
+    notes = [over_text(comparison)]
     if comparison.n > 1:
         notes = [f"{comparison.confidence * 100:g} % CI", *notes, p_text(comparison.p_value)]
     text = f"{name} {difference_text(comparison)} ({', '.join(notes)}): {comparison.verdict}"
     return f"{text}, {reason}" if reason else text
+
+
+_OVER = {
+    "seed": "paired by {}",
+    "split": "paired by {}",
+    "example": "on {}",
+    "cluster": "on {}",
+    "sample": "on {}",
+    "run": "at least {} an arm",
+}
+_COUNTED = {"seed": "pair", "split": "split"}
+
+
+def counted(n: int, of: str) -> str:
+    """Returns: `6 pairs`, `30 examples`: so many of what a test is over (see `core.experiment.Comparison`)."""
+    return f"{n:,} {_COUNTED.get(of, of)}{'' if n == 1 else 's'}"
+
+
+def over_text(comparison: Comparison) -> str:
+    """Returns: `paired by 8 seeds`, `on 500 examples`."""
+    n, of = comparison.n, comparison.of
+    return _OVER.get(of, "on {}").format(f"{n:,} {of}{'' if n == 1 else 's'}")
 
 
 def clean(text: str) -> str:
@@ -95,16 +117,20 @@ def _facts(comparison: Comparison) -> list[tuple[str, str]]:
     facts = [("difference", difference_text(comparison))]
     if comparison.n > 1:
         facts.append(("interval", f"{comparison.confidence * 100:g} % CI, {comparison.ci_method}"))
+    if comparison.second:
+        second = comparison.second
+        facts.append(("or", f"[{second.low:.{digits}f}, {second.high:.{digits}f}], {second.method}"))
     if comparison.effect_size is not None:
         facts.append(("effect", f"{comparison.effect_name} = {comparison.effect_size:.2f}"))
     ties = f", {comparison.ties} tied" if comparison.ties else ""
-    facts.append(("test", f"{p_text(comparison.p_value)}, {comparison.test}, {comparison.n} pair{'s' if comparison.n > 1 else ''}{ties}"))
+    facts.append(("test", f"{p_text(comparison.p_value)}, {comparison.test}, {counted(comparison.n, comparison.of)}{ties}"))
     if comparison.metric.min_effect:
         facts.append(("worth having", f"{comparison.metric.min_effect:g} {comparison.metric.unit}".rstrip()))
     if comparison.needed_n:
-        facts.append(("needed", f"about {comparison.needed_n} pairs"))
+        facts.append(("needed", f"about {counted(comparison.needed_n, comparison.of)}"))
     facts.append(("baseline", f"{comparison.baseline_mean:.{digits}f} ± {comparison.baseline_std:.{digits}f}"))
     facts.append(("candidate", f"{comparison.candidate_mean:.{digits}f} ± {comparison.candidate_std:.{digits}f}"))
+    facts += [("note", note) for note in comparison.notes]
     return facts
 
 

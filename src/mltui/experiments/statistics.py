@@ -2,7 +2,8 @@
 
 All functions take differences `d_i = candidate_i - baseline_i` of pairs that share a seed, a fold or
 an example, and answer with plain numbers. Siblings: `statistics_independent` (nothing shared),
-`statistics_resampled` (cross-validation), `statistics_families` (many tests, many methods).
+`statistics_resampled` (cross-validation), `statistics_predictions` (a metric over examples), `statistics_quantiles` (latency),
+`statistics_families` (many tests, many methods), `statistics_sequential` (looks). Which is for what: docs/statistics.md.
 """
 
 from __future__ import annotations
@@ -250,6 +251,19 @@ def tost(differences: Sequence[float], margin: float, alpha: float = 0.05) -> Eq
     return Equivalence(-margin < interval.low and interval.high < margin, max(low.p_value, high.p_value), interval)
 
 
+def non_inferiority(differences: Sequence[float], margin: float, *, smaller_is_better: bool = True) -> Significance:
+    """One-sided paired t test of "worse by the margin or more" (CPMP/EWP/2158/99): a small p shows that it is not.
+
+    Raises:
+        ValueError: the margin is negative.
+    """
+    if margin < 0:
+        raise ValueError("a margin cannot be negative")
+    shift, alternative = (-margin, "less") if smaller_is_better else (margin, "greater")
+    found = paired_t([value + shift for value in differences], alternative)
+    return Significance("non-inferiority t", found.statistic, found.p_value, found.n, df=found.df)
+
+
 def paired_t_power(n: int, effect: float, alpha: float = 0.05) -> float:
     """Returns: power of the two-sided paired t test for `effect` = d_z, from the noncentral t with λ = d_z √n (Cohen 1988)."""
     if n < 2:
@@ -277,3 +291,19 @@ def needed_pairs(difference: float, spread: float, *, alpha: float = 0.05, power
         middle = (low + high) // 2
         low, high = (low, middle) if paired_t_power(middle, effect, alpha) >= power else (middle, high)
     return high if high <= LARGEST_N else None
+
+
+def minimum_detectable(n: int, spread: float, *, alpha: float = 0.05, power: float = 0.8) -> float:
+    """Returns: the smallest mean difference that n pairs show with that power, in the unit of `spread`, by the noncentral t.
+
+    `power.detectable` answers the same without numpy, by an approximation.
+    """
+    if n < 2:
+        return math.inf
+    low, high = 0.0, 1.0
+    while paired_t_power(n, high, alpha) < power:
+        low, high = high, high * 2
+    for _ in range(50):
+        middle = (low + high) / 2
+        low, high = (low, middle) if paired_t_power(n, middle, alpha) >= power else (middle, high)
+    return high * spread

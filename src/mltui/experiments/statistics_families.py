@@ -5,8 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import combinations
 
-from mltui.experiments.statistics_scipy import stats
+import numpy as np
+
+from mltui.experiments.statistics_scipy import normal_cdf, stats
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
@@ -48,6 +51,19 @@ class Friedman:
     df: tuple[int, int]
 
 
+def average_ranks(scores: Sequence[Sequence[float]], *, higher_is_better: bool = True) -> list[float]:
+    """Returns: each method's mean rank over the data sets, 1 the best, ties at mean ranks.
+
+    Args:
+        scores: a row for each data set, a column for each method.
+    """
+    table = np.asarray(scores, dtype=np.float64)
+    if table.ndim != 2 or table.shape[0] < 2 or table.shape[1] < 2 or not np.isfinite(table).all():
+        raise ValueError("needs a full table of finite scores: at least two data sets and two methods")
+    ranks = np.asarray(stats.rankdata(-table if higher_is_better else table, axis=1), dtype=np.float64)
+    return ranks.mean(axis=0).tolist()
+
+
 def friedman_from_ranks(average_ranks: Sequence[float], datasets: int) -> Friedman:
     """Do k methods on N data sets rank alike? From their average ranks R_j (Demšar 2006, JMLR 7, §3.2.2):
 
@@ -72,3 +88,23 @@ def nemenyi_cd(methods: int, datasets: int, alpha: float = 0.05) -> float:
         raise ValueError("needs at least two methods and one data set")
     q = float(stats.studentized_range.ppf(1 - alpha, methods, math.inf)) / math.sqrt(2)
     return q * math.sqrt(methods * (methods + 1) / (6 * datasets))
+
+
+def nemenyi(average_ranks: Sequence[float], datasets: int) -> dict[tuple[int, int], float]:
+    """Returns: the p-value of each pair of methods, all against all: q = |R_i - R_j| / √(k(k+1) / 12N) on the studentised range
+    for k groups and infinite degrees of freedom (Nemenyi 1963; Demšar 2006, §3.2.2)."""
+    k = len(average_ranks)
+    error = math.sqrt(k * (k + 1) / (12 * datasets))
+    return {
+        (i, j): float(stats.studentized_range.sf(abs(average_ranks[i] - average_ranks[j]) / error, k, math.inf))
+        for i, j in combinations(range(k), 2)
+    }
+
+
+def against_control(average_ranks: Sequence[float], datasets: int, control: int = 0) -> dict[int, tuple[float, float]]:
+    """Returns: z and two-sided p, not corrected, of each method against one of them: z = (R_control - R_j) / √(k(k+1) / 6N)
+    (Demšar 2006, §3.2.2). `holm` corrects them."""
+    k = len(average_ranks)
+    error = math.sqrt(k * (k + 1) / (6 * datasets))
+    found = {method: (average_ranks[control] - average_ranks[method]) / error for method in range(k) if method != control}
+    return {method: (z, 2 * float(normal_cdf(np.asarray([-abs(z)]))[0])) for method, z in found.items()}

@@ -7,7 +7,18 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from mltui.experiments.statistics import Alternative, Floats, Interval, Significance, as_floats, mean, ratio, std, t_p_value
+from mltui.experiments.statistics import (
+    Alternative,
+    Floats,
+    Interval,
+    Significance,
+    as_floats,
+    hedges_correction,
+    mean,
+    ratio,
+    std,
+    t_p_value,
+)
 from mltui.experiments.statistics_scipy import stats
 
 EXACT_DISCORDANT = 25
@@ -75,6 +86,13 @@ def cohen_d(baseline: Sequence[float], candidate: Sequence[float]) -> float | No
     if pooled == 0:
         return 0.0 if center == 0 else None
     return center / pooled
+
+
+def hedges_g(baseline: Sequence[float], candidate: Sequence[float]) -> float | None:
+    """Returns: Cohen's d without its bias in small samples, g = J(n_b + n_c - 2) · d (Hedges 1981); None as `cohen_d`."""
+    d = cohen_d(baseline, candidate)
+    df = len(baseline) + len(candidate) - 2
+    return d if d is None or df < 2 else hedges_correction(df) * d
 
 
 def cliffs_delta(baseline: Sequence[float], candidate: Sequence[float]) -> float:

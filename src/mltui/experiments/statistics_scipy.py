@@ -6,9 +6,13 @@ The distributions of a comparison come from scipy.special, which `scipy.stats` c
 from __future__ import annotations
 
 import importlib
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
+import numpy as np
 import scipy.special  # pyright: ignore[reportMissingTypeStubs]
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 _special = cast("Any", scipy.special)
 
@@ -40,3 +44,13 @@ def t_ppf(p: float, df: float) -> float:
 def noncentral_t_cdf(x: float, df: float, noncentrality: float) -> float:
     """Returns: P(T ≤ x) for the noncentral t; nan where it cannot be said, far below zero."""
     return float(_special.nctdtr(df, noncentrality, x))
+
+
+def normal_cdf(x: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Returns: P(Z ≤ x) of the standard normal."""
+    return np.asarray(_special.ndtr(x), dtype=np.float64)
+
+
+def normal_ppf(p: float) -> float:
+    """Returns: the x for which P(Z ≤ x) = p."""
+    return float(_special.ndtri(p))

@@ -25,6 +25,7 @@ from mltui.core.experiment import Arm, Comparison, Experiment, Proposal, Run
 from mltui.experiments.approvals import check_approval
 from mltui.experiments.control import Control
 from mltui.experiments.datasets import Digests
+from mltui.experiments.examples import Source, source_of
 from mltui.experiments.execution import Execution, Places, Rules, Task
 from mltui.experiments.git_tree import GitTree
 from mltui.experiments.jobs import Job
@@ -54,7 +55,7 @@ PRELOAD_AFTER = 2
 
 
 class _Comparing(Protocol):
-    def compare(self, proposal: Proposal, runs: Sequence[Run]) -> tuple[Comparison, tuple[Comparison, ...]]: ...
+    def compare(self, proposal: Proposal, runs: Sequence[Run], examples: Source) -> tuple[Comparison, tuple[Comparison, ...]]: ...
 
 
 class _Syncing(Protocol):
@@ -118,7 +119,8 @@ class Supervisor:
                 return ExperimentFailed(proposal_id=proposal_id, message=self._gave_up)
             if len(self._proposal.arms) == 1:
                 return BaselineMeasured(proposal_id=proposal_id, message=self._spread())
-            comparison, guardrails = comparing().compare(self._proposal, self._experiment().runs)
+            examples = source_of(self._root, evaluated=bool(self._proposal.evaluate or self._section.evaluate))
+            comparison, guardrails = comparing().compare(self._proposal, self._experiment().runs, examples)
             return ExperimentCompared(proposal_id=proposal_id, comparison=comparison, guardrails=guardrails)
         except MltuiError as error:
             return ExperimentFailed(proposal_id=proposal_id, message=str(error))
@@ -233,7 +235,8 @@ class Supervisor:
         finished = {(run.arm, run.seed) for run in runs if run.status == "finished"}
         arms = self._proposal.arms
         pairs = [seed for seed in self._proposal.seeds if {(arm, seed) for arm in arms} <= finished]
-        if len(pairs) < 2:
+        test = self._proposal.test
+        if len(pairs) < (1 if test and test.design == "predictions" else 2):
             failed = next((run for run in runs if run.status != "finished"), None)
             raise ExperimentError(
                 f"only {len(pairs)} seed finished{' in both arms' if len(arms) > 1 else ''}, which shows nothing"
@@ -244,7 +247,7 @@ class Supervisor:
         """Mean, standard deviation and extremes of the primary metric over the seeds."""
         name = self._proposal.metric.name
         values = [run.metrics[name] for run in self._experiment().runs if run.status == "finished"]
-        mean, deviation = statistics.mean(values), statistics.stdev(values)
+        mean, deviation = statistics.mean(values), statistics.stdev(values) if len(values) > 1 else 0.0
         return f"{name} {mean:.4g} ± {deviation:.2g} (standard deviation, {len(values)} seeds, {min(values):.4g} to {max(values):.4g})"
 
     def _out_of_budget(self, *, runs: bool = False) -> str:
