@@ -5,10 +5,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mltui.core.errors import UsageError
+from mltui.experiments.families import standings
 from mltui.experiments.index import Row
 from mltui.experiments.log_query import SORTS, corrected_p, mean_interval, ordered, parse_query
 from mltui.experiments.statistics import t_interval
-from mltui.experiments.statistics_families import holm
+from mltui.experiments.statistics_families import benjamini_hochberg, holm
 
 
 def row(number: int, **values: object) -> Row:
@@ -83,18 +84,29 @@ def test_every_column_sorts_and_loses_no_row(by: str) -> None:
 def test_p_is_corrected_as_holm_does_for_each_metric(values: list[float]) -> None:
     rows = [row(at, p_value=p, pairs=6, metric="a") for at, p in enumerate(values)]
     others = [row(at + 1000, p_value=0.04, pairs=6, metric="b") for at in range(2)]
-    lonely = [row(5000, p_value=0.5, pairs=1, metric="a")]
+    lonely = [row(5000, p_value=0.5, pairs=1, metric="a"), row(5001, p_value=0.04, pairs=6, metric="a", data="other")]
     adjusted, families = corrected_p([*rows, *others, *lonely])
     assert [adjusted[each.id] for each in rows] == pytest.approx(holm(values))
     assert [adjusted[each.id] for each in others] == pytest.approx([0.08, 0.08])
-    assert families == {"a": len(values), "b": 2} and "P-5000" not in adjusted
+    assert adjusted["P-5001"] == 0.04 and "P-5000" not in adjusted  # on other data, and of one pair
+    assert [families[each.id] for each in (*rows, *others, lonely[1])] == [len(values)] * len(rows) + [2, 2, 1]
+    shares = [one.q_value for one in (standings(rows)[each.id] for each in rows)]
+    assert shares == pytest.approx(benjamini_hochberg(values))
+
+
+def test_another_try_of_the_same_change_is_counted_and_told() -> None:
+    rows = [row(at, p_value=p, pairs=6, metric="a", change=change) for at, (p, change) in enumerate([(0.2, "x"), (0.03, "x"), (0.5, "y")])]
+    found = standings(rows)
+    assert [found[each.id].tries for each in rows] == [2, 2, 1]
+    assert found["P-0001"].late(0.03, 0.05) and not found["P-0002"].late(0.5, 0.05)
+    assert found["P-0001"].text == "p 0.09 by Holm, for 3 comparisons of this project, 2 of them of this same change"
 
 
 def test_the_interval_of_a_mean_is_students() -> None:
     values = [0.9, 0.92, 0.95, 0.91]
     mean, spread = sum(values) / 4, 0.0216024689946928
-    found = mean_interval(row(1, candidate=mean, spread=spread, pairs=4))
+    found = mean_interval(row(1, candidate=mean, spread=spread, runs=4))
     assert found is not None
     expected = t_interval(values)
     assert found == pytest.approx((expected.low, expected.high), rel=1e-6)
-    assert mean_interval(row(1, candidate=mean, spread=spread, pairs=1)) is None
+    assert mean_interval(row(1, candidate=mean, spread=spread, runs=1)) is None

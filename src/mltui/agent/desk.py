@@ -291,7 +291,8 @@ def describe(experiment: Experiment) -> ToolResult:
     if comparison is not None:
         lines.append(comparison.summary)
         effect = f"{comparison.effect_name}: {_number(comparison.effect_size)}"
-        lines.append(f"verdict: {comparison.verdict}; test: {comparison.test}; {effect}; n = {comparison.n}")
+        lines.append(f"verdict: {comparison.verdict}; test: {comparison.test}; {effect}; n = {comparison.n} {comparison.of}s")
+        lines += [f"note: {note}" for note in comparison.notes]
         lines += [f"seed {seed}: baseline {before:g}, candidate {after:g}" for seed, before, after in comparison.pairs]
         lines += [f"guardrail {guard.metric.name}: {guard.summary}" for guard in experiment.guardrails]
     if experiment.message:

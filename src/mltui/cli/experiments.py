@@ -12,6 +12,7 @@ from mltui.cli.experiments_run import show_comparison
 from mltui.cli.output import clean, emit_json
 from mltui.cli.project import cd_option, json_option, open_experiments
 from mltui.core.errors import ExperimentError
+from mltui.experiments.families import Standing
 
 
 @click.group(
@@ -32,13 +33,15 @@ for _command in (*experiments_decide.COMMANDS, *experiments_pending.COMMANDS, *e
 @json_option
 def show(experiment_id: str, cwd: Path, as_json: bool) -> None:
     """One experiment in full: plan, diff, runs, comparison, decision. Example: mltui experiments show P-0001"""
-    experiment = open_experiments(cwd).get(experiment_id)
+    found = open_experiments(cwd)
+    experiment = found.get(experiment_id)
+    standing = found.standing(experiment_id) if experiment.comparison else None
     if as_json:
-        emit_json(experiment.model_dump(mode="json"))
+        emit_json({**experiment.model_dump(mode="json"), **_standing(standing)})
         return
     from mltui.experiments.report import experiment_report
 
-    text = experiment_report(experiment)
+    text = experiment_report(experiment, standing)
     click.echo("\n".join(clean(line) for line in text.splitlines()))
 
 
@@ -52,20 +55,36 @@ def compare(experiment_ids: tuple[str, ...], cwd: Path, as_json: bool) -> None:
         _compare_several(tuple(dict.fromkeys(experiment_ids)), cwd, as_json)
         return
     experiment_id = experiment_ids[0]
-    experiment = open_experiments(cwd).get(experiment_id)
+    found = open_experiments(cwd)
+    experiment = found.get(experiment_id)
     if experiment.comparison is None:
         raise ExperimentError(
             f"{experiment_id} is {experiment.state} and has no comparison yet", hint=f"See `mltui experiments show {experiment_id}`"
         )
+    standing = found.standing(experiment_id)
     if as_json:
         emit_json(
             {
+                **_standing(standing),
                 "primary": experiment.comparison.model_dump(mode="json"),
                 "guardrails": [g.model_dump(mode="json") for g in experiment.guardrails],
             }
         )
     else:
         show_comparison(experiment)
+        if standing and standing.family > 1:
+            late = ": significant alone, not among all" if standing.late(experiment.comparison.p_value, experiment.comparison.alpha) else ""
+            click.echo(f"corrected: {standing.text}{late}")
+
+
+def _standing(standing: Standing | None) -> dict[str, float | int | None]:
+    """What belongs to the comparison and is of the whole project, as of now."""
+    return {
+        "p_adjusted": standing.p_adjusted if standing else None,
+        "q_value": standing.q_value if standing else None,
+        "family_size": standing.family if standing else None,
+        "tries": standing.tries if standing else None,
+    }
 
 
 def _compare_several(ids: tuple[str, ...], cwd: Path, as_json: bool) -> None:

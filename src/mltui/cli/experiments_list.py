@@ -13,6 +13,7 @@ from mltui.cli.output import emit_json, emit_table
 from mltui.cli.project import cd_option, json_option, open_experiments
 from mltui.config.paths import project_root, project_state
 from mltui.core.errors import UsageError
+from mltui.experiments.families import Standing, standings
 from mltui.experiments.index import Index, Row
 
 STATES = (
@@ -36,11 +37,12 @@ def list_(states: tuple[str, ...], kinds: tuple[str, ...], since: str | None, li
     index = _current_index(cwd)
     rows = index.rows(states=states, kinds=kinds, since=begin, limit=limit)
     unplanned = index.count("training.unplanned") - index.count("training.settled")
+    among = standings(rows if not (states or kinds or since or limit) else index.rows()) if as_json else {}
     index.close()
     if index.notice:
         click.echo(f"{index.notice}.", err=True)
     if as_json:
-        emit_json([_as_json(row) for row in rows])
+        emit_json([_as_json(row, among.get(row.id)) for row in rows])
         return
     if rows:
         now = time.time()
@@ -68,7 +70,7 @@ def _current_index(cwd: Path) -> Index:
     return index
 
 
-def _as_json(row: Row) -> dict[str, object]:
+def _as_json(row: Row, standing: Standing | None) -> dict[str, object]:
     return {
         "id": row.id,
         "title": row.title,
@@ -80,6 +82,9 @@ def _as_json(row: Row) -> dict[str, object]:
         "ci_low": row.ci_low,
         "ci_high": row.ci_high,
         "p_value": row.p_value,
+        "p_adjusted": standing.p_adjusted if standing else None,
+        "q_value": standing.q_value if standing else None,
+        "family_size": standing.family if standing else None,
         "guardrails": row.guardrails,
     }
 

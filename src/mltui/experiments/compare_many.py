@@ -70,7 +70,7 @@ def _contrast(at: int, experiments: Sequence[Experiment], reference: int) -> Con
             return Contrast(one.id, note=f"{one.state}: no result")
         return Contrast(one.id, one.comparison)
     other = experiments[reference]
-    note = _incomparable(one.proposal, other.proposal)
+    note = _unfinished(one, other) or _incomparable(one.proposal, other.proposal)
     if note:
         return Contrast(one.id, note=note)
     before = [run.model_copy(update={"arm": "baseline"}) for run in _last_runs(other)]
@@ -80,6 +80,14 @@ def _contrast(at: int, experiments: Sequence[Experiment], reference: int) -> Con
     except ExperimentError as error:
         return Contrast(one.id, note=str(error.args[0]))
     return Contrast(one.id, comparison)
+
+
+def _unfinished(*experiments: Experiment) -> str:
+    """Why there is no verdict yet: looked at until it pleases, a part of the runs says too often that there is something."""
+    for each in experiments:
+        if each.state in ("running", "failed", "stopped"):
+            return f"not compared: {each.id} is {each.state}, and a part of its runs decides nothing"
+    return ""
 
 
 def _last_runs(experiment: Experiment) -> list[Run]:

@@ -8,6 +8,7 @@ its file cannot be used it is made in memory.
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
 import os
 import sqlite3
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from mltui.core.experiment import Experiment
     from mltui.experiments.journal import Record
 
-VERSION = 4
+VERSION = 5
 BUSY_SECONDS = 60.0
 """How long one process waits for another that makes the index."""
 
@@ -35,12 +36,12 @@ CREATE TABLE experiments (
     id TEXT PRIMARY KEY, position INTEGER, state TEXT, kind TEXT, title TEXT, created REAL, changed REAL, verdict TEXT, diff REAL,
     ci_low REAL, ci_high REAL, p_value REAL, pairs INTEGER, unit TEXT, guardrails TEXT, metric TEXT, direction TEXT,
     baseline REAL, candidate REAL, spread REAL, author TEXT, decided_by TEXT, wall_seconds REAL, cpu_seconds REAL,
-    supersedes TEXT
+    supersedes TEXT, data TEXT, change TEXT, runs INTEGER
 );
 CREATE INDEX by_position ON experiments (position);
 """
 _TABLES = ("meta", "records", "experiments")
-_STABLE = ("id", "position", "kind", "title", "created", "metric", "direction", "author", "supersedes")
+_STABLE = ("id", "position", "kind", "title", "created", "metric", "direction", "author", "supersedes", "data", "change")
 _CHANGING = (
     "state",
     "changed",
@@ -58,6 +59,7 @@ _CHANGING = (
     "decided_by",
     "wall_seconds",
     "cpu_seconds",
+    "runs",
 )
 _PUT = (
     f"INSERT INTO experiments ({', '.join((*_STABLE, *_CHANGING))}) VALUES ({', '.join('?' * len((*_STABLE, *_CHANGING)))}) "  # noqa: S608
@@ -78,6 +80,8 @@ class Row(NamedTuple):
         baseline, candidate, spread: means of both arms, and the candidate's standard deviation over the seeds.
         decided_by: who kept or discarded it, else who approved or rejected it; empty: nobody yet.
         wall_seconds, cpu_seconds: of the runs that were made for it.
+        data: digest of the data's digests; change: of the trees before and after.
+        runs: the candidate's, that the comparison is made of.
     """
 
     id: str
@@ -103,6 +107,9 @@ class Row(NamedTuple):
     decided_by: str = ""
     wall_seconds: float = 0.0
     cpu_seconds: float = 0.0
+    data: str = ""
+    change: str = ""
+    runs: int = 0
 
     @property
     def guardrails(self) -> dict[str, str]:
@@ -360,6 +367,8 @@ def _values(experiment: Experiment, first: int, ts: float) -> tuple[str | float 
         proposal.metric.direction,
         _text(proposal.author),
         proposal.supersedes,
+        _digest(*(part for version in proposal.data for part in (version.name, version.digest))),
+        _digest(proposal.base_tree, proposal.tree),
         experiment.state,
         ts,
         comparison.verdict if comparison else None,
@@ -370,7 +379,13 @@ def _values(experiment: Experiment, first: int, ts: float) -> tuple[str | float 
         _text(experiment.decided_by or (approval.by if approval else "")),
         max((run.ended for run in made), default=0.0) - min((run.started for run in made), default=0.0),
         sum(run.cpu_seconds for run in made),
+        (len(comparison.pairs) or comparison.n) if comparison else 0,
     )
+
+
+def _digest(*parts: str) -> str:
+    """Short: for telling a project's own apart."""
+    return hashlib.sha256("\0".join(parts).encode("utf-8", "surrogatepass")).hexdigest()[:16] if parts else ""
 
 
 def _text(text: str) -> str:

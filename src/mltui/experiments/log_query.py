@@ -10,6 +10,7 @@ from functools import cache
 from typing import Any
 
 from mltui.core.errors import UsageError
+from mltui.experiments.families import standings
 from mltui.experiments.index import Row
 from mltui.experiments.power import t_quantile
 
@@ -110,29 +111,16 @@ def ordered(rows: Sequence[Row], by: str, *, reverse: bool = False, corrected: M
 
 
 def corrected_p(rows: Iterable[Row]) -> tuple[dict[str, float], dict[str, int]]:
-    """Holm-adjusted p-values by id, and the size of the family by metric.
-
-    A family are all comparisons of the project by one primary metric, whatever is filtered: who has tried a hundred
-    changes has tried a hundred, though one is looked at. (Holm 1979; as `statistics_families.holm`, without numpy.)
-    """
-    families: dict[str, list[tuple[float, str]]] = {}
-    for row in rows:
-        if row.p_value is not None and row.pairs and row.pairs > 1:
-            families.setdefault(row.metric, []).append((row.p_value, row.id))
-    adjusted: dict[str, float] = {}
-    for family in families.values():
-        running, count = 0.0, len(family)
-        for position, (p_value, id_) in enumerate(sorted(family)):
-            running = max(running, min(1.0, (count - position) * p_value))
-            adjusted[id_] = running
-    return adjusted, {metric: len(family) for metric, family in families.items()}
+    """Holm-adjusted p-values, and how many comparisons they are adjusted for (see `families`), by id."""
+    found = standings(rows)
+    return {name: one.p_adjusted for name, one in found.items()}, {name: one.family for name, one in found.items()}
 
 
 def mean_interval(row: Row) -> tuple[float, float] | None:
     """The 95 % t interval of the candidate's mean over its seeds, by their spread; None where there is no spread to speak of."""
-    if row.candidate is None or row.spread is None or not row.pairs or row.pairs < 2:
+    if row.candidate is None or row.spread is None or row.runs < 2:
         return None
-    half = _factor(row.pairs) * row.spread
+    half = _factor(row.runs) * row.spread
     return row.candidate - half, row.candidate + half
 
 

@@ -11,7 +11,8 @@ from mltui.core.data import JsonValue
 from mltui.core.experiment import Answer, Comparison, Experiment, Origin, Proposal, Run
 from mltui.core.reproduction import Reproduction
 from mltui.experiments.agreement import agreement_words, first_of
-from mltui.experiments.render import clean, decimals_for, difference_text, p_text
+from mltui.experiments.families import Standing
+from mltui.experiments.render import clean, counted, decimals_for, difference_text, p_text
 
 PATCH_LIMIT = 60_000
 """Characters of a patch that are shown; all of it is the artifact `diff.patch`."""
@@ -25,8 +26,12 @@ _SAID: dict[Answer, str] = {
 }
 
 
-def experiment_report(experiment: Experiment) -> str:
-    """Returns: the whole report, ending in a newline. Complete at every state: what is not there yet is left out or said."""
+def experiment_report(experiment: Experiment, standing: Standing | None = None) -> str:
+    """Returns: the whole report, ending in a newline. Complete at every state: what is not there yet is left out or said.
+
+    Args:
+        standing: of its comparison among all of the project; None where that is not known.
+    """
     proposal = experiment.proposal
     parts = [
         f"# {proposal.id} {clean(proposal.title)}",
@@ -38,7 +43,7 @@ def experiment_report(experiment: Experiment) -> str:
         _circumstances(experiment),
     ]
     if experiment.comparison:
-        parts += ["## Comparison", _comparison(experiment.comparison)]
+        parts += ["## Comparison", _comparison(experiment.comparison, standing)]
     if experiment.guardrails:
         parts += ["## Guardrails", "\n".join(f"- {clean(guardrail.summary)}" for guardrail in experiment.guardrails)]
     if experiment.conclusion:
@@ -74,6 +79,7 @@ def _plan(proposal: Proposal) -> list[str]:
         *(("Guardrail", f"{clean(guard.name)}, {guard.direction}, margin {clean(guard.margin)}") for guard in proposal.guardrails),
         ("Command", _code(proposal.command)),
         ("Evaluator", _evaluator(proposal)),
+        *([("Test", proposal.test.text)] if proposal.test else []),
         ("Seeds", ", ".join(map(str, proposal.seeds))),
         ("Budget", f"{proposal.budget.minutes:g} minutes, {proposal.budget.runs} runs"),
         ("Code", f"from {_code(proposal.base_commit[:12])} to {_code(proposal.commit[:12])}"),
@@ -156,7 +162,7 @@ def _note(run: Run) -> str:
     return "; ".join(note for note in ("made for an earlier proposal" if run.reused else "", run.message) if note)
 
 
-def _comparison(comparison: Comparison) -> str:
+def _comparison(comparison: Comparison, standing: Standing | None) -> str:
     digits = decimals_for(comparison.ci_high - comparison.ci_low, comparison.diff) + 1
     lines = [
         f"**{clean(comparison.summary)}**",
@@ -164,15 +170,23 @@ def _comparison(comparison: Comparison) -> str:
         f"- Difference, candidate less baseline: {difference_text(comparison)}"
         + (f" ({comparison.confidence * 100:g} % interval, {comparison.ci_method})" if comparison.n > 1 else ""),
     ]
+    if comparison.second:
+        second = comparison.second
+        lines.append(f"- Beside it, deciding nothing: [{second.low:.{digits}f}, {second.high:.{digits}f}], {second.method}")
     if comparison.effect_size is not None:
         lines.append(f"- Effect size: {comparison.effect_name} = {comparison.effect_size:.2f}")
     ties = f", {comparison.ties} tied" if comparison.ties else ""
-    lines.append(f"- Test: {comparison.test}, {p_text(comparison.p_value)} against {comparison.alpha:g}, {comparison.n} pairs{ties}")
+    over = counted(comparison.n, comparison.of)
+    lines.append(f"- Test: {comparison.test}, {p_text(comparison.p_value)} against {comparison.alpha:g}, {over}{ties}")
+    if standing:
+        late = "; significant alone, not among all" if standing.late(comparison.p_value, comparison.alpha) else ""
+        lines.append(f"- Corrected: {standing.text}{late}")
+    lines += [f"- {clean(note)}" for note in comparison.notes]
     if comparison.needed_n:
-        lines.append(f"- About {comparison.needed_n} pairs would be needed for a power of 0.8")
+        lines.append(f"- About {counted(comparison.needed_n, comparison.of)} would be needed for a power of 0.8")
     lines += [
         f"- Baseline {comparison.baseline_mean:.{digits}f} ± {comparison.baseline_std:.{digits}f},"
-        f" candidate {comparison.candidate_mean:.{digits}f} ± {comparison.candidate_std:.{digits}f} (standard deviation over seeds)",
+        f" candidate {comparison.candidate_mean:.{digits}f} ± {comparison.candidate_std:.{digits}f} (standard deviation over runs)",
         f"- Verdict: **{comparison.verdict}**",
         "",
         _table(

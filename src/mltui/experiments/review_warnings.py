@@ -12,6 +12,7 @@ from mltui.experiments.power import LEAST_PAIRS
 
 MANY_LOOKS = 5
 """So many comparisons on the same data that a win by chance is to be expected sooner or later."""
+ALPHA = 0.05
 LARGE_DIFF = 400
 """Changed lines beyond which nobody reads a diff in one go."""
 
@@ -133,10 +134,28 @@ def _of_history(facts: Facts) -> Iterator[str]:
         yield f"The data is not that of {former[-1].id}, the last experiment."
     looks = [item for item in former if item.comparison is not None and item.proposal.data == proposal.data]
     if len(looks) >= MANY_LOOKS:
-        yield f"{len(looks)} experiments were compared on this data already: one in twenty wins by chance."
+        yield f"{len(looks)} experiments were compared on this data already: one in twenty wins by chance.{_corrected(proposal, former)}"
+    same = [item for item in looks if (item.proposal.base_tree, item.proposal.tree) == (proposal.base_tree, proposal.tree)]
+    if same and (found := same[-1].comparison):
+        yield f"The same change was compared before ({same[-1].id}: {found.verdict}, p = {found.p_value:.2g}): another try counts with it."
     judged = [item for item in former if item.comparison is not None]
     if judged and judged[-1].proposal.guardrails != proposal.guardrails:
         yield f"The guardrails are not those of {judged[-1].id}."
+    if judged and judged[-1].proposal.test is not None and judged[-1].proposal.test != proposal.test:
+        yield f"The test is not that of {judged[-1].id}: {judged[-1].proposal.test.text}."
+
+
+def _corrected(proposal: Proposal, former: Sequence[Experiment]) -> str:
+    """What the seeds can show at most when p is corrected for what was compared by the same metric on the same data."""
+    if proposal.test is None or proposal.test.design not in ("auto", "paired-seeds"):
+        return ""
+    plan = (proposal.metric.name, proposal.data)
+    family = 1 + sum(item.comparison is not None and (item.proposal.metric.name, item.proposal.data) == plan for item in former)
+    least = min(1.0, family * 2 / 2 ** len(proposal.seeds))
+    if least < ALPHA:
+        return ""
+    enough = next(n for n in range(LEAST_PAIRS, 64) if family * 2 / 2**n < ALPHA)
+    return f" Corrected for {family}, the least p of {len(proposal.seeds)} seeds is {least:.2g}; {enough} seeds could be below {ALPHA:g}."
 
 
 def _plain(text: str) -> str:

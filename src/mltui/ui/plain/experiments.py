@@ -29,6 +29,8 @@ def proposal_lines(proposal: Proposal) -> Iterator[str]:
     yield f"  Command: {proposal.command}"
     yield f"  Seeds: {', '.join(map(str, proposal.seeds))}; baseline and candidate, {runs} runs at most"
     yield f"  Budget: {proposal.budget.minutes:g} minutes, {proposal.budget.runs} runs"
+    if proposal.test:
+        yield f"  Test: {proposal.test.text}"
     yield f"  Evaluator: {proposal.evaluate or 'none, the numbers are self-reported'}"
     if proposal.environment:
         yield f"  Environment: {proposal.environment[:16]}"
@@ -73,7 +75,7 @@ def comparison_lines(comparison: Comparison) -> Iterator[str]:
     effect = "" if comparison.effect_size is None else f", {comparison.effect_name} {comparison.effect_size:.3g}"
     yield f"  {comparison.metric.name}: {comparison.verdict.upper()}. {comparison.summary}"
     yield f"    difference {comparison.diff:+.4g}{unit}, {share} interval {comparison.ci_low:+.4g} to {comparison.ci_high:+.4g}{effect}"
-    yield f"    p {comparison.p_value:.4g} ({comparison.test}), n {comparison.n}, ties {comparison.ties}"
+    yield f"    p {comparison.p_value:.4g} ({comparison.test}), n {comparison.n} {comparison.of}s, ties {comparison.ties}"
     yield (
         f"    baseline {comparison.baseline_mean:.4g} (sd {comparison.baseline_std:.2g}), "
         f"candidate {comparison.candidate_mean:.4g} (sd {comparison.candidate_std:.2g})"

@@ -92,7 +92,7 @@ class Table:
     """What the lines have in common.
 
     Attributes:
-        corrected: p-values by id; families: how many comparisons they were corrected for, by metric.
+        corrected: p-values by id; families: how many comparisons they were corrected for, by id.
         progress: runs done and planned, of what runs.
         ends: of each metric's scale.
     """

@@ -254,7 +254,7 @@ class LogScreen(Screen[None]):
 
     def look(self, row: Row) -> Look:
         """What is shown of an experiment. Blocks."""
-        family = self._model.table.families.get(row.metric, 0)
+        family = self._model.table.families.get(row.id, 0)
         return Look(self._experiments.peek(row.id), self._experiments.looking, self._model.table.corrected.get(row.id), family)
 
     def _draw_keys(self) -> None:

@@ -13,6 +13,7 @@ from rich.table import Table as RichTable
 from rich.text import Text
 
 from mltui.experiments.agreement import agrees, first_of, line
+from mltui.experiments.render import counted
 from mltui.ui.figures import duration
 from mltui.ui.plots.of_experiment import confusion_lines, curve_grid, difference_lines, seed_lines, system_lines
 from mltui.ui.tui.experiment_card import VERDICT_STYLES
@@ -106,15 +107,19 @@ class Look:
         facts: list[tuple[str, RenderableType]] = [
             ("baseline", Text(f"{comparison.baseline_mean:.5g} ± {comparison.baseline_std:.2g}")),
             ("candidate", Text(f"{comparison.candidate_mean:.5g} ± {comparison.candidate_std:.2g}")),
-            ("test", Text(f"p {comparison.p_value:.3g}, {comparison.test}, {comparison.n} pairs{ties}")),
+            ("test", Text(f"p {comparison.p_value:.3g}, {comparison.test}, {counted(comparison.n, comparison.of)}{ties}")),
         ]
         if self._corrected is not None:
             text = f"p {self._corrected:.3g} by Holm, for {self._family} comparison{'s' if self._family != 1 else ''} of this project"
             late = self._corrected >= comparison.alpha > comparison.p_value
             why = "; by chance one of so many looks like this" if late else ""
             facts.append(("corrected", Text(text + why, style="warning" if late else "")))
+        if comparison.second:
+            second = comparison.second
+            facts.append(("or", Text(f"[{second.low:.3g}, {second.high:.3g}], {second.method}")))
+        facts += [("note", Text(one_line(note))) for note in comparison.notes]
         facts += [("effect", Text(effect))] if effect else []
-        facts += [("needed", Text(f"about {comparison.needed_n} pairs"))] if comparison.needed_n else []
+        facts += [("needed", Text(f"about {counted(comparison.needed_n, comparison.of)}"))] if comparison.needed_n else []
         return rows(facts)
 
     def _facts(self, trail: Trail) -> Section:

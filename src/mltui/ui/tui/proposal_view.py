@@ -146,6 +146,8 @@ def plan_section(proposal: Proposal) -> Section:
         ("limits", limit_text(proposal)),
         ("evaluator", evaluator),
     ]
+    if proposal.test:
+        pairs.append(("test", Text(proposal.test.text)))
     if proposal.evaluation_reason.strip():
         pairs.append(("reason", Text(f"evaluation changes too: {clean(proposal.evaluation_reason).strip()}", style="warning")))
     guards = [Text(f"{one_line(guard.name)} not worse by more than {one_line(guard.margin)}") for guard in proposal.guardrails]
