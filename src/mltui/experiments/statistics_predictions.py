@@ -52,6 +52,7 @@ def paired_bootstrap(
     clusters: NDArray[np.int64] | None = None,
     stratified: bool = False,
     confidence: float = 0.95,
+    resamples: int | None = None,
     seed: int = 0,
 ) -> PairedBootstrap:
     """Paired bootstrap of a difference of metrics (Efron & Tibshirani 1993, §13.3; Koehn 2004 for corpus metrics).
@@ -62,6 +63,7 @@ def paired_bootstrap(
     Args:
         clusters: a number for each example; whole clusters are drawn (Davison & Hinkley 1997, §3.8).
         stratified: keeps as many examples of each label, as the AUC needs; has no effect on clusters.
+        resamples: None: `RESAMPLES`, or `RESAMPLES_OF_MANY`.
     """
     rows = _distinct(labels, baseline, candidate, clusters)
     generator = np.random.default_rng(seed)
@@ -70,7 +72,7 @@ def paired_bootstrap(
     drawn = np.concatenate(
         [
             metric(rows.labels, rows.candidate, weights) - metric(rows.labels, rows.baseline, weights)
-            for weights in _weights(rows, generator, stratified)
+            for weights in _weights(rows, generator, stratified, resamples)
         ]
     )
     slack = TIE_TOLERANCE * max(1.0, abs(observed))
@@ -106,9 +108,9 @@ def _distinct(labels: Floats, baseline: Floats, candidate: Floats, clusters: NDA
     return _Rows(table[:, 1], table[:, 2 : 2 + runs], table[:, 2 + runs :], None if clusters is None else kept, counts, n)
 
 
-def _weights(rows: _Rows, generator: np.random.Generator, stratified: bool) -> Iterator[Floats]:
+def _weights(rows: _Rows, generator: np.random.Generator, stratified: bool, resamples: int | None) -> Iterator[Floats]:
     """How often each distinct row was drawn, some resamples at a time."""
-    left = RESAMPLES if rows.counts.size <= MANY else RESAMPLES_OF_MANY
+    left = resamples or (RESAMPLES if rows.counts.size <= MANY else RESAMPLES_OF_MANY)
     while left:
         block = min(left, max(1, _BLOCK // rows.counts.size))
         left -= block

@@ -9,7 +9,6 @@ import numpy as np
 
 from mltui.experiments.statistics import Floats, Interval, as_floats
 
-RESAMPLES = 1_999
 _BLOCK = 4_000_000
 
 
@@ -28,6 +27,7 @@ def quantile_difference(
     share: float,
     confidence: float = 0.95,
     *,
+    resamples: int = 1_999,
     seed: int = 0,
 ) -> QuantileDifference:
     """Candidate less baseline of a quantile, of runs that are paired: the mean over the runs of each one's own quantile.
@@ -46,9 +46,9 @@ def quantile_difference(
         raise ValueError("needs a share between 0 and 1, and as many runs in both arms")
     generator = np.random.default_rng(seed)
     difference = float(np.mean([np.quantile(new, share) - np.quantile(old, share) for old, new in zip(*arms, strict=True)]))
-    total = np.zeros(RESAMPLES)
+    total = np.zeros(resamples)
     for _ in range(runs):
-        drawn = generator.integers(0, runs, size=RESAMPLES)
+        drawn = generator.integers(0, runs, size=resamples)
         for run in range(runs):
             chosen = np.flatnonzero(drawn == run)
             total[chosen] += _quantiles(arms[1][run], share, chosen.size, generator) - _quantiles(
@@ -58,7 +58,7 @@ def quantile_difference(
     low, high = np.quantile(differences, [(1 - confidence) / 2, (1 + confidence) / 2])
     extreme = int((np.abs(differences - difference) >= abs(difference)).sum())
     method = "bootstrap over runs and samples" if runs > 1 else "bootstrap over samples"
-    return QuantileDifference(difference, Interval(float(low), float(high), confidence, method), (extreme + 1) / (RESAMPLES + 1))
+    return QuantileDifference(difference, Interval(float(low), float(high), confidence, method), (extreme + 1) / (resamples + 1))
 
 
 def _quantiles(samples: Floats, share: float, times: int, generator: np.random.Generator) -> Floats:
