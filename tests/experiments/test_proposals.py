@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 
 import pytest
 from tests.experiments.conftest import Project
 
 from mltui.core.errors import ProposalError
-from mltui.core.experiment import Budget, Guardrail
-from mltui.experiments.proposals import proposal_hash
+from mltui.core.experiment import Budget, ComparisonPlan, Guardrail
+from mltui.experiments.journal import canonical, plain
+from mltui.experiments.proposals import COVERED, proposal_hash
 
 
 def test_missing_parts_are_named_with_the_section_to_write(project: Project) -> None:
@@ -101,9 +103,15 @@ def test_the_hash_covers_what_is_approved_and_only_that(project: Project) -> Non
         {"data": proposal.data[1:]},
         {"environment": "0" * 64},
         {"evaluate": "python judge.py"},
+        {"test": ComparisonPlan(design="unpaired")},
+        {"test": None},
     ):
         assert proposal_hash(proposal.model_copy(update=change)) != proposal.hash, change
     assert proposal_hash(proposal.model_copy(update={"title": "Another title"})) == proposal.hash
+    # A plan of a version that stated no test has the hash that it had.
+    old = proposal.model_copy(update={"test": None})
+    covered = {name: plain(old)[name] for name in (*COVERED, "environment")}
+    assert proposal_hash(old) == hashlib.sha256(canonical(covered)).hexdigest()
 
 
 def test_what_a_run_goes_without_is_remembered(project: Project) -> None:

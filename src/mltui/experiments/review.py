@@ -96,10 +96,15 @@ def _baseline(proposal: Proposal, runs: _Known) -> BaselineSummary | None:
 
 
 def _power(proposal: Proposal, baseline: BaselineSummary | None, experiments: Sequence[Experiment]) -> Power | None:
-    n = len(proposal.seeds)
+    n, plan = len(proposal.seeds), proposal.test
+    if plan is not None and plan.design == "predictions":
+        return None  # it takes examples, not seeds
     std, basis = _spread(proposal, baseline, experiments)
     if std <= 0 or n < 2:
         return None
+    if plan is not None and plan.design == "folds":
+        # Splits share examples: the variance is that of Nadeau & Bengio 2003.
+        return Power(std=std, n=n, detectable=detectable(n, std) * math.sqrt(1 + n * plan.n_test / plan.n_train), basis=basis)
     needed = needed_pairs(proposal.metric.min_effect, std)
     return Power(std=std, n=n, detectable=detectable(n, std), needed_n=needed, basis=basis)
 

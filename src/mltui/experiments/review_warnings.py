@@ -106,7 +106,8 @@ def _pyproject_requires(patch: str) -> bool:
 def _of_plan(facts: Facts) -> Iterator[str]:
     proposal, power, estimate = facts.proposal, facts.power, facts.estimate
     seeds = len(proposal.seeds)
-    if seeds < LEAST_PAIRS:
+    design = proposal.test.design if proposal.test else "auto"
+    if seeds < LEAST_PAIRS and design not in ("folds", "predictions"):
         yield f"{seeds} seeds can never be significant: at least {LEAST_PAIRS} are needed."
     least = proposal.metric.min_effect
     if power is not None and least > 0 and power.detectable > least:
