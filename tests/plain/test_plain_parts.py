@@ -197,7 +197,7 @@ async def test_keep_or_discard(line: str | None, answer: str) -> None:
         "95% interval +0.014 to +0.026",
         "d_z 2.5",
         "p 0.0003",
-        "n 6, ties 1",
+        "n 6 seeds, ties 1",
         "It converged sooner.",
         "recommends accept",
     ):

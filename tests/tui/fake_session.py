@@ -99,6 +99,7 @@ def row(experiment: Experiment) -> Row:
             ci_high=made.ci_high,
             p_value=made.p_value,
             pairs=made.n,
+            runs=len(made.pairs) or made.n,
             unit=made.metric.unit,
             baseline=made.baseline_mean,
             candidate=made.candidate_mean,

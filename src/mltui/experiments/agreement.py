@@ -66,7 +66,7 @@ def agrees(run: RunAgain) -> bool:
 
 def summary(runs: Sequence[RunAgain], planned: int) -> str:
     """Returns: `11 of 12 runs agree (10 bit-equal, 1 within the interval of the seeds, 1 differs)`."""
-    counts = {kind: count for kind in _WORDS if (count := sum(run.metric.agreement == kind for run in runs))}
+    counts: dict[Agreement, int] = {kind: count for kind in _WORDS if (count := sum(run.metric.agreement == kind for run in runs))}
     parts = ", ".join(f"{count if len(counts) > 1 else 'all'} {_WORDS[kind]}" for kind, count in counts.items())
     good = sum(map(agrees, runs))
     what = f"{good} of {planned} run{'s' if planned != 1 else ''} agree{'s' if good == planned == 1 else ''}"

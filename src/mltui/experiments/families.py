@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from contextlib import closing
 from dataclasses import dataclass
+from pathlib import Path
 
-from mltui.experiments.index import Row
+from mltui.experiments.index import Index, Row
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +40,12 @@ class Standing:
     def late(self, p_value: float, alpha: float) -> bool:
         """Whether it is significant alone and not among all."""
         return self.p_adjusted >= alpha > p_value
+
+
+def standing_in(state: Path, experiment_id: str) -> Standing | None:
+    """Of one experiment of a project, by its index; None where it holds no comparison."""
+    with closing(Index(state)) as index:
+        return standings(index.rows()).get(experiment_id)
 
 
 def standings(rows: Iterable[Row]) -> dict[str, Standing]:

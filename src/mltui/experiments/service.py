@@ -28,7 +28,7 @@ from mltui.experiments import following, own_writes
 from mltui.experiments.control import Control
 from mltui.experiments.decisions import Decisions
 from mltui.experiments.drafts import Draft
-from mltui.experiments.families import Standing, standings
+from mltui.experiments.families import Standing, standing_in
 from mltui.experiments.fold import advance
 from mltui.experiments.grants import Preapprovals
 from mltui.experiments.index import Index, Row
@@ -306,8 +306,7 @@ class Experiments:
 
     def standing(self, proposal_id: str) -> Standing | None:
         """How its comparison stands among all of the project now; None where there is none."""
-        with closing(Index(self.state)) as index:
-            return standings(index.rows()).get(proposal_id)
+        return standing_in(self.state, proposal_id)
 
     def orphans(self) -> Orphans:
         """Training outside a proposal."""
