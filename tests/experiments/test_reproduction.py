@@ -225,7 +225,9 @@ def test_machines_are_compared_by_what_their_runs_wrote_down(tmp_path: Path) -> 
     then, now = tmp_path / "then", tmp_path / "now"
     for folder, driver in ((then, "550.1"), (now, "560.2")):
         folder.mkdir()
-        (folder / "environment.json").write_text(json.dumps({"cpu": "Xeon", "gpus": [{"name": "H100", "driver": driver}]}))
+        (folder / "environment.json").write_text(
+            json.dumps({"cpu": "Xeon", "packages": [driver], "gpus": [{"name": "H100", "driver": driver}]})
+        )
     assert machine_differences(then, now) == ("gpus 1 driver: 550.1 → 560.2",)
     (now / "environment.json").write_text("{")
     assert machine_differences(then, now) == machine_differences(tmp_path / "none", now) == ()

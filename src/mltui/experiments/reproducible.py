@@ -23,6 +23,10 @@ from mltui.experiments.jobs import Job
 from mltui.experiments.proposals import proposal_hash
 from mltui.experiments.run_environment import Probe, RunEnvironment
 
+RECORD = "environment.json"
+"""In a run's folder: the machine that it ran on."""
+_TOLD = frozenset({"packages", "python", "digest"})
+"""What `env.lock` has as well."""
 _SHOWN = 6
 """Differences that a message lists; the journal keeps all."""
 
@@ -81,7 +85,9 @@ def prepare(experiment: Experiment, again: Again, root: Path, config: Config, gi
 
 def machine_differences(recorded: Path, now: Path) -> tuple[str, ...]:
     """Returns: what `environment.json` of two run folders tells of different machines, in words; nothing where one has none."""
-    before, after = _told(recorded / "environment.json"), _told(now / "environment.json")
+    before, after = (
+        {name: value for name, value in _told(folder / RECORD).items() if name.split()[0] not in _TOLD} for folder in (recorded, now)
+    )
     if not before or not after:
         return ()
     names = sorted({name for name in {*before, *after} if before.get(name) != after.get(name)})
