@@ -3,29 +3,33 @@
 from __future__ import annotations
 
 import os
-import sys
 import threading
 from pathlib import Path
 
 import pytest
 from tests.experiments.conftest import Project
 
-from mltui.core.errors import ExperimentError
+from mltui.core.errors import ExperimentError, ProposalError
 from mltui.experiments.compare_many import together
 from mltui.experiments.report import experiment_report
 from mltui.experiments.verification import verify
 
-HEAD = "import json, os\nfrom pathlib import Path\nseed = int(os.environ['MLTUI_SEED'])\nout = Path(os.environ['MLTUI_RUN_DIR'], 'metrics.json')\n"
+HEAD = """\
+import json, os
+from pathlib import Path
+seed = int(os.environ["MLTUI_SEED"])
+out = Path(os.environ["MLTUI_RUN_DIR"], "metrics.json")
+"""
 ONCE = HEAD + "out.write_text(json.dumps({'accuracy': 0.5}))\n"
 AT_STEPS = (
     HEAD + "out.write_text(''.join(json.dumps({'accuracy': value, 'step': n}) + chr(10) for n, value in enumerate([0.1, 0.9, 0.6])))\n"
 )
 DIVERGED = HEAD + "out.write_text('{\"accuracy\": %s}' % {0: 0.7, 1: 0.71, 2: 'NaN', 3: 0.7}.get(seed, 'Infinity'))\n"
 TURNED_BACK = """\
-import sys, time
+import os, sys, time
 if "mltui.experiments.supervisor" in sys.orig_argv:
-    true, calls = time.time, iter(range(10**9))
-    time.time = lambda: true() - (3600 if next(calls) > 40 else 0)
+    true = time.time
+    time.time = lambda: true() - (3600 if os.path.exists("runs/candidate-0/metrics.json") else 0)
 """
 
 
@@ -52,14 +56,17 @@ async def test_what_is_no_number_is_a_failed_run_and_the_pairs_that_are_left_are
     assert steps.comparison is not None and steps.comparison.verdict == "inconclusive"
 
     # They share their title and are told apart by their ids.
-    assert [contrast.id for contrast in together([diverged, steps]).contrasts] == [steps.id]
+    assert [contrast.id for contrast in together([diverged, steps]).contrasts] == [diverged.id, steps.id]
     assert diverged.proposal.title == steps.proposal.title and diverged.id != steps.id
 
 
 async def test_one_seed_shows_nothing_and_says_so(project: Project) -> None:
-    alone, _ = await project.finish(project.propose(seeds=(3,)))
-    assert alone.state == "failed" and alone.comparison is None
-    assert "only 1 seed finished in both arms, which shows nothing" in alone.message
+    with pytest.raises(ProposalError, match="1 seed cannot show a difference — Give at least 2 different seeds"):
+        project.propose(seeds=(3, 3))
+    project.write("train.py", ONCE)
+    alone, _ = await project.finish(project.propose_script(DIVERGED, seeds=(0, 2)))
+    assert (alone.state, alone.comparison) == ("failed", None)
+    assert "only 1 seed finished in both arms, which shows nothing; candidate seed 2: The metric 'accuracy' is nan" in alone.message
 
 
 def test_data_that_changes_while_it_is_read_makes_no_proposal(project: Project) -> None:
@@ -99,10 +106,9 @@ async def test_a_clock_that_is_set_back_neither_ends_an_experiment_nor_makes_tim
     site.mkdir()
     (site / "sitecustomize.py").write_text(TURNED_BACK)
     monkeypatch.setenv("PYTHONPATH", str(site))
-    assert sys.orig_argv  # by which the supervisor is known there
     experiment, _ = await project.finish(project.propose(seeds=(0, 1)))
     assert experiment.state == "compared", experiment.message
     assert all(0 <= run.ended - run.started < 600 for run in experiment.runs)
     times = [run.started for run in experiment.runs]
-    assert max(times) - min(times) > 3000  # it was set back
+    assert max(times) - min(times) > 3000  # set back while a run went on
     assert any("the clock had gone back" in note for note in verify(project.root).notes)
