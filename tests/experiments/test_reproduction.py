@@ -13,8 +13,10 @@ import pytest
 from click.testing import CliRunner, Result
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from rich.console import Group
 from tests.experiments.conftest import Project, make_project, run_processes
 from tests.experiments.test_bad_runs import gone
+from tests.tui.test_diff import PAINT
 
 from mltui.core.errors import ExperimentError, ProposalError, UsageError
 from mltui.core.experiment import DataVersion
@@ -24,6 +26,8 @@ from mltui.experiments.records import ReproductionFinished, ReproductionRun
 from mltui.experiments.report import experiment_report
 from mltui.experiments.reproducible import data_changes, machine_differences
 from mltui.experiments.service import Experiments
+from mltui.ui.plain.experiment_log import detail_lines
+from mltui.ui.tui.log_tabs import TABS, Look
 
 BASELINE = "B-0001"
 DRIFTING = """\
@@ -123,6 +127,12 @@ async def test_the_same_runs_give_the_same_numbers_and_change_nothing(project: P
     assert after == before.model_copy(update={"reproductions": (found,)})
     assert project.git("worktree", "list").count("\n") == 1 and project.git("status", "--porcelain") == ""
     assert "## Run again" in experiment_report(after) and "bit-equal" in experiment_report(after)
+    shown = "\n".join(detail_lines(after, project.experiments.looking))
+    assert "Run again by ben, agrees: 4 of 4 runs agree (all bit-equal)" in shown and "candidate seed 1: accuracy " in shown
+    look = Look(after, project.experiments.looking)
+    for tab in (TABS.index("Result"), TABS.index("Runs")):
+        strips = PAINT.strips(Group(*look.parts(tab, 20)), 120)
+        assert "agrees: 4 of 4 runs agree (all bit-equal)" in "\n".join(strip.text for strip in strips)
     # Runs that were made again stand in for nothing.
     assert {run.folder for run in found.runs}.isdisjoint({entry.run.folder for entry in project.experiments.ledger.finished_runs()})
     project.experiments.verify()
