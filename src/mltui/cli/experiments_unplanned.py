@@ -10,9 +10,9 @@ import click
 from mltui.cli.output import clean, emit_json, emit_table
 from mltui.cli.project import cd_option, json_option, person
 from mltui.cli.standing import require_person
+from mltui.config.paths import project_root
 from mltui.experiments.origin import origin
 from mltui.experiments.orphans import Orphan, Orphans, Settled
-from mltui.experiments.service import project_root
 
 
 @click.group("orphans", context_settings={"help_option_names": ["-h", "--help"]}, epilog="Example: mltui experiments orphans list")

@@ -10,6 +10,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
+from mltui.config.paths import project_root
 from mltui.config.schema import Config
 from mltui.core.data import JsonObject
 from mltui.core.errors import ExperimentError, NotARepositoryError, ProposalError
@@ -56,12 +57,6 @@ if TYPE_CHECKING:
 
 STOP_SECONDS = 15.0
 """How long a supervisor may take to end its runs before it is ended."""
-
-
-def project_root(folder: Path) -> Path:
-    """The top of the git working tree that the folder is in, else the folder."""
-    folder = folder.resolve()
-    return next((candidate for candidate in (folder, *folder.parents) if (candidate / ".git").exists()), folder)
 
 
 class Experiments:
