@@ -112,6 +112,7 @@ async def open_session(options: Options, approver: Approver, environ: Mapping[st
     )
     session = await _Assembly(options, approver, env, cwd, trusted, loaded, credentials, roles, extensions, notices).open()
     await asyncio.to_thread(session.experiments.settle)
+    await asyncio.to_thread(session.experiments.catch_up)
     if (days := loaded.config.sessions.keep_days) and session.path is not None:
         await asyncio.to_thread(library.prune, session.path.parent, days)
     return session

@@ -124,17 +124,23 @@ class Sandbox(Section):
 
 
 class Tracking(Section):
-    """MLflow.
+    """MLflow, and Weights & Biases beside it.
 
     Attributes:
         enabled: write experiments to MLflow.
         uri: a tracking URI; empty means a SQLite store in `.mltui/`.
         experiment: the MLflow experiment's name; empty means the project folder's.
+        wandb: write finished experiments as W&B runs, too: `offline` to `.mltui/wandb`, `online` from there to the server.
+        wandb_project: the W&B project; empty means the project folder's name.
+        wandb_entity: the W&B user or team; empty means the key's own.
     """
 
     enabled: bool = True
     uri: str = ""
     experiment: str = ""
+    wandb: Literal["off", "offline", "online"] = "off"
+    wandb_project: str = ""
+    wandb_entity: str = ""
 
 
 class Limits(Section):

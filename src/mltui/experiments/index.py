@@ -194,6 +194,28 @@ class Index:
         with self._journal.open("rb") as file:
             return [_folding().record(self._line(file, offset, length)) for offset, length in places]
 
+    def latest(self, types: Sequence[str]) -> dict[str, int]:
+        """By experiment, the oldest first: the number of its last record of these types."""
+        marks = ", ".join("?" * len(types))
+        query = f"SELECT subject, max(seq) FROM records WHERE type IN ({marks}) GROUP BY subject ORDER BY min(seq)"  # noqa: S608  question marks only
+        return dict(self._db.execute(query, (*types,)).fetchall())
+
+    def after(self, subject: str, seq: int) -> list[tuple[int, str]]:
+        """Number and type of the records about an experiment above a number."""
+        return self._db.execute("SELECT seq, type FROM records WHERE subject = ? AND seq > ? ORDER BY seq", (subject, seq)).fetchall()
+
+    def time_of(self, seq: int) -> float:
+        """When a record that there is was written, in seconds since the epoch. Raises: JournalError: the journal was changed."""
+        offset, length = self._db.execute("SELECT offset, length FROM records WHERE seq = ?", (seq,)).fetchone()
+        with self._journal.open("rb") as file:
+            return _folding().record(self._line(file, offset, length)).ts
+
+    @property
+    def head(self) -> str:
+        """Hash of the last record that was read."""
+        place = self._position()
+        return place[2] if place else GENESIS
+
     def _line(self, file: Any, offset: int, length: int) -> bytes:
         file.seek(offset)
         line: bytes = file.read(length)

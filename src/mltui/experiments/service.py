@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, cast
 from mltui.config.paths import project_root
 from mltui.config.schema import Config
 from mltui.core.data import JsonObject
-from mltui.core.errors import ExperimentError, NotARepositoryError, ProposalError
+from mltui.core.errors import ExperimentError, MltuiError, NotARepositoryError, ProposalError
 from mltui.core.events import ExperimentFinished, ExperimentProgressed
 from mltui.core.experiment import (
     Answer,
@@ -45,7 +45,7 @@ from mltui.experiments.records import (
     MetricConfirmed,
 )
 from mltui.experiments.tracking.place import tracking_uri
-from mltui.experiments.tracking.sync import start_sync
+from mltui.experiments.tracking.sync import catch_up, start_sync
 from mltui.experiments.verification import verify
 
 if TYPE_CHECKING:
@@ -258,6 +258,11 @@ class Experiments:
                 pairs = index.half_replaced()
             if pairs:
                 self._intake.settle_supersessions(pairs)
+
+    def catch_up(self) -> None:
+        """Sends what trackers could not take before, in processes of their own, where it is time to try again. Raises nothing."""
+        with contextlib.suppress(MltuiError, OSError):
+            catch_up(self.root, self.config.tracking)
 
     def list(self) -> list[Experiment]:
         """All experiments, the newest last."""

@@ -38,7 +38,6 @@ from mltui.experiments.records import (
     ExperimentStopped,
     RunFinished,
     RunStarted,
-    SyncFailed,
 )
 from mltui.experiments.run_confinement import RunConfinement
 from mltui.experiments.run_environment import RunEnvironment
@@ -62,6 +61,8 @@ class _Syncing(Protocol):
     def preload(self) -> None: ...
 
     def sync_project(self, root: Path, config: Config) -> None: ...
+
+    def start_others(self, root: Path, config: Config) -> None: ...
 
 
 def comparing() -> _Comparing:
@@ -288,15 +289,16 @@ class Supervisor:
             traceback.print_exc()
 
     def _sync(self) -> None:
-        if not self._config.tracking.enabled:
+        tracking = self._config.tracking
+        if not tracking.enabled and tracking.wandb == "off":
             return
         try:
+            syncing().start_others(self._root, self._config)
             syncing().sync_project(self._root, self._config)
         except MltuiError as error:
             print(error, file=sys.stderr)  # the journal has it already
-        except Exception as error:
+        except Exception:
             traceback.print_exc()
-            self._record(SyncFailed(proposal_id=self._proposal.id, message=f"{type(error).__name__}: {error}"))
 
 
 def _supervisor(job: Job) -> Supervisor:

@@ -1,14 +1,20 @@
-"""What the journal says of each experiment, with the ids by which it is found again in a tracker."""
+"""What the journal says of experiments, with the ids by which they are found again in a tracker."""
 
 from __future__ import annotations
 
+import re
+from collections.abc import Collection
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
 from mltui.core.experiment import Experiment, Run
-from mltui.experiments.fold import fold
-from mltui.experiments.journal import Journal, Record
+from mltui.experiments.chain import lines
+from mltui.experiments.index import Index
+from mltui.experiments.journal import Record
 from mltui.experiments.records import ENTRIES, ProposalCreated, RunFinished, SyncFailed
+
+_KEY = re.compile(rb'"key":"([^"\\]*)"')
 
 
 @dataclass(frozen=True)
@@ -43,41 +49,57 @@ class History:
     runs: tuple[TrackedRun, ...]
 
 
-def histories(journal: Path) -> tuple[list[History], str]:
-    """Returns: every experiment, oldest first, and the hash of the journal's last record.
+def histories(journal: Path, ids: Collection[str] | None = None) -> tuple[list[History], str]:
+    """Returns: these experiments (all without `ids`), oldest first, and the hash of the journal's last record.
 
     Raises:
         JournalError: the journal was changed or cut.
     """
-    reader = Journal(journal)
-    records = reader.read()
-    experiments: dict[str, Experiment] = {}
-    fold(records, experiments)
-    created: dict[str, Record] = {}
-    last: dict[str, Record] = {}
-    runs: dict[str, list[TrackedRun]] = {}
-    made: dict[str, tuple[str, str]] = {}
-    for record in records:
-        kind = ENTRIES.get(record.type)
-        if kind is None or kind is SyncFailed:
-            continue
-        entry = kind.model_validate(record.payload)
-        last[entry.proposal_id] = record
-        if isinstance(entry, ProposalCreated):
-            created[entry.proposal_id] = record
-        elif isinstance(entry, RunFinished):
-            runs.setdefault(entry.proposal_id, []).append(_tracked(entry, record.hash, made))
-    found = [
-        History(experiment, created[name].hash, last[name].seq, last[name].ts, tuple(runs.get(name, ())))
-        for name, experiment in experiments.items()
-    ]
-    return found, reader.head
+    with closing(Index(journal.parent)) as index:
+        names = [row.id for row in index.rows() if ids is None or row.id in ids]
+        about = {name: [record for record in index.records(subject=name) if _tells(record)] for name in names}
+        experiments = index.experiments(names)
+        head = index.head
+    finished = [(record, RunFinished.model_validate(record.payload)) for records in about.values() for record in records if _is_run(record)]
+    made = _made(journal, {entry.key for _, entry in finished if entry.run.reused})
+    runs: dict[str, list[TrackedRun]] = {name: [] for name in names}
+    for record, entry in finished:
+        origin, proposal = _origin(made.get(entry.key, ()), record.seq) if entry.run.reused else (None, None)
+        runs[entry.proposal_id].append(TrackedRun(record.hash, entry.run, origin, proposal))
+    found: list[History] = []
+    for experiment in experiments:
+        records = about[experiment.id]
+        created = next(record for record in records if record.type == ProposalCreated.type)
+        found.append(History(experiment, created.hash, records[-1].seq, records[-1].ts, tuple(runs[experiment.id])))
+    return found, head
 
 
-def _tracked(entry: RunFinished, event_id: str, made: dict[str, tuple[str, str]]) -> TrackedRun:
-    if entry.run.reused:
-        origin, proposal = made.get(entry.key, (None, None))
-        return TrackedRun(event_id, entry.run, origin, proposal)
-    if entry.run.status == "finished":
-        made[entry.key] = (event_id, entry.proposal_id)
-    return TrackedRun(event_id, entry.run)
+def _tells(record: Record) -> bool:
+    return record.type in ENTRIES and record.type != SyncFailed.type
+
+
+def _is_run(record: Record) -> bool:
+    return record.type == RunFinished.type
+
+
+def _origin(made: Collection[tuple[int, str, str]], before: int) -> tuple[str | None, str | None]:
+    """The last of the runs that were made with this key before record number `before`: its event id and its proposal."""
+    earlier = [(event_id, proposal) for seq, event_id, proposal in made if seq < before]
+    return earlier[-1] if earlier else (None, None)
+
+
+def _made(journal: Path, keys: Collection[str]) -> dict[str, list[tuple[int, str, str]]]:
+    """By key: number, hash and proposal of the runs that were really made and finished. One pass over the journal's bytes."""
+    made: dict[str, list[tuple[int, str, str]]] = {}
+    if not keys:
+        return made
+    ending, wanted = f'"type":"{RunFinished.type}"}}\n'.encode(), {key.encode() for key in keys}
+    with journal.open("rb", buffering=1 << 20) as file:
+        for _, line in lines(file):
+            if not line.endswith(ending) or not any(key in wanted for key in _KEY.findall(line)):
+                continue
+            record = Record.model_validate_json(line)
+            entry = RunFinished.model_validate(record.payload)
+            if entry.key in keys and entry.run.status == "finished" and not entry.run.reused:
+                made.setdefault(entry.key, []).append((record.seq, record.hash, entry.proposal_id))
+    return made

@@ -23,6 +23,8 @@ STATUS_OF_STATE: dict[ExperimentState, RunStatus] = {
     "proposed": "SCHEDULED",
     "held": "SCHEDULED",
     "rejected": "KILLED",
+    "superseded": "KILLED",
+    "maintenance": "FINISHED",
     "approved": "SCHEDULED",
     "running": "RUNNING",
     "failed": "FAILED",

@@ -5,15 +5,13 @@ from __future__ import annotations
 import json
 import os
 import re
-import socket
 from collections.abc import Mapping
 from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
-from mltui.experiments.tracking.place import IMPATIENT, QUIET, database_file, set_defaults
+from mltui.experiments.tracking.place import IMPATIENT, KEPT, QUIET, check_reachable, database_file, set_defaults, without_password
 
 set_defaults(QUIET)  # mlflow reads these when it is imported
 
@@ -33,7 +31,12 @@ if TYPE_CHECKING:
 EVENT_ID, SEQ, PARENT = "mltui.event_id", "mltui.journal_seq", "mlflow.parentRunId"
 OVER = {"FINISHED", "FAILED", "KILLED"}
 DATABASES = ("sqlite", "postgresql", "mysql", "mssql")
-CONNECT_SECONDS = 5.0
+REFUSALS = {"INVALID_PARAMETER_VALUE", "BAD_REQUEST", "MALFORMED_REQUEST", "RESOURCE_ALREADY_EXISTS", "INVALID_STATE"}
+"""Error codes of MLflow that are about what was sent: trying the same again would not help, and what is behind it need not wait."""
+
+
+class RefusedError(ExperimentError):
+    """MLflow answers, and does not take this."""
 
 
 class MlflowSink:
@@ -112,7 +115,8 @@ class MlflowSink:
 
     def _create(self, run: MlflowRun, tags: Mapping[str, str]) -> str:
         tags = {EVENT_ID: run.event_id, **tags}
-        created = self._client.create_run(self.experiment_id, start_time=_millis(run.started), tags=tags, run_name=run.name)
+        with _asked_once():
+            created = self._client.create_run(self.experiment_id, start_time=_millis(run.started), tags=tags, run_name=run.name)
         return str(created.info.run_id)
 
     def _fill(self, target: str, run: MlflowRun) -> None:
@@ -164,21 +168,6 @@ def is_deleted(found: Any) -> bool:
     return bool(found.info.lifecycle_stage != "active")
 
 
-def check_reachable(uri: str) -> None:
-    """Raises: ExperimentError: nothing listens where the URI points to."""
-    parts = urlsplit(uri)
-    if parts.scheme not in {"http", "https"}:
-        return
-    try:
-        address = (parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80))
-        socket.create_connection(address, timeout=CONNECT_SECONDS).close()
-    except (OSError, ValueError) as error:
-        raise ExperimentError(
-            f"the tracking server {without_password(uri)} does not answer ({error})",
-            hint="Results are safe in the journal and are sent with the next synchronisation",
-        ) from error
-
-
 def check_schema(uri: str) -> None:
     """Refuses a database that MLflow would migrate, or fill, without having been asked.
 
@@ -217,16 +206,29 @@ def told(uri: str) -> Generator[None]:
     try:
         yield
     except (MlflowException, OSError) as error:
-        raise ExperimentError(
+        refused = isinstance(error, MlflowException) and error.error_code in REFUSALS
+        raise (RefusedError if refused else ExperimentError)(
             f"MLflow at {without_password(uri)}: {_first_line(error)}",
-            hint="Results are safe in the journal and are sent with the next synchronisation",
+            hint=KEPT,
         ) from error
 
 
-def without_password(uri: str) -> str:
-    """Returns: the URI as it may be shown."""
-    parts = urlsplit(uri)
-    return uri.replace(f":{parts.password}@", ":***@") if parts.password else uri
+@contextmanager
+def _asked_once() -> Generator[None]:
+    """A run is asked for once: where the answer is lost it may be there, and the next synchronisation finds it by its event id.
+
+    A repeated request would make two. All other requests may be repeated.
+    """
+    name = "MLFLOW_HTTP_REQUEST_MAX_RETRIES"
+    before = os.environ.get(name)
+    os.environ[name] = "0"
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[name]
+        else:
+            os.environ[name] = before
 
 
 def _first_line(error: Exception) -> str:

@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 import os
+import socket
 from collections.abc import Mapping
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from mltui.config.schema import Tracking
+from mltui.core.errors import ExperimentError
 
 STATE = ".mltui"
+
+KEPT = "Results are safe in the journal and are sent later; `mltui doctor` says what waits, `mltui experiments sync` tries now"
+"""What to say when a tracker does not take something."""
+
+CONNECT_SECONDS = 5.0
 
 QUIET = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
@@ -55,3 +63,33 @@ def artifact_root(root: Path) -> Path:
 def experiment_name(root: Path, tracking: Tracking) -> str:
     """Returns: the MLflow experiment's name, by default the project folder's."""
     return tracking.experiment.strip() or root.absolute().name or "project"
+
+
+def wandb_folder(root: Path) -> Path:
+    """Returns: where W&B's runs lie, before they are uploaded and where they are not."""
+    return root.absolute() / STATE / "wandb"
+
+
+def wandb_place(root: Path, tracking: Tracking) -> str:
+    """Returns: the folder as a URI, or the server when runs are uploaded."""
+    if tracking.wandb == "online":
+        return os.environ.get("WANDB_BASE_URL") or "the W&B server"
+    return wandb_folder(root).as_uri()
+
+
+def without_password(uri: str) -> str:
+    """Returns: the URI as it may be shown."""
+    parts = urlsplit(uri)
+    return uri.replace(f":{parts.password}@", ":***@") if parts.password else uri
+
+
+def check_reachable(uri: str) -> None:
+    """Raises: ExperimentError: nothing listens where the URI points to. Cheap, so that no library is loaded for a server that is down."""
+    parts = urlsplit(uri)
+    if parts.scheme not in {"http", "https"}:
+        return
+    try:
+        address = (parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80))
+        socket.create_connection(address, timeout=CONNECT_SECONDS).close()
+    except (OSError, ValueError) as error:
+        raise ExperimentError(f"the tracking server {without_password(uri)} does not answer ({error})", hint=KEPT) from error

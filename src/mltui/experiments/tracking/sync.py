@@ -1,7 +1,7 @@
-"""Brings MLflow up to date with the journal. `python -m mltui.experiments.tracking.sync ROOT` does it in a process of its own.
+"""Brings the trackers up to date with the journal; `python -m mltui.experiments.tracking.sync ROOT [SINK]` does so in a process of its own.
 
-Light to import: mlflow is loaded only when there is something to send. What was sent is remembered in
-`.mltui/tracking.json`; that file may be lost, since every run is found again in MLflow by its tags.
+Light to import: a tracker's library is loaded only when there is something to send and somebody to take it. What was sent is
+remembered in `.mltui/tracking.json` (MLflow) and `.mltui/wandb.json`; these files may be lost, since every run is found again by its id.
 """
 
 from __future__ import annotations
@@ -12,28 +12,34 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
-from typing import Protocol, cast
-
-from pydantic import ValidationError
+from typing import TYPE_CHECKING, Protocol, cast
 
 from mltui.config.loader import load
 from mltui.config.schema import Config, Tracking
 from mltui.config.trust import is_trusted
 from mltui.core.errors import ExperimentError, MltuiError
 from mltui.experiments.heads import open_journal
+from mltui.experiments.index import Index
 from mltui.experiments.journal import plain
 from mltui.experiments.records import SyncFailed
-from mltui.experiments.storage import file_lock, make_state_folder, write_atomically
+from mltui.experiments.storage import file_lock, make_state_folder
+from mltui.experiments.tracking.backlog import backlogs, waiting
 from mltui.experiments.tracking.history import History, histories
-from mltui.experiments.tracking.place import QUIET, STATE, database_file, experiment_name, set_defaults, tracking_uri
-from mltui.experiments.tracking.progress import Progress, SyncResult
+from mltui.experiments.tracking.place import QUIET, STATE, check_reachable, set_defaults
+from mltui.experiments.tracking.progress import Progress, SyncResult, write_progress
+from mltui.experiments.tracking.sinks import MLFLOW, SINKS, Sink, SinkName, enabled_sinks
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
 
 SETTINGS_VARIABLE = "MLTUI_SYNC_TRACKING"
 """Carries `[tracking]` to the sync process; not an argument, since a URI may hold a password."""
 
-DELIVER = "mltui.experiments.tracking.deliver"
-"""The module behind which mlflow is."""
+PATIENT_VARIABLE = "MLTUI_SYNC_PATIENT"
+"""Somebody waits for the result, so that it is not left to another process."""
 
 LOCK_SECONDS = 300.0
 
@@ -41,34 +47,36 @@ LOCK_SECONDS = 300.0
 def preload() -> None:
     """Imports mlflow (some seconds), so that a `sync_project` of this process starts at once."""
     set_defaults(QUIET)
-    importlib.import_module(DELIVER)
+    importlib.import_module(MLFLOW.module)
 
 
-def sync_project(root: Path, config: Config) -> SyncResult:
-    """Sends what the journal has and MLflow lacks. Twice is as once; after a crash it goes on where it was.
+def sync_project(root: Path, config: Config, sink: Sink = MLFLOW, *, patient: bool = True) -> SyncResult:
+    """Sends what the journal has and a tracker lacks. Twice is as once; after a crash it goes on where it was.
+
+    Args:
+        patient: wait for others that send, too; else leave it to the one that waits already, who will see what is there now.
 
     Raises:
-        ConfigError: the tracking store cannot be used as it is.
+        ConfigError: the tracker cannot be used as it is.
         ExperimentError: the server does not answer, or refuses. The journal says so too (`sync.failed`).
     """
     begun = time.monotonic()
-    state = root / STATE
-    uri = tracking_uri(root, config.tracking)
+    tracking, state = config.tracking, root / STATE
+    uri = sink.place(root, tracking)
     journal = state / "journal.jsonl"
-    if not config.tracking.enabled or not journal.exists():
+    if not sink.enabled(tracking) or not journal.exists():
         return SyncResult(tracking_uri=uri)
     make_state_folder(state)
-    with file_lock(state / "tracking.lock", timeout=LOCK_SECONDS):
-        progress = _progress(state, uri, experiment_name(root, config.tracking))
-        found, head = histories(journal)
-        news = [history for history in found if progress.seqs.get(history.experiment.id) != history.seq]
-        if news:
-            try:
-                progress = _deliver(root, config.tracking, progress, news, head)
-            except MltuiError as error:
-                _remember_failure(state, progress, news[0].experiment.id, str(error))
-                raise
-            _write(state, progress)
+    with _turn(sink.file(root), patient) as ours:
+        if not ours:
+            return SyncResult(tracking_uri=uri, yielded=True)
+        progress = sink.progress(root, tracking)
+        with closing(Index(state)) as index:
+            names = waiting(index, sink, progress.seqs)
+        news, head = histories(journal, set(names)) if names else ([], "")
+        for held in _delivered(root, tracking, sink, progress, news, head) if news else ():
+            progress = held
+            write_progress(sink.file(root), progress)
     return SyncResult(
         tracking_uri=uri,
         experiment_id=progress.experiment_id,
@@ -78,22 +86,35 @@ def sync_project(root: Path, config: Config) -> SyncResult:
     )
 
 
-def start_sync(root: Path, tracking: Tracking) -> int | None:
-    """Starts `sync_project` in a detached process, which outlives this one and writes to `.mltui/sync.log`.
+def start_sync(root: Path, tracking: Tracking, sinks: Iterable[Sink] | None = None) -> list[int]:
+    """Starts `sync_project` in detached processes, one a tracker, which outlive this one and write to `.mltui/sync.log`.
 
-    Returns: its process id; None when tracking is switched off.
+    A tracker that failed is left alone until its next try.
+
+    Returns: their process ids; none when tracking is switched off.
     """
-    if not tracking.enabled:
-        return None
-    make_state_folder(root / STATE)
-    with (root / STATE / "sync.log").open("ab") as log:
-        process = subprocess.Popen(
-            _command(root), stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=_environment(tracking), start_new_session=True
-        )
-    return process.pid
+    wanted = [sink for sink in enabled_sinks(tracking) if sinks is None or sink in sinks]
+    return [_start(root, tracking, sink) for sink in wanted if sink.progress(root, tracking).due(time.time())]
 
 
-def run_sync(root: Path, tracking: Tracking, timeout: float = 300.0) -> SyncResult:
+def catch_up(root: Path, tracking: Tracking) -> list[int]:
+    """Starts what `start_sync` does where something waits and it is time to try again. Cheap where nothing does.
+
+    Returns: the ids of the processes that were started.
+    """
+    now = time.time()
+    behind = {backlog.sink for backlog in backlogs(root, tracking) if backlog.experiments and not backlog.next_try > now}
+    return start_sync(root, tracking, [sink for sink in SINKS.values() if sink.title in behind]) if behind else []
+
+
+def start_others(root: Path, config: Config) -> None:
+    """Starts the trackers beside MLflow, which the caller brings up to date itself, whenever their last try was."""
+    for sink in enabled_sinks(config.tracking):
+        if sink is not MLFLOW:
+            _start(root, config.tracking, sink)
+
+
+def run_sync(root: Path, tracking: Tracking, sink: Sink = MLFLOW, timeout: float = 300.0) -> SyncResult:
     """Synchronises in another process and waits for it.
 
     Raises:
@@ -101,25 +122,31 @@ def run_sync(root: Path, tracking: Tracking, timeout: float = 300.0) -> SyncResu
     """
     try:
         done = subprocess.run(
-            _command(root), stdin=subprocess.DEVNULL, capture_output=True, env=_environment(tracking), timeout=timeout, check=False
+            _command(root, sink),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            env=_environment(tracking) | {PATIENT_VARIABLE: "1"},
+            timeout=timeout,
+            check=False,
         )
     except subprocess.TimeoutExpired as error:
-        raise ExperimentError(f"MLflow took longer than {timeout:g} seconds", hint="Results are safe in the journal") from error
+        raise ExperimentError(f"{sink.title} took longer than {timeout:g} seconds", hint="Results are safe in the journal") from error
     if done.returncode != 0:
         lines = done.stderr.decode("utf-8", "replace").strip().splitlines()
-        raise ExperimentError(lines[-1].removeprefix("mltui: ") if lines else "the synchronisation with MLflow ended without a word")
+        raise ExperimentError(lines[-1].removeprefix("mltui: ") if lines else f"the synchronisation with {sink.title} ended without a word")
     return SyncResult.model_validate_json(done.stdout)
 
 
 def main(arguments: list[str]) -> int:
     """Synchronises the project named on the command line; prints a `SyncResult` as JSON, or one line on stderr."""
-    if len(arguments) != 1:
-        print("usage: python -m mltui.experiments.tracking.sync ROOT", file=sys.stderr)
+    if len(arguments) not in (1, 2) or (arguments[1:] and arguments[1] not in SINKS):
+        print(f"usage: python -m mltui.experiments.tracking.sync ROOT [{'|'.join(SINKS)}]", file=sys.stderr)
         return 2
     root = Path(arguments[0])
+    sink = SINKS[cast("SinkName", arguments[1])] if arguments[1:] else MLFLOW
     try:
         with contextlib.redirect_stdout(sys.stderr):
-            result = sync_project(root, _config(root))
+            result = sync_project(root, _config(root), sink, patient=PATIENT_VARIABLE in os.environ)
     except MltuiError as error:
         print(f"mltui: {error}", file=sys.stderr)
         return error.exit_code
@@ -127,41 +154,62 @@ def main(arguments: list[str]) -> int:
     return 0
 
 
-def _deliver(root: Path, tracking: Tracking, progress: Progress, news: list[History], head: str) -> Progress:
-    preload()
-    module = cast("_Deliver", sys.modules[DELIVER])
-    return module.deliver(root, tracking, progress, news, head)
+def _delivered(root: Path, tracking: Tracking, sink: Sink, progress: Progress, news: list[History], head: str) -> Iterator[Progress]:
+    """What the tracker holds, after each experiment that it took. A failure is remembered before it is raised."""
+    try:
+        check_reachable(progress.tracking_uri)
+        set_defaults(QUIET)
+        module = cast("_Deliver", importlib.import_module(sink.module))
+        for progress in module.deliver(root, tracking, progress, news, head):  # noqa: B020  each follows from the one before
+            yield progress
+    except Exception as error:
+        message = str(error) if isinstance(error, MltuiError) else f"mltui failed: {type(error).__name__}: {error}"
+        _remember_failure(root, sink, progress, news, message)
+        raise
 
 
 class _Deliver(Protocol):
-    def deliver(self, root: Path, tracking: Tracking, progress: Progress, news: list[History], head: str) -> Progress: ...
+    def deliver(self, root: Path, tracking: Tracking, progress: Progress, news: list[History], head: str) -> Iterator[Progress]: ...
 
 
-def _progress(state: Path, uri: str, experiment: str) -> Progress:
-    """What is known to be in this store: nothing, if it is another one or its file is gone."""
-    file = database_file(uri)
-    fresh = Progress(tracking_uri=uri, experiment=experiment)
-    try:
-        progress = Progress.model_validate_json((state / "tracking.json").read_bytes())
-    except (OSError, ValidationError):
-        return fresh
-    same = (progress.tracking_uri, progress.experiment) == (uri, experiment)
-    return progress if same and (file is None or file.exists() or progress.error) else fresh
+@contextmanager
+def _turn(file: Path, patient: bool) -> Generator[bool]:
+    """Holds the tracker against every other process. Whether it is our turn: one that waits is enough, and sends for all.
+
+    Raises: ExperimentError: whoever sends takes too long.
+    """
+    with ExitStack() as held, ExitStack() as queued:
+        try:
+            queued.enter_context(file_lock(file.with_suffix(".next.lock"), timeout=LOCK_SECONDS if patient else 0.0))
+        except ExperimentError:
+            if patient:
+                raise
+            yield False
+            return
+        held.enter_context(file_lock(file.with_suffix(".lock"), timeout=LOCK_SECONDS))
+        queued.close()
+        yield True
 
 
-def _write(state: Path, progress: Progress) -> None:
-    write_atomically(state / "tracking.json", progress.model_dump_json(indent=2).encode() + b"\n", mode=0o600)
+def _remember_failure(root: Path, sink: Sink, progress: Progress, news: list[History], message: str) -> None:
+    if progress.error != message:
+        first = next(history for history in news if progress.seqs.get(history.experiment.id) != history.seq)
+        entry = SyncFailed(proposal_id=first.experiment.id, message=message)
+        open_journal(root / STATE).append(SyncFailed.type, "mltui", plain(entry))
+    write_progress(sink.file(root), progress.with_failure(message, time.time()))
 
 
-def _remember_failure(state: Path, progress: Progress, proposal_id: str, message: str) -> None:
-    if progress.error == message:
-        return
-    open_journal(state).append(SyncFailed.type, "mltui", plain(SyncFailed(proposal_id=proposal_id, message=message)))
-    _write(state, progress.model_copy(update={"error": message}))
+def _start(root: Path, tracking: Tracking, sink: Sink) -> int:
+    make_state_folder(root / STATE)
+    with (root / STATE / "sync.log").open("ab") as log:
+        process = subprocess.Popen(
+            _command(root, sink), stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=_environment(tracking), start_new_session=True
+        )
+    return process.pid
 
 
-def _command(root: Path) -> list[str]:
-    return [sys.executable, "-m", "mltui.experiments.tracking.sync", str(root.absolute())]
+def _command(root: Path, sink: Sink) -> list[str]:
+    return [sys.executable, "-m", "mltui.experiments.tracking.sync", str(root.absolute()), sink.name]
 
 
 def _environment(tracking: Tracking) -> dict[str, str]:
