@@ -34,6 +34,7 @@ from mltui.config.sources import mask_url
 from mltui.core.errors import MltuiError
 from mltui.experiments.promotion_watch import promotion_problems
 from mltui.experiments.storage import network_file_system
+from mltui.experiments.tracking.backlog import backlogs
 from mltui.experiments.tracking.place import database_file, tracking_uri
 from mltui.experiments.verification import verify
 from mltui.extensions.loading import Extensions, load_extensions
@@ -118,6 +119,7 @@ class _Diagnosis:
             "embedded model": self._embedded_model,
             "mlflow": lambda: _package("mlflow", "mlflow", "fail", "pip install mltui brings it: install mltui again"),
             "tracking": self._tracking,
+            "tracking queue": self._queue,
             "journal": self._journal,
             "promotion": self._promotion,
             "sandbox": self._sandbox,
@@ -268,6 +270,15 @@ class _Diagnosis:
                 return Check("tracking", "warn", f"{mask_url(uri)} does not answer: {error}", hint)
             return Check("tracking", "ok", f"{mask_url(uri)} answers")
         return Check("tracking", "ok", mask_url(uri))
+
+    def _queue(self) -> Check:
+        found = list(backlogs(self._root, self._config.tracking))
+        if not found:
+            return Check("tracking queue", "ok", "there is nothing to send to")
+        text = "; ".join(backlog.line() for backlog in found)
+        if any(backlog.error for backlog in found):
+            return Check("tracking queue", "warn", text, "Nothing is lost; `mltui experiments sync` tries now")
+        return Check("tracking queue", "ok", text)
 
     def _journal(self) -> Check:
         if not (paths.project_state(self._root) / "journal.jsonl").exists():

@@ -74,6 +74,7 @@ def test_a_sound_machine(repository: Path, machine: dict[str, str]) -> None:
         "model",
         "mlflow",
         "tracking",
+        "tracking queue",
         "journal",
         "gpu",
         "terminal",

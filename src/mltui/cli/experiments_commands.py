@@ -13,6 +13,7 @@ QUICK = {
     "export": "mltui.cli.experiments_journal:export",
     "policy": "mltui.cli.experiments_policy:policy",
     "grant": "mltui.cli.experiments_grants:grant",
+    "sync": "mltui.cli.experiments_sync:sync",
     "orphans": "mltui.cli.experiments_unplanned:orphans",
 }
 """Command to its place. All others are in `mltui.cli.experiments`."""

@@ -35,11 +35,15 @@ _LEAD = re.compile(rf"\W*(?:{'|'.join(_STEPS)})[ \t]+\d", re.IGNORECASE)
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """A metric over steps, which ascend."""
+    """A metric over steps, which ascend.
+
+    Attributes: times: when each was logged, in seconds since the epoch; empty where that was not written down.
+    """
 
     steps: tuple[float, ...]
     values: tuple[float, ...]
     step_name: str = "step"
+    times: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,12 +104,12 @@ def _mlflow(folder: Path) -> dict[str, Series]:
     return found
 
 
-def _mlflow_points(text: str) -> Iterator[tuple[float, float]]:
-    """(step, value) of lines of `timestamp value step`."""
+def _mlflow_points(text: str) -> Iterator[tuple[float, float, float]]:
+    """(step, value, time) of lines of `milliseconds value step`."""
     for line in text.splitlines():
         words = line.split(" ")
         try:
-            yield (float(words[2]) if len(words) > 2 else 0.0), float(words[1])
+            yield (float(words[2]) if len(words) > 2 else 0.0), float(words[1]), float(words[0]) / 1000
         except (ValueError, IndexError):
             continue
 
@@ -159,13 +163,14 @@ class _Points:
         return {name: _series(points, self._names[name]) for name, points in self._points.items()}
 
 
-def _series(points: Iterable[tuple[float, float]], step_name: str) -> Series:
-    """In the order of the steps; the last value of a step counts."""
-    last = {step: value for step, value in points if math.isfinite(step)}
+def _series(points: Iterable[tuple[float, ...]], step_name: str) -> Series:
+    """Of (step, value) or (step, value, time), in the order of the steps; the last value of a step counts."""
+    last = {step: rest for step, *rest in points if math.isfinite(step)}
     steps = sorted(last)
     every = -(-len(steps) // MOST_POINTS) or 1
     kept = [step for index, step in enumerate(steps) if index % every == 0 or index == len(steps) - 1]
-    return Series(tuple(kept), tuple(last[step] for step in kept), step_name)
+    times = [time for step in kept for time in last[step][1:]]
+    return Series(tuple(kept), tuple(last[step][0] for step in kept), step_name, tuple(times))
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from mltui.core.experiment import Experiment, Run
 from mltui.experiments.chain import lines
 from mltui.experiments.index import Index
 from mltui.experiments.journal import Record
+from mltui.experiments.log_query import corrected_p
 from mltui.experiments.records import ENTRIES, ProposalCreated, RunFinished, SyncFailed
 
 _KEY = re.compile(rb'"key":"([^"\\]*)"')
@@ -40,6 +41,7 @@ class History:
         event_id: hash of the record that created the proposal. The chain makes it unique in the world.
         seq: number of the last record about it.
         closed_at: when that record was written, in seconds since the epoch.
+        p_adjusted: of the primary comparison, Holm over all `family` comparisons of the project by that metric as of now.
     """
 
     experiment: Experiment
@@ -47,6 +49,8 @@ class History:
     seq: int
     closed_at: float
     runs: tuple[TrackedRun, ...]
+    p_adjusted: float | None = None
+    family: int = 0
 
 
 def histories(journal: Path, ids: Collection[str] | None = None) -> tuple[list[History], str]:
@@ -56,7 +60,8 @@ def histories(journal: Path, ids: Collection[str] | None = None) -> tuple[list[H
         JournalError: the journal was changed or cut.
     """
     with closing(Index(journal.parent)) as index:
-        names = [row.id for row in index.rows() if ids is None or row.id in ids]
+        rows = index.rows()
+        names = [row.id for row in rows if ids is None or row.id in ids]
         about = {name: [record for record in index.records(subject=name) if _tells(record)] for name in names}
         experiments = index.experiments(names)
         head = index.head
@@ -66,11 +71,14 @@ def histories(journal: Path, ids: Collection[str] | None = None) -> tuple[list[H
     for record, entry in finished:
         origin, proposal = _origin(made.get(entry.key, ()), record.seq) if entry.run.reused else (None, None)
         runs[entry.proposal_id].append(TrackedRun(record.hash, entry.run, origin, proposal))
+    adjusted, families = corrected_p(rows)
     found: list[History] = []
     for experiment in experiments:
+        family = families.get(experiment.proposal.metric.name, 0)
         records = about[experiment.id]
         created = next(record for record in records if record.type == ProposalCreated.type)
-        found.append(History(experiment, created.hash, records[-1].seq, records[-1].ts, tuple(runs[experiment.id])))
+        last, own = records[-1], tuple(runs[experiment.id])
+        found.append(History(experiment, created.hash, last.seq, last.ts, own, adjusted.get(experiment.id), family))
     return found, head
 
 

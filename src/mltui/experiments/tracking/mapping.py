@@ -9,13 +9,15 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from mltui.core.data import JsonValue
 from mltui.core.experiment import Comparison, DataVersion, Experiment, ExperimentState, Run
 from mltui.experiments.plot import comparison_svg
 from mltui.experiments.report import experiment_report, proposal_text
+from mltui.experiments.run_records import Series, read_record
 from mltui.experiments.tracking.history import History, TrackedRun
+from mltui.experiments.tracking.leftovers import left_files
 
 RunStatus = Literal["SCHEDULED", "RUNNING", "FINISHED", "FAILED", "KILLED"]
 
@@ -43,6 +45,15 @@ LOG_LIMIT = 1_000_000
 """Bytes of a run's output that become an artifact: the first fifth and the end."""
 
 
+class Point(NamedTuple):
+    """A metric at a step; `at` in seconds since the epoch."""
+
+    name: str
+    value: float
+    step: int
+    at: float
+
+
 @dataclass(frozen=True)
 class MlflowRun:
     """What one MLflow run should hold.
@@ -51,7 +62,8 @@ class MlflowRun:
         event_id: by which it is found again, in the tag `mltui.event_id`.
         started, ended: seconds since the epoch; `ended` None while it goes on.
         measured: when the metrics were taken, in seconds since the epoch.
-        artifacts: text by path within the run.
+        curves: what was logged while it ran, beside the metrics, which are the last word.
+        artifacts: text by path within the run; files: bytes, likewise.
     """
 
     event_id: str
@@ -63,8 +75,10 @@ class MlflowRun:
     params: Mapping[str, str] = field(default_factory=dict[str, str])
     metrics: Mapping[str, float] = field(default_factory=dict[str, float])
     measured: float = 0.0
+    curves: tuple[Point, ...] = ()
     data: tuple[DataVersion, ...] = ()
     artifacts: Mapping[str, str] = field(default_factory=dict[str, str])
+    files: Mapping[str, bytes] = field(default_factory=dict[str, bytes])
 
 
 def parent_run(history: History, head: str) -> MlflowRun:
@@ -80,8 +94,8 @@ def parent_run(history: History, head: str) -> MlflowRun:
         started=proposal.created,
         ended=ended if over else None,
         tags=_parent_tags(experiment, head),
-        metrics=_compared(experiment),
-        measured=ended,
+        metrics={mlflow_name(name): value for name, value in compared(history).items()},
+        measured=history.closed_at,
         data=proposal.data,
         artifacts=_parent_artifacts(experiment),
     )
@@ -108,7 +122,8 @@ def _child(experiment: Experiment, tracked: TrackedRun, root: Path) -> MlflowRun
         "mlflow.source.type": "LOCAL",
         "mlflow.source.git.commit": proposal.commit if run.arm == "candidate" else proposal.base_commit,
     }
-    artifacts = _logs(root / run.folder) if run.folder else {}
+    folder = root / run.folder if run.folder else None
+    artifacts = run_logs(folder) if folder else {}
     if run.arm == "candidate":
         artifacts["mltui/diff.patch"] = proposal.patch
     return MlflowRun(
@@ -119,17 +134,44 @@ def _child(experiment: Experiment, tracked: TrackedRun, root: Path) -> MlflowRun
         ended=run.ended,
         tags=_kept(tags),
         params=_params(experiment, run),
-        metrics={mlflow_name(name): value for name, value in run.metrics.items()},
+        metrics={mlflow_name(name): value for name, value in last_values(run).items()},
         measured=run.ended,
+        curves=_curves(run, folder) if folder else (),
         data=proposal.data,
         artifacts=artifacts,
+        files=left_files(folder) if folder else {},
     )
 
 
-def _params(experiment: Experiment, run: Run) -> dict[str, str]:
+def last_values(run: Run) -> dict[str, float]:
+    """The metrics that count, and under `self_reported/` what the run said of itself where an evaluator measured."""
+    return {**{f"self_reported/{name}": value for name, value in run.self_reported.items()}, **run.metrics}
+
+
+def _curves(run: Run, folder: Path) -> tuple[Point, ...]:
+    """Points whose time was not written down have that of the run's start."""
+    found: list[Point] = []
+    for name, series in read_record(run.arm, run.seed, folder).series.items():
+        steps = whole_steps(series)
+        times = series.times or (run.started,) * len(steps)
+        found += [Point(mlflow_name(name), *point) for point in zip(series.values, steps, times, strict=True)]
+    return tuple(found)
+
+
+def whole_steps(series: Series) -> list[int]:
+    """The steps as trackers take them: whole numbers; where they are none, the points are counted."""
+    whole = all(step == int(step) and abs(step) < 2**62 for step in series.steps)
+    return [int(step) for step in series.steps] if whole else [*range(len(series.steps))]
+
+
+def parameters(experiment: Experiment, run: Run) -> dict[str, JsonValue]:
+    """What the run was started with."""
     changed = {change.name: change.before if run.arm == "baseline" else change.after for change in experiment.proposal.parameters}
-    params: dict[str, JsonValue] = {**run.params, **changed, "seed": run.seed, "arm": run.arm}
-    return {mlflow_name(name): _cut(_value_text(value), PARAM_LIMIT) for name, value in params.items()}
+    return {**run.params, **changed, "seed": run.seed, "arm": run.arm}
+
+
+def _params(experiment: Experiment, run: Run) -> dict[str, str]:
+    return {mlflow_name(name): _cut(_value_text(value), PARAM_LIMIT) for name, value in parameters(experiment, run).items()}
 
 
 def _value_text(value: JsonValue) -> str:
@@ -180,14 +222,17 @@ def _cut(text: str, limit: int) -> str:
     return text[: limit - len(note)] + note
 
 
-def _compared(experiment: Experiment) -> dict[str, float]:
-    """The comparison under the names that MLflow 3.18 gives its own."""
-    metrics: dict[str, float] = {}
+def compared(history: History) -> dict[str, float]:
+    """The comparisons under the names that MLflow 3.18 gives its own."""
+    experiment, metrics = history.experiment, dict[str, float]()
     for comparison in (experiment.comparison, *experiment.guardrails):
         if comparison is None or comparison.n == 0:
             continue
+        numbers = _numbers(comparison)
+        if comparison is experiment.comparison and history.p_adjusted is not None:
+            numbers |= {"p_adjusted": history.p_adjusted, "family_size": float(history.family)}
         prefix = f"compare/{experiment.proposal.base_commit[:8]}/{comparison.metric.name}"
-        metrics |= {mlflow_name(f"{prefix}/{name}"): value for name, value in _numbers(comparison).items() if math.isfinite(value)}
+        metrics |= {f"{prefix}/{name}": value for name, value in numbers.items() if math.isfinite(value)}
     return metrics
 
 
@@ -217,7 +262,7 @@ def _parent_artifacts(experiment: Experiment) -> dict[str, str]:
     return artifacts
 
 
-def _logs(folder: Path) -> dict[str, str]:
+def run_logs(folder: Path) -> dict[str, str]:
     """A run's output; a folder that was cleared away since leaves nothing to keep."""
     return {f"logs/{name}": _bounded(folder / name) for name in ("stdout.log", "stderr.log") if (folder / name).is_file()}
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import tempfile
 from collections.abc import Mapping
 from contextlib import contextmanager
 from itertools import islice
@@ -23,7 +24,7 @@ from mlflow.store.db.utils import _get_latest_schema_revision  # noqa: E402  # p
 from sqlalchemy.exc import SQLAlchemyError  # noqa: E402
 
 from mltui.core.errors import ConfigError, ExperimentError  # noqa: E402
-from mltui.experiments.tracking.mapping import MlflowRun  # noqa: E402
+from mltui.experiments.tracking.mapping import MlflowRun, Point  # noqa: E402
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator, Sequence
@@ -120,21 +121,39 @@ class MlflowSink:
         return str(created.info.run_id)
 
     def _fill(self, target: str, run: MlflowRun) -> None:
-        at = _millis(run.measured)
         # Stores take a point that they have (same time, step and value) as the same one.
-        metrics = [Metric(name, value, at, 0) for name, value in run.metrics.items()]
+        metrics = [Metric(point.name, point.value, _millis(point.at), point.step) for point in _points(run)]
         params = [Param(name, value) for name, value in run.params.items()]
         tags = [RunTag(name, value) for name, value in run.tags.items()]
         for metric_part, param_part, tag_part in _parts(metrics, params, tags):
             self._client.log_batch(target, metric_part, param_part, tag_part)
         if run.data:
             self._client.log_inputs(target, [_dataset(name, digest, size) for name, digest, size in _versions(run)])
-        for path, text in run.artifacts.items():
-            self._client.log_text(target, text, path)
+        if run.artifacts or run.files:
+            self._log_files(target, {**{path: text.encode() for path, text in run.artifacts.items()}, **run.files})
         if run.ended is None:
             self._client.update_run(target, run.status)
         else:
             self._client.set_terminated(target, run.status, _millis(run.ended))
+
+    def _log_files(self, target: str, files: Mapping[str, bytes]) -> None:
+        with tempfile.TemporaryDirectory() as folder:
+            for path, data in files.items():
+                file = Path(folder, path)
+                file.parent.mkdir(parents=True, exist_ok=True)
+                file.write_bytes(data)
+            self._client.log_artifacts(target, folder)
+
+
+def _points(run: MlflowRun) -> list[Point]:
+    """The curves, and each metric's last word at its last step, so that it is what MLflow shows."""
+    last = {point.name: point for point in run.curves}
+    ends = [
+        Point(name, value, last[name].step if name in last else 0, run.measured)
+        for name, value in run.metrics.items()
+        if name not in last or last[name].value != value
+    ]
+    return [*run.curves, *ends]
 
 
 def connect(uri: str, artifacts: Path) -> Any:

@@ -13,7 +13,7 @@ from mltui.core.errors import ExperimentError
 
 STATE = ".mltui"
 
-KEPT = "Results are safe in the journal and are sent later; `mltui doctor` says what waits, `mltui experiments sync` tries now"
+KEPT = "Nothing is lost: the journal has it, and it is sent later"
 """What to say when a tracker does not take something."""
 
 CONNECT_SECONDS = 5.0

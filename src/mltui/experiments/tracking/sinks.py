@@ -59,7 +59,7 @@ MLFLOW = Sink("mlflow", "MLflow", "mltui.experiments.tracking.deliver", "trackin
 WANDB = Sink(
     "wandb",
     "W&B",
-    "mltui.experiments.tracking.wandb_deliver",
+    "mltui.experiments.tracking.wandb_sink",
     "wandb.json",
     states=("failed", "stopped", "measured", "compared", "interpreted", "accepted", "discarded"),
 )
