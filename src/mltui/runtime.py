@@ -34,6 +34,7 @@ from mltui.core.approval import Approver, TrustRequest
 from mltui.core.errors import TrustError, UsageError
 from mltui.core.events import SessionStarted
 from mltui.experiments.promotion_watch import promotion_problems
+from mltui.experiments.retrying import catch_up_now_and_then
 from mltui.experiments.service import Experiments
 from mltui.extensions.loading import Extensions
 from mltui.models import registry
@@ -112,7 +113,7 @@ async def open_session(options: Options, approver: Approver, environ: Mapping[st
     )
     session = await _Assembly(options, approver, env, cwd, trusted, loaded, credentials, roles, extensions, notices).open()
     await asyncio.to_thread(session.experiments.settle)
-    await asyncio.to_thread(session.experiments.catch_up)
+    catch_up_now_and_then(session.experiments)
     if (days := loaded.config.sessions.keep_days) and session.path is not None:
         await asyncio.to_thread(library.prune, session.path.parent, days)
     return session

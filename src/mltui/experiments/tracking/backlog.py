@@ -12,7 +12,7 @@ from mltui.core.data import Data
 from mltui.experiments.index import Index
 from mltui.experiments.records import ENTRIES, RunFinished, SyncFailed
 from mltui.experiments.tracking.place import STATE
-from mltui.experiments.tracking.sinks import Sink, enabled_sinks
+from mltui.experiments.tracking.sinks import OVER, Sink, enabled_sinks
 
 TOLD = tuple(type_ for type_ in ENTRIES if type_ != SyncFailed.type)
 """The records that a tracker hears of."""
@@ -25,6 +25,7 @@ class Backlog(Data):
         place: of the tracker, as a URI.
         experiments: their ids, the oldest first.
         runs: how many of their runs are not there.
+        results: how many of the experiments are over; what is only proposed may wait for the next occasion.
         since: when the first record that it lacks was written, in seconds since the epoch; None when nothing waits.
         error: of the last try, if it failed; failures: how many did so in a row.
         next_try: when it is tried again by itself, in seconds since the epoch; 0: at the next occasion.
@@ -34,6 +35,7 @@ class Backlog(Data):
     place: str
     experiments: tuple[str, ...] = ()
     runs: int = 0
+    results: int = 0
     since: float | None = None
     error: str = ""
     failures: int = 0
@@ -82,6 +84,7 @@ def backlogs(root: Path, tracking: Tracking) -> Iterator[Backlog]:
         with closing(Index(state)) as index:
             names = waiting(index, sink, progress.seqs)
             left = [record for name in names for record in index.after(name, progress.seqs.get(name, 0)) if record[1] in TOLD]
+            over = {row.id for row in index.rows(states=OVER)} if names else set[str]()
             runs = sum(type_ == RunFinished.type for _, type_ in left)
             first = min((seq for seq, _ in left), default=None)
             since = None if first is None else index.time_of(first)
@@ -89,6 +92,7 @@ def backlogs(root: Path, tracking: Tracking) -> Iterator[Backlog]:
             **told,
             experiments=tuple(names),
             runs=runs,
+            results=len(over.intersection(names)),
             since=since,
             error=progress.error,
             failures=progress.failures,

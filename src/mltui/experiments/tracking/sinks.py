@@ -55,14 +55,11 @@ class Sink:
         return read_progress(self.file(root), place, self.group(root, tracking), store)
 
 
+OVER = ("failed", "stopped", "measured", "compared", "interpreted", "accepted", "discarded")
+"""The states of an experiment whose runs are over."""
+
 MLFLOW = Sink("mlflow", "MLflow", "mltui.experiments.tracking.deliver", "tracking.json")
-WANDB = Sink(
-    "wandb",
-    "W&B",
-    "mltui.experiments.tracking.wandb_sink",
-    "wandb.json",
-    states=("failed", "stopped", "measured", "compared", "interpreted", "accepted", "discarded"),
-)
+WANDB = Sink("wandb", "W&B", "mltui.experiments.tracking.wandb_sink", "wandb.json", states=OVER)
 SINKS: dict[SinkName, Sink] = {sink.name: sink for sink in (MLFLOW, WANDB)}
 
 

@@ -98,12 +98,16 @@ def start_sync(root: Path, tracking: Tracking, sinks: Iterable[Sink] | None = No
 
 
 def catch_up(root: Path, tracking: Tracking) -> list[int]:
-    """Starts what `start_sync` does where something waits and it is time to try again. Cheap where nothing does.
+    """Starts what `start_sync` does where a result waits, or the last try failed and it is time for another. Cheap where nothing does.
 
     Returns: the ids of the processes that were started.
     """
     now = time.time()
-    behind = {backlog.sink for backlog in backlogs(root, tracking) if backlog.experiments and not backlog.next_try > now}
+    behind = {
+        backlog.sink
+        for backlog in backlogs(root, tracking)
+        if (backlog.results or (backlog.experiments and backlog.failures)) and not backlog.next_try > now
+    }
     return start_sync(root, tracking, [sink for sink in SINKS.values() if sink.title in behind]) if behind else []
 
 
