@@ -260,6 +260,18 @@ assert not {{"mlflow", "numpy", "scipy", "litellm"}} & set(sys.modules)
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
+def test_mlflow_is_loaded_without_pandas_which_others_may_still_load():
+    script = """
+import sys
+from mltui.experiments.tracking.sync import preload
+preload()
+assert "mlflow" in sys.modules and "pandas" not in sys.modules
+import pandas
+"""
+    subprocess.run([sys.executable, "-c", script], check=True)
+
+
 def test_the_command_says_what_is_wrong_in_one_line(tmp_path: Path):
     (tmp_path / ".mltui").mkdir()
     (tmp_path / ".mltui" / "journal.jsonl").write_text("not a journal\n")

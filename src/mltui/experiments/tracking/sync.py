@@ -7,7 +7,6 @@ remembered in `.mltui/tracking.json` (MLflow) and `.mltui/wandb.json`; these fil
 from __future__ import annotations
 
 import contextlib
-import importlib
 import os
 import subprocess
 import sys
@@ -28,6 +27,7 @@ from mltui.experiments.records import SyncFailed
 from mltui.experiments.storage import file_lock, make_state_folder
 from mltui.experiments.tracking.backlog import backlogs, waiting
 from mltui.experiments.tracking.history import History, histories
+from mltui.experiments.tracking.lean_import import import_without
 from mltui.experiments.tracking.place import QUIET, STATE, check_reachable, set_defaults
 from mltui.experiments.tracking.progress import Progress, SyncResult, write_progress
 from mltui.experiments.tracking.sinks import MLFLOW, SINKS, Sink, SinkName, enabled_sinks
@@ -46,8 +46,7 @@ LOCK_SECONDS = 300.0
 
 def preload() -> None:
     """Imports mlflow (some seconds), so that a `sync_project` of this process starts at once."""
-    set_defaults(QUIET)
-    importlib.import_module(MLFLOW.module)
+    _library(MLFLOW)
 
 
 def sync_project(root: Path, config: Config, sink: Sink = MLFLOW, *, patient: bool = True) -> SyncResult:
@@ -162,14 +161,18 @@ def _delivered(root: Path, tracking: Tracking, sink: Sink, progress: Progress, n
     """What the tracker holds, after each experiment that it took. A failure is remembered before it is raised."""
     try:
         check_reachable(progress.tracking_uri)
-        set_defaults(QUIET)
-        module = cast("_Deliver", importlib.import_module(sink.module))
-        for progress in module.deliver(root, tracking, progress, news, head):  # noqa: B020  each follows from the one before
+        for progress in _library(sink).deliver(root, tracking, progress, news, head):  # noqa: B020  each follows from the one before
             yield progress
     except Exception as error:
         message = str(error) if isinstance(error, MltuiError) else f"mltui failed: {type(error).__name__}: {error}"
         _remember_failure(root, sink, progress, news, message)
         raise
+
+
+def _library(sink: Sink) -> _Deliver:
+    """MLflow needs pandas for tables only, and takes twice as long to import with it."""
+    set_defaults(QUIET)
+    return cast("_Deliver", import_without(sink.module, "pandas"))
 
 
 class _Deliver(Protocol):
