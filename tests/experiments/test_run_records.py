@@ -8,8 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mltui.experiments.points import MOST_POINTS
 from mltui.experiments.predictions import confusion_of
-from mltui.experiments.run_records import MOST_POINTS, RunRecord, Series, mean_of, names_of, read_record, read_text, tail
+from mltui.experiments.run_records import RunRecord, Series, mean_of, names_of, read_record, tail
+from mltui.experiments.storage import read_text
 
 
 def logged(folder: Path, name: str, points: list[tuple[int, float]]) -> None:

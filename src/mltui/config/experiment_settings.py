@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from mltui.config.section import Section
 from mltui.core.experiment import Design, Guardrail, Metric
@@ -51,17 +52,41 @@ Parameter = Annotated[FloatParameter | IntParameter | ChoiceParameter, Field(dis
 
 
 class MetricsSource(Section):
-    """Where a run's own metrics are read from.
+    """Where a run's own metrics are read from. Of one name in several places the first of these counts.
 
     Attributes:
-        file: a JSON object (last values) or JSON lines, relative to the run's folder.
+        file: JSON (last values), JSON lines or CSV, relative to the run's folder or its working folder.
+        regex: patterns for lines of the standard output, in Python's syntax: groups named `name` and `value`, or groups named as
+            the metrics are; a group `step` counts steps.
         stdout: the last JSON object line, or `key=value` and `key: value` pairs.
-        mlflow: what the script logged itself.
+        mlflow, wandb, tensorboard: what the script logged itself.
     """
 
     file: str | None = None
+    regex: tuple[str, ...] = ()
     stdout: Literal["json", "key=value"] | None = None
     mlflow: bool = False
+    wandb: bool = False
+    tensorboard: bool = False
+
+    @field_validator("regex", mode="before")
+    @classmethod
+    def _one_or_more(cls, value: object) -> object:
+        return (value,) if isinstance(value, str) else value
+
+    @field_validator("regex")
+    @classmethod
+    def _has_groups(cls, patterns: tuple[str, ...]) -> tuple[str, ...]:
+        for pattern in patterns:
+            try:
+                names = set(re.compile(pattern).groupindex)
+            except (re.error, RecursionError, OverflowError) as error:
+                raise ValueError(f"{pattern!r} is no regular expression: {error}") from error
+            if "value" in names and "name" not in names:
+                raise ValueError(f"{pattern!r} has a group `value` and none called `name`; or call the group as the metric is called")
+            if not names - {"name", "step"}:
+                raise ValueError(f"{pattern!r} has no named group: write (?P<name>…) and (?P<value>…), or (?P<accuracy>…)")
+        return patterns
 
 
 class Experiments(Section):
@@ -75,6 +100,7 @@ class Experiments(Section):
         data: files of data, as patterns.
         evaluation: files that measure, as patterns.
         metrics: where a run's own metrics are read from.
+        autolog: turn MLflow's autologging on in runs, for the libraries that they train with, and keep what they log with the run.
         primary: the number to decide by.
         guardrails: numbers that must not get worse, and by how much they may.
         seeds: a run of each arm is made with each.
@@ -103,7 +129,8 @@ class Experiments(Section):
     evaluate: str = ""
     labels: tuple[str, ...] = ()
     policy: str = ""
-    metrics: MetricsSource = MetricsSource(file="metrics.json", mlflow=True)
+    metrics: MetricsSource = MetricsSource(file="metrics.json", mlflow=True, wandb=True, tensorboard=True)
+    autolog: bool = True
     primary: Metric | None = None
     guardrails: tuple[Guardrail, ...] = ()
     seeds: tuple[int, ...] = (0, 1, 2, 3, 4, 5)

@@ -243,6 +243,7 @@ class Run(Data):
         self_reported: what the run said of itself where an evaluator measured; shown, and satisfies no gate.
         model: the model that it left: path below the project and SHA-256; empty where none is declared.
         message: what went wrong, for people, when it did not finish.
+        notes: what a person should know of how it was logged.
         sandbox: what confined it: `bubblewrap`, `landlock` or `none`; empty where that was not recorded.
         evaluator: SHA-256 of what measured it (command, tree, data with labels); empty where it reported its own metrics, or
             where that was not recorded.
@@ -263,6 +264,7 @@ class Run(Data):
     ended: float
     exit_code: int | None = None
     message: str = ""
+    notes: tuple[str, ...] = ()
     folder: str = ""
     sandbox: str = ""
     evaluator: str = ""

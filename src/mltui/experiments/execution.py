@@ -14,7 +14,9 @@ from mltui.config.schema import MetricsSource
 from mltui.core.data import JsonObject
 from mltui.core.errors import ApprovalVoidError, ExperimentError
 from mltui.core.experiment import Arm, Proposal, Run
+from mltui.experiments import capture
 from mltui.experiments import metrics as metrics_of
+from mltui.experiments.autologging import read_notes
 from mltui.experiments.checkout import CODE, Checkout, Checkouts
 from mltui.experiments.datasets import Digests, difference
 from mltui.experiments.evaluator import Evaluation, Evaluator
@@ -22,13 +24,14 @@ from mltui.experiments.git_tree import GitTree
 from mltui.experiments.globs import Globs
 from mltui.experiments.journal import canonical
 from mltui.experiments.kept_models import ModelMissing, keep_model
-from mltui.experiments.metrics import MetricsFileError
+from mltui.experiments.machine import FILE as ENVIRONMENT
+from mltui.experiments.machine import environment_record
 from mltui.experiments.outcomes import failure, quote
 from mltui.experiments.run_confinement import RunConfinement
 from mltui.experiments.run_environment import RunEnvironment, RunPlace
 from mltui.experiments.runner import Launcher, Outcome, Runner, launch
 from mltui.experiments.storage import write_atomically
-from mltui.experiments.tracking import spool
+from mltui.experiments.system_metrics import SystemMetrics
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,6 +179,7 @@ class Execution:
                 "ended": started + (time.monotonic() - clock),
                 "exit_code": ran.outcome.exit_code,
                 "message": message,
+                "notes": read_notes(folder),
                 "folder": folder.relative_to(self._places.root).as_posix(),
                 "sandbox": self._rules.confinement.name if self._rules.confinement else "none",
                 "evaluator": self.evaluator,
@@ -198,17 +202,23 @@ class Execution:
             if moved:
                 raise ApprovalVoidError(f"the data is no longer what was approved: {moved}", hint="Propose it again.")
             place = RunPlace(worktree, folder, task.seed)
-            stale = self._stamps(place)
+            source = self._rules.source
+            captured_at = capture.Place(worktree, folder, capture.before(worktree, source))
             env = self._environment.variables(place)
-            outcome = runner.run(command, cwd=worktree, env=env, folder=folder, seconds=seconds, launcher=self._launcher(folder))
-            found, unreadable = self._metrics(place, outcome, stale)
+            sampling = SystemMetrics(folder)
+            launcher = sampling.launcher(self._launcher(folder))
+            try:
+                outcome = runner.run(command, cwd=worktree, env=env, folder=folder, seconds=seconds, launcher=launcher)
+            finally:
+                sampling.stop()
+            captured = capture.capture(captured_at, outcome.stdout, source)
             changed = self._checkouts.changed(checkout)
             data = difference((*committed, *borrowed), (*self._checkouts.committed(checkout), *self._checkouts.borrowed(checkout.tree)))
-            problem = failure(outcome, seconds) or self._tampered(checkout, changed, data) or unreadable
+            problem = failure(outcome, seconds) or self._tampered(checkout, changed, data) or captured.problem
             model = self._keep(task, place) if self._rules.artifact and not problem else {}
         finally:
             self._checkouts.remove(worktree)
-        return _Ran(outcome, found, problem, changed, model)
+        return _Ran(outcome, captured.metrics, problem, changed, model)
 
     def _launcher(self, folder: Path) -> Launcher:
         if self._rules.confinement is None:
@@ -245,6 +255,7 @@ class Execution:
         """What ran, beside what it left; for people, since the journal counts."""
         record: JsonObject = {
             "command": command,
+            "seed": run.seed,
             "commit": self._commits[run.arm],
             "tree": self._trees[run.arm],
             "environment": self._environment.probe.digest,
@@ -253,6 +264,8 @@ class Execution:
             "cpu_seconds": run.cpu_seconds,
             "changed_files": list(ran.changed),
             "model": dict(ran.model),
+            "data": [item.model_dump(mode="json") for item in self._borrowed[run.arm]],
+            "notes": list(run.notes),
         }
         if self._evaluator:
             record["evaluation"] = {
@@ -264,26 +277,7 @@ class Execution:
         if folder.is_symlink() or not folder.is_dir():
             raise ExperimentError(f"the run replaced its folder {run.folder}", hint="Look at what the command does with $MLTUI_RUN_DIR.")
         write_atomically(folder / "run.json", json.dumps(record, indent=1).encode())
-
-    def _stamps(self, place: RunPlace) -> dict[Path, int]:
-        """Metrics files that lie in the checkout: as they are, they are not of this run."""
-        path = place.worktree / self._rules.source.file if self._rules.source.file else None
-        return {path: path.stat().st_mtime_ns} if path and path.is_file() else {}
-
-    def _metrics(self, place: RunPlace, outcome: Outcome, stale: dict[Path, int]) -> tuple[dict[str, float], str]:
-        """What the run reported (a file counts over the standard output, that over MLflow), and what could not be read."""
-        found: dict[str, float] = spool.read_metrics(place.folder) if self._rules.source.mlflow else {}
-        if self._rules.source.stdout:
-            found.update(metrics_of.read_stdout(outcome.stdout, self._rules.source.stdout))
-        for folder in (place.folder, place.worktree) if self._rules.source.file else ():
-            path = folder / (self._rules.source.file or "")
-            if path.is_file() and stale.get(path) != path.stat().st_mtime_ns:
-                try:
-                    found.update(metrics_of.read_metrics_file(path))
-                except MetricsFileError as error:
-                    return found, f"its metrics cannot be read: {error}"
-                break
-        return found, ""
+        write_atomically(folder / ENVIRONMENT, json.dumps(environment_record(self._environment.probe), indent=1).encode())
 
     def _params(self, task: Task) -> JsonObject:
         values: JsonObject = {"seed": task.seed}

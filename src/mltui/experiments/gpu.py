@@ -10,6 +10,7 @@ from pathlib import Path
 
 QUERY = ("--query-compute-apps=pid", "--format=csv,noheader,nounits")
 FACTS = ("--query-gpu=uuid,index,name,utilization.gpu,memory.used,memory.total,temperature.gpu", "--format=csv,noheader,nounits")
+DRIVERS = ("--query-gpu=index,driver_version,memory.total,name", "--format=csv,noheader,nounits")
 USERS = ("--query-compute-apps=gpu_uuid,pid,used_memory", "--format=csv,noheader,nounits")
 TIMEOUT = 4.0
 
@@ -63,6 +64,22 @@ def gpus(devices: Path = Path("/dev"), find: Callable[[str], str | None] = shuti
         processes = tuple(GpuProcess(int(user[1]), _number(user[2])) for user in own)
         found.append(Gpu(int(parts[1]), ", ".join(parts[2:-4]), busy, used, total, celsius, processes))
     return tuple(found)
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """A GPU as it is built in. Attributes: memory: MiB, None where the driver does not say."""
+
+    index: int
+    name: str
+    memory: int | None
+    driver: str
+
+
+def drivers(devices: Path = Path("/dev"), find: Callable[[str], str | None] = shutil.which) -> tuple[Card, ...]:
+    """The GPUs with their driver's version; none where there is none, or nobody who knows."""
+    rows = [[part.strip() for part in line.split(",", 3)] for line in (_ask(DRIVERS, devices, find) or "").splitlines()]
+    return tuple(Card(int(row[0]), row[3], _number(row[2]), row[1]) for row in rows if len(row) == 4 and row[0].isdecimal())
 
 
 def _number(text: str) -> int | None:

@@ -1,15 +1,17 @@
-"""What a run says about itself: a metrics file, its standard output, what it logged to MLflow."""
+"""What a run says about itself: in a metrics file, on its standard output."""
 
 from __future__ import annotations
 
+import csv
 import json
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import cast
 
 from mltui.config.schema import MetricsSource
+from mltui.experiments.points import Points
 
 FILE_LIMIT = 20_000_000
 _PAIR = re.compile(
@@ -17,32 +19,86 @@ _PAIR = re.compile(
 )
 
 
+TABLES = (".csv", ".tsv")
+"""Endings of metrics files that are tables."""
+
+
 class MetricsFileError(ValueError):
     """The metrics file cannot be read; the text is one line for the person."""
 
 
 def read_metrics_file(path: Path) -> dict[str, float]:
-    """The numbers of a JSON object, or the last of each of JSON lines. Nested objects give names with slashes.
+    """The numbers of a JSON object, or the last of each of JSON lines or of a CSV column. Nested objects give names with slashes.
 
     Raises:
-        MetricsFileError: no JSON, or too large.
+        MetricsFileError: neither JSON nor CSV, or too large.
     """
+    found: dict[str, float] = {}
+    for numbers_of_it in _records(path):
+        found.update(numbers_of_it)
+    return found
+
+
+def read_metrics_points(path: Path) -> Points:
+    """The same over steps. Raises: MetricsFileError: as `read_metrics_file` does."""
+    found = Points()
+    for numbers_of_it in _records(path):
+        found.take(numbers_of_it)
+    return found
+
+
+def _records(path: Path) -> Iterator[dict[str, float]]:
     if path.stat().st_size > FILE_LIMIT:
         raise MetricsFileError(f"{path.name} is larger than {FILE_LIMIT // 1_000_000} MB")
     text = path.read_text(encoding="utf-8", errors="replace")
+    if path.suffix.lower() in TABLES:
+        yield from table_rows(text)
+        return
     try:
-        return numbers(json.loads(text))
-    except ValueError:
-        pass
-    found: dict[str, float] = {}
+        whole = numbers(json.loads(text))
+    except (ValueError, RecursionError):
+        yield from _lines(path.name, text)
+    else:
+        yield whole
+
+
+def _lines(name: str, text: str) -> Iterator[dict[str, float]]:
     for index, line in enumerate(text.splitlines(), start=1):
-        if not line.strip():
-            continue
-        try:
-            found.update(numbers(json.loads(line)))
-        except ValueError as error:
-            raise MetricsFileError(f"{path.name} line {index} is no JSON") from error
-    return found
+        if line.strip():
+            try:
+                yield numbers(json.loads(line))
+            except (ValueError, RecursionError) as error:
+                raise MetricsFileError(f"{name} line {index} is no JSON") from error
+
+
+def table_rows(text: str) -> Iterator[dict[str, float]]:
+    """The numbers of each row of a CSV file with a line of names; cells that are empty or text are passed over."""
+    lines = text.splitlines()
+    if not lines:
+        return
+    mark = max(",;\t", key=lines[0].count)
+    rows = csv.reader(lines, delimiter=mark)
+    try:
+        names = [name.strip() for name in next(rows)]
+        for row in rows:
+            yield {name: number for name, cell in zip(names, row, strict=False) if name and (number := _number(cell)) is not None}
+    except csv.Error:
+        return
+
+
+def _number(cell: str) -> float | None:
+    try:
+        return float(cell)
+    except ValueError:
+        return None
+
+
+def json_numbers(line: str) -> dict[str, float]:
+    """The numbers of a line that is a JSON object; none of any other."""
+    try:
+        return numbers(json.loads(line))
+    except (ValueError, RecursionError):
+        return {}
 
 
 def read_stdout(text: str, form: str) -> dict[str, float]:
@@ -93,6 +149,8 @@ def _how(name: str, source: MetricsSource) -> str:
     ways: list[str] = []
     if source.file:
         ways.append(f'write {{"{name}": ...}} to {source.file} in the folder $MLTUI_RUN_DIR')
+    if source.regex:
+        ways.append(f"print a line that [experiments] metrics regex finds {name!r} in")
     if source.stdout == "json":
         ways.append(f'print a line {{"{name}": ...}}')
     if source.stdout == "key=value":

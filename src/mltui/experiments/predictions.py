@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from mltui.experiments.render import clean
-from mltui.experiments.run_records import read_text
+from mltui.experiments.storage import read_text
 
 MOST_CLASSES = 40
 _TRUE = ("label", "target", "y_true", "actual", "true", "truth", "gold", "expected")

@@ -1,4 +1,4 @@
-"""The environment that a training run gets: the project's interpreter, no credentials, a spool for MLflow."""
+"""The environment that a training run gets: the project's interpreter, no credentials, its own folder to log to."""
 
 from __future__ import annotations
 
@@ -15,8 +15,11 @@ from pathlib import Path
 
 from pydantic import BaseModel, ValidationError
 
+from mltui.experiments.autologging import autolog_environment
 from mltui.experiments.storage import write_atomically
 from mltui.experiments.tracking.spool import spool_environment
+from mltui.experiments.tracking.wandb_files import wandb_environment
+from mltui.experiments.training_log import HOOK
 
 _SECRET = re.compile(
     r".*(_API_KEY|_API_TOKEN|_AUTH_TOKEN|_SECRET_KEY|_CLIENT_SECRET)$|(ANTHROPIC|OPENAI|AZURE_OPENAI|AZURE_API|GEMINI|LITELLM|OPENROUTER)_.*"
@@ -75,14 +78,18 @@ class RunEnvironment:
         secrets: Sequence[str] = (),
         inherited: Mapping[str, str] | None = None,
         cache: Path | None = None,
+        *,
+        autolog: bool = False,
     ) -> None:
         """
         Args:
+            autolog: lets runs log what they train, without their code doing so.
             secrets: further names of variables that no run gets.
             cache: where the interpreter's last answer is kept; it counts as long as interpreter and package folders are as they were.
         """
         self._root = root
         self._proposal_id = proposal_id
+        self._autolog = autolog
         self._base = _without_secrets(os.environ if inherited is None else inherited, secrets)
         self._venv = next((root / name for name in _VIRTUAL_ENVIRONMENTS if (root / name / "bin" / "python").exists()), None)
         self._base["PATH"] = search_path(self._base.get("PATH", os.defpath), self._venv)
@@ -125,15 +132,18 @@ class RunEnvironment:
         }
 
     def variables(self, place: RunPlace) -> dict[str, str]:
+        path = self._python_path(place.worktree)
         return {
             **self._base,
             **spool_environment(place.folder, self._root.name),
+            **wandb_environment(place.folder),
+            **(autolog_environment(place.folder) if self._autolog else {}),
             "MLTUI_SEED": str(place.seed),
             "MLTUI_RUN_DIR": str(place.folder),
             "MLTUI_PROPOSAL_ID": self._proposal_id,
             "PYTHONHASHSEED": str(place.seed % 4294967296),
             "PYTHONUNBUFFERED": "1",
-            "PYTHONPATH": os.pathsep.join(self._python_path(place.worktree)),
+            "PYTHONPATH": os.pathsep.join([str(HOOK), *path] if self._autolog else path),
         }
 
     def _python_path(self, worktree: Path) -> list[str]:
@@ -143,7 +153,7 @@ class RunEnvironment:
             if entry.is_relative_to(self._root) and not (self._venv and entry.is_relative_to(self._venv)):
                 found.append(worktree / entry.relative_to(self._root))
         inherited = [part for part in self._base.get("PYTHONPATH", "").split(os.pathsep) if part and Path(part).is_absolute()]
-        outside = [part for part in inherited if not Path(part).is_relative_to(self._root)]
+        outside = [part for part in inherited if not Path(part).is_relative_to(self._root) and part != str(HOOK)]
         return [*dict.fromkeys(str(path) for path in found), *outside]
 
     def _ask(self) -> Probe:
@@ -230,9 +240,9 @@ def search_path(path: str, venv: Path | None, own: Path | None = None) -> str:
 
 
 def _without_secrets(environment: Mapping[str, str], names: Sequence[str]) -> dict[str, str]:
-    """Nor settings that would turn a run towards a tracking server or another git repository."""
+    """Nor settings that would turn a run towards a tracking server, a run there, or another git repository."""
     return {
         name: value
         for name, value in environment.items()
-        if not _SECRET.fullmatch(name) and name not in names and not name.startswith(("MLFLOW_", "GIT_", "MLTUI_"))
+        if not _SECRET.fullmatch(name) and name not in names and not name.startswith(("MLFLOW_", "GIT_", "MLTUI_", "WANDB_"))
     }

@@ -1,10 +1,12 @@
-"""Writing that is never seen half-done, and the lock between processes."""
+"""Writing that is never seen half-done, reading that nothing holds up, and the lock between processes."""
 
 from __future__ import annotations
 
 import importlib
+import os
 import re
 import secrets
+import stat
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -34,6 +36,27 @@ def write_atomically(path: Path, data: bytes, mode: int | None = None) -> None:
     except BaseException:
         spare.unlink(missing_ok=True)
         raise
+
+
+READ_LIMIT = 20_000_000
+"""Bytes of one file that are read; of a longer one the last."""
+
+
+def read_text(path: Path, limit: int = READ_LIMIT) -> str:
+    """Returns: at most the last `limit` bytes of a plain file; empty where there is none."""
+    try:
+        handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except OSError:
+        return ""
+    try:
+        status = os.fstat(handle)
+        if not stat.S_ISREG(status.st_mode):
+            return ""
+        return os.pread(handle, limit, max(0, status.st_size - limit)).decode("utf-8", "replace")
+    except OSError:
+        return ""
+    finally:
+        os.close(handle)
 
 
 def is_spare(name: str) -> bool:

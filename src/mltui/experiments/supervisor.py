@@ -152,7 +152,8 @@ class Supervisor:
     def _execution(self, git: GitTree, control: Control) -> Execution:
         """Raises: ApprovalVoidError: the environment is not what was approved. SandboxError: one is required, and there is none."""
         secrets = [model.api_key_env for model in self._config.models.values() if model.api_key_env]
-        environment = RunEnvironment(self._root, self._proposal.id, secrets, cache=self._state / "environment.json")
+        cache = self._state / "environment.json"
+        environment = RunEnvironment(self._root, self._proposal.id, secrets, cache=cache, autolog=self._section.autolog)
         self._check_environment(environment.probe.digest)
         write_atomically(self._job.folder / "env.lock", environment.probe.lock.encode())
         sandbox = choose(self._config.sandbox, os.environ)

@@ -248,4 +248,11 @@ try:
         _start(os.environ["MLTUI_TRAINING_LOG"])
 except Exception:
     pass
+try:
+    if os.environ.get("MLTUI_AUTOLOG"):
+        import mltui_autolog
+
+        mltui_autolog.start()
+except Exception:
+    pass
 _hand_on()

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
 from pathlib import Path
+
+from mltui.experiments.storage import read_text
 
 SPOOL = "mlflow"
 """Folder of the store in a run's folder."""
 
 FILE_LIMIT = 50_000_000
+VALUE_LIMIT, TEXT_LIMIT = 8_000, 1_000_000
+MOST_PARAMS, MOST_ARTIFACTS, MOST_TRACES = 500, 200, 1_000
+TEXTS = (".txt", ".json", ".html", ".csv", ".md", ".yaml", ".svg")
+
+_STARTED = re.compile(r"^start_time: (\d+)$", re.MULTILINE)
 
 
 def spool_environment(run_folder: Path, experiment: str) -> dict[str, str]:
@@ -20,15 +27,16 @@ def spool_environment(run_folder: Path, experiment: str) -> dict[str, str]:
         # mlflow refuses new file stores without it.
         "MLFLOW_ALLOW_FILE_STORE": "true",
         "MLFLOW_DISABLE_TELEMETRY": "true",
+        "MLFLOW_DISABLE_AGENT_HINT": "true",
         "DO_NOT_TRACK": "true",
         "MLFLOW_RECORD_ENV_VARS_IN_MODEL_LOGGING": "false",
     }
 
 
 def read_metrics(run_folder: Path) -> dict[str, float]:
-    """The last value (highest step, then latest) of every metric that the run logged; of later MLflow runs if there were several."""
+    """The last value (highest step, then latest) of every metric. A later MLflow run counts over an earlier, a parent over its children."""
     found: dict[str, float] = {}
-    for run in _runs(run_folder):
+    for run in runs_in(run_folder):
         metrics = run / "metrics"
         for file in sorted(metrics.rglob("*")):
             if file.is_file() and (value := _last(file)) is not None:
@@ -36,10 +44,44 @@ def read_metrics(run_folder: Path) -> dict[str, float]:
     return found
 
 
-def _runs(run_folder: Path) -> Iterator[Path]:
-    """Folders of MLflow runs, the earliest first."""
-    metas = (run_folder / SPOOL).glob("*/*/meta.yaml")
-    yield from (meta.parent for meta in sorted(metas, key=lambda meta: (meta.parent.stat().st_ctime_ns, meta.parent.name)))
+def read_params(run_folder: Path) -> dict[str, str]:
+    """What the script or autologging logged as parameters, of all MLflow runs as `read_metrics` does."""
+    found: dict[str, str] = {}
+    for run in runs_in(run_folder):
+        params = run / "params"
+        files = [path for path in sorted(params.rglob("*")) if path.is_file()][:MOST_PARAMS]
+        found.update({path.relative_to(params).as_posix(): read_text(path, VALUE_LIMIT).strip() for path in files})
+    return found
+
+
+def read_texts(run_folder: Path) -> dict[str, str]:
+    """The small text files that were logged as artifacts, by their path."""
+    found: dict[str, str] = {}
+    for run in runs_in(run_folder):
+        artifacts = run / "artifacts"
+        for path in sorted(artifacts.rglob("*"))[:MOST_ARTIFACTS]:
+            if path.suffix in TEXTS and path.is_file() and path.stat().st_size <= TEXT_LIMIT:
+                found[path.relative_to(artifacts).as_posix()] = read_text(path, TEXT_LIMIT)
+    return found
+
+
+def read_traces(run_folder: Path) -> list[str]:
+    """One JSON object a trace of a model that was asked, the earliest first: its spans as MLflow wrote them."""
+    files = (run_folder / SPOOL).glob("*/traces/*/artifacts/traces.json")
+    kept = sorted(files, key=lambda path: path.stat().st_mtime_ns)[:MOST_TRACES]
+    return [text for path in kept if (text := " ".join(read_text(path, TEXT_LIMIT).split("\n")).strip())]
+
+
+def runs_in(run_folder: Path) -> list[Path]:
+    """Folders of MLflow runs: children before runs without a parent, of each the earliest first."""
+    metas = [meta for meta in (run_folder / SPOOL).glob("*/*/meta.yaml") if not meta.parent.parent.name.startswith(".")]
+    return sorted((meta.parent for meta in metas), key=_order)
+
+
+def _order(run: Path) -> tuple[bool, int, str]:
+    started = _STARTED.search(read_text(run / "meta.yaml", VALUE_LIMIT))
+    at = int(started[1]) if started else run.stat().st_ctime_ns // 1_000_000
+    return not (run / "tags" / "mlflow.parentRunId").exists(), at, run.name
 
 
 def _last(file: Path) -> float | None:
