@@ -14,6 +14,7 @@ from mltui.core.events import (
     ExperimentProposed,
     Notice,
 )
+from mltui.ui import figures
 
 _DECIDED = {"approve": "approved", "reject": "rejected", "hold": "held", "ask": "asked about", "maintenance": "let through as maintenance"}
 
@@ -35,7 +36,7 @@ def line(event: Event) -> str:
         case ExperimentDecided():
             return f"◆ {event.proposal_id} {_DECIDED[event.answer]} by {event.by}" + (f" ({event.reason})" if event.reason else "")
         case ExperimentProgressed(metrics=metrics) if metrics or event.message:
-            values = ", ".join(f"{name} {value:.4g}" for name, value in metrics.items())
+            values = figures.metrics(metrics)
             note = f" ({event.message})" if values and event.message not in ("", "finished") else ""
             return f"  [{event.done}/{event.total}] {event.arm} seed {event.seed}: {values or event.message}{note}"
         case ExperimentFinished(comparison=comparison) if comparison is not None:

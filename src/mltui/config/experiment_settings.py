@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Literal
+from typing import Annotated, Literal, cast
 
 from pydantic import Field, field_validator, model_validator
 
@@ -72,7 +72,7 @@ class MetricsSource(Section):
     @field_validator("regex", mode="before")
     @classmethod
     def _one_or_more(cls, value: object) -> object:
-        return (value,) if isinstance(value, str) else value
+        return (value,) if isinstance(value, str) else tuple(cast("list[object]", value)) if isinstance(value, list) else value
 
     @field_validator("regex")
     @classmethod

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 
 from mltui.core.errors import ProposalError
 from mltui.core.events import ExperimentFinished, ExperimentProgressed
@@ -32,6 +32,8 @@ async def follow(
     experiment = await asyncio.to_thread(ledger.get, proposal_id)
     if experiment.state in NOT_STARTED:
         raise ProposalError(f"{proposal_id} is not running: it is {experiment.state}", hint=HINTS[experiment.state])
+    plan = experiment.proposal
+    judged_by = (plan.metric.name, *(guardrail.name for guardrail in plan.guardrails))
     seen = 0
     unchecked = CHECK_EVERY
     while True:
@@ -39,7 +41,7 @@ async def follow(
         experiment = await asyncio.to_thread(ledger.get, proposal_id)
         for record in ledger.records(proposal_id, since=seen):
             seen = record.seq
-            event = _progress(record)
+            event = _progress(record, judged_by)
             if event:
                 yield event
         if experiment.state != "running":
@@ -57,7 +59,7 @@ async def follow(
             unchecked += poll
 
 
-def _progress(record: Record) -> ExperimentProgressed | None:
+def _progress(record: Record, judged_by: Sequence[str]) -> ExperimentProgressed | None:
     if record.type == RunStarted.type:
         entry = RunStarted.model_validate(record.payload)
         return ExperimentProgressed(
@@ -73,7 +75,8 @@ def _progress(record: Record) -> ExperimentProgressed | None:
             seed=run.seed,
             done=entry.done,
             total=entry.total,
-            metrics=run.metrics,
+            # What decides comes first: autologging leaves many more.
+            metrics={name: run.metrics[name] for name in dict.fromkeys((*judged_by, *run.metrics)) if name in run.metrics},
             message=run.message or ("reused" if run.reused else run.status),
         )
     return None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from mltui.core.data import JsonValue
@@ -155,7 +156,13 @@ def _circumstances(experiment: Experiment) -> str:
     kinds = Counter(run.sandbox or "not recorded" for run in runs)
     count = "" if len(kinds) == 1 else " ({} of {} runs)"
     sandboxes = ", ".join(f"{kind}{count.format(number, len(runs))}" for kind, number in sorted(kinds.items()))
-    return f"- Measured by: {measured}\n- Sandbox: {sandboxes}"
+    return "\n".join((f"- Measured by: {measured}", f"- Sandbox: {sandboxes}", *_notes(runs)))
+
+
+def _notes(runs: Sequence[Run]) -> list[str]:
+    """What a person should know of how runs were logged, each thing once."""
+    notes = Counter(note for run in runs for note in run.notes)
+    return [f"- Note: {clean(note)}" + (f" ({number} of {len(runs)} runs)" if number < len(runs) else "") for note, number in notes.items()]
 
 
 def _note(run: Run) -> str:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from mltui.core.events import ModelChanged, SessionRewound
 
 
@@ -14,6 +16,12 @@ def tokens(count: int) -> str:
         return str(count)
     scaled, unit = (count / 1000, "k") if count < 999_500 else (count / 1_000_000, "M")
     return f"{scaled:.0f}{unit}" if scaled >= 100 else f"{scaled:.1f}".rstrip("0").rstrip(".") + unit
+
+
+def metrics(values: Mapping[str, float], digits: int = 4, most: int = 6) -> str:
+    """Returns: `accuracy 0.9123, loss 0.31`: the first ones, and how many more there are."""
+    shown = [f"{name} {value:.{digits}g}" for name, value in [*values.items()][:most]]
+    return ", ".join(shown) + (f" and {len(values) - most} more" if len(values) > most else "")
 
 
 def dollars(amount: float) -> str:

@@ -18,6 +18,7 @@ from mltui.experiments.report import experiment_report, proposal_text
 from mltui.experiments.run_records import Series, read_record
 from mltui.experiments.tracking.history import History, TrackedRun
 from mltui.experiments.tracking.leftovers import left_files
+from mltui.experiments.tracking.logged import environment_tags, logged_params, logged_texts
 
 RunStatus = Literal["SCHEDULED", "RUNNING", "FINISHED", "FAILED", "KILLED"]
 
@@ -123,7 +124,9 @@ def _child(experiment: Experiment, tracked: TrackedRun, root: Path) -> MlflowRun
         "mlflow.source.git.commit": proposal.commit if run.arm == "candidate" else proposal.base_commit,
     }
     folder = root / run.folder if run.folder else None
-    artifacts = run_logs(folder) if folder else {}
+    artifacts = {**logged_texts(folder), **run_logs(folder)} if folder else {}
+    if folder:
+        tags |= environment_tags(run, folder)
     if run.arm == "candidate":
         artifacts["mltui/diff.patch"] = proposal.patch
     return MlflowRun(
@@ -133,7 +136,7 @@ def _child(experiment: Experiment, tracked: TrackedRun, root: Path) -> MlflowRun
         started=run.started,
         ended=run.ended,
         tags=_kept(tags),
-        params=_params(experiment, run),
+        params=_params(experiment, run, folder),
         metrics={mlflow_name(name): value for name, value in last_values(run).items()},
         measured=run.ended,
         curves=_curves(run, folder) if folder else (),
@@ -164,14 +167,15 @@ def whole_steps(series: Series) -> list[int]:
     return [int(step) for step in series.steps] if whole else [*range(len(series.steps))]
 
 
-def parameters(experiment: Experiment, run: Run) -> dict[str, JsonValue]:
-    """What the run was started with."""
+def parameters(experiment: Experiment, run: Run, folder: Path | None) -> dict[str, JsonValue]:
+    """What the run was started with, over what its code or autologging logged of itself."""
+    logged: Mapping[str, JsonValue] = logged_params(folder) if folder else {}
     changed = {change.name: change.before if run.arm == "baseline" else change.after for change in experiment.proposal.parameters}
-    return {**run.params, **changed, "seed": run.seed, "arm": run.arm}
+    return {**logged, **run.params, **changed, "seed": run.seed, "arm": run.arm}
 
 
-def _params(experiment: Experiment, run: Run) -> dict[str, str]:
-    return {mlflow_name(name): _cut(_value_text(value), PARAM_LIMIT) for name, value in parameters(experiment, run).items()}
+def _params(experiment: Experiment, run: Run, folder: Path | None) -> dict[str, str]:
+    return {mlflow_name(name): _cut(_value_text(value), PARAM_LIMIT) for name, value in parameters(experiment, run, folder).items()}
 
 
 def _value_text(value: JsonValue) -> str:

@@ -14,6 +14,7 @@ from mltui.experiments.report import experiment_report
 from mltui.experiments.run_records import RunRecord, read_record
 from mltui.experiments.tracking.history import History, TrackedRun
 from mltui.experiments.tracking.leftovers import left_files
+from mltui.experiments.tracking.logged import logged_texts
 from mltui.experiments.tracking.mapping import compared, last_values, parameters, run_logs, whole_steps
 
 TAG_LIMIT = 64
@@ -60,7 +61,8 @@ def _run(history: History, tracked: TrackedRun, root: Path) -> WandbRun:
     proposal = experiment.proposal
     folder = root / run.folder if run.folder else None
     record = read_record(run.arm, run.seed, folder) if folder else RunRecord(run.arm, run.seed)
-    files = {name: text.encode() for name, text in (run_logs(folder) if folder else {}).items()}
+    texts = {**logged_texts(folder), **run_logs(folder)} if folder else {}
+    files = {name: text.encode() for name, text in texts.items()}
     files |= left_files(folder) if folder else {}
     files["mltui/report.md"] = experiment_report(experiment).encode()
     if run.arm == "candidate":
@@ -72,7 +74,7 @@ def _run(history: History, tracked: TrackedRun, root: Path) -> WandbRun:
         job_type=run.arm,
         notes="\n\n".join(part for part in (proposal.hypothesis, proposal.methodology) if part),
         tags=tuple(tag[:TAG_LIMIT] for tag in (proposal.kind, experiment.state, _verdict(experiment)) if tag),
-        config={**parameters(experiment, run), "mltui": _about(history, tracked)},
+        config={**parameters(experiment, run, folder), "mltui": _about(history, tracked)},
         rows=_rows(record),
         summary=_summary(history, tracked),
         files=files,

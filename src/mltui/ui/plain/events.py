@@ -30,6 +30,7 @@ from mltui.core.events import (
     TurnCompleted,
     TurnSteered,
 )
+from mltui.ui import figures
 from mltui.ui.figures import model_change, rewound
 from mltui.ui.plain.experiments import comparison_lines
 from mltui.ui.plain.text import Printer, one_line
@@ -161,7 +162,7 @@ class EventPrinter:
                 self._running = event.proposal_id
                 line(f"= {event.proposal_id}: running, {event.runs} runs at most (job {event.job})")
             case ExperimentProgressed():
-                metrics = ", ".join(f"{name} {value:.5g}" for name, value in event.metrics.items())
+                metrics = figures.metrics(event.metrics, digits=5)
                 line(f"  {event.done}/{event.total} {event.arm} seed {event.seed} {metrics or event.message}".rstrip())
             case ExperimentFinished():
                 self._running = ""

@@ -183,6 +183,8 @@ class Look:
     def _runs(self) -> list[RenderableType]:
         experiment = self.experiment
         parts: list[RenderableType] = [Section("Runs", (self._run_table(),))] if experiment.runs else []
+        if notes := dict.fromkeys(note for run in experiment.runs for note in run.notes):
+            parts.append(Section("How they were logged", tuple(Text(one_line(note), style="muted", overflow="fold") for note in notes)))
         records = self._looking.records(experiment)
         if any(system_lines(records, 80)):
             parts.append(Section("The machine", (Plot(partial(system_lines, records)),)))
