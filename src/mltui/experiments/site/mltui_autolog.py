@@ -47,6 +47,9 @@ FITS, SCORES = "sklearn.base", "sklearn.metrics"
 URIS = "mlflow.tracking._tracking_service.utils"
 CLIENT = "mlflow.tracking.client"
 
+PLOTS, PLOTTERS = "matplotlib.pyplot", ("mlflow/xgboost/__init__.py", "mlflow/lightgbm/__init__.py")
+"""MLflow draws the importance of features where it can load this, which takes as long as many a fit; it logs the numbers anyway."""
+
 OPTIONS = {
     "log_models": False,
     "log_datasets": False,
@@ -70,6 +73,8 @@ class _Autolog:
         self.listeners.update({FITS: self.fits, SCORES: self.scores, URIS: self.uris, CLIENT: self.client})
 
     def find_spec(self, name, path=None, target=None):
+        if name == PLOTS and self.on and _asked_by(PLOTTERS):
+            raise ImportError("mltui: pictures are not drawn in a run")
         if name not in self.listeners:
             return None
         try:
@@ -187,9 +192,10 @@ class _Autolog:
         try:
             if flavor == "catboost":
                 return _log_catboost(sys.modules["catboost.core"], importlib.import_module("mlflow"))
-            integration = importlib.import_module("mlflow." + flavor)
-            takes = inspect.signature(integration.autolog).parameters
-            integration.autolog(**{name: value for name, value in OPTIONS.items() if name in takes})
+            with _NoCollection():
+                integration = importlib.import_module("mlflow." + flavor)
+                takes = inspect.signature(integration.autolog).parameters
+                integration.autolog(**{name: value for name, value in OPTIONS.items() if name in takes})
             _draw_nothing()
         except BaseException as error:
             self.say("autologging of %s failed: %s" % (flavor, _told(error)))
@@ -316,6 +322,30 @@ def _draw_nothing():
     if utils is not None and hasattr(utils, "_get_classifier_artifacts"):
         # Without any it would still load matplotlib; with an error, which `silent` keeps quiet, it goes on.
         setattr(utils, "_get_classifier_artifacts", None)  # noqa: B010
+
+
+def _asked_by(files):
+    """Whether one of these files imports what is being imported."""
+    frame = sys._getframe(2)
+    while frame is not None and frame.f_code.co_filename.startswith("<frozen"):
+        frame = frame.f_back
+    return frame is not None and frame.f_code.co_filename.replace("\\", "/").endswith(files)
+
+
+class _NoCollection:
+    """Puts the collection of garbage off: an import makes hundreds of thousands of objects that all stay, and takes a third less so."""
+
+    def __enter__(self):
+        import gc
+
+        self._on = gc.isenabled()
+        gc.disable()
+
+    def __exit__(self, *error):
+        import gc
+
+        if self._on:
+            gc.enable()
 
 
 def _shown(uri):
