@@ -56,7 +56,7 @@ def read(folder: Path, name: str) -> tuple[float, ...]:
 def test_what_a_run_was_made_on_is_recorded() -> None:
     probe = Probe(version="3.11.7 (main)", packages=["numpy==2.0"])
     found = environment_record(probe)
-    assert found["packages"] == ["numpy==2.0"] and found["digest"] == probe.digest and found["kernel"]
+    assert found["packages"] == {"numpy": "2.0"} and found["digest"] == probe.digest and found["kernel"]
     assert isinstance(found["cpus"], int) and isinstance(found["memory_bytes"], int) and json.loads(json.dumps(found)) == found
     assert machine() is machine()
 

@@ -21,7 +21,7 @@ FILE = "environment.json"
 
 def environment_record(probe: Probe) -> JsonObject:
     """Returns: what `environment.json` holds; a fact that the machine does not tell is left out."""
-    packages: list[JsonValue] = [*probe.packages]
+    packages: dict[str, JsonValue] = dict(package.partition("==")[::2] for package in probe.packages)
     return {
         "mltui": __version__,
         "python": probe.version,
