@@ -8,7 +8,6 @@ its file cannot be used it is made in memory.
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import json
 import os
 import sqlite3
@@ -19,6 +18,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from mltui.core.errors import JournalError
 from mltui.experiments.chain import BACKUP, GENESIS, check_chain, last_line, lines, link
+from mltui.experiments.index_values import values_of
 
 if TYPE_CHECKING:
     from mltui.core.experiment import Experiment
@@ -344,7 +344,7 @@ class Index:
                     known[subject] = folding.advance(known.get(subject), entry, found.seq)
                     changed[subject] = (changed.get(subject, (found.seq, 0))[0], found.ts)
                 offset, seq, head = start + len(line), found.seq, found.hash
-        self._db.executemany(_PUT, (_values(known[name], first, ts) for name, (first, ts) in changed.items()))
+        self._db.executemany(_PUT, (values_of(known[name], first, ts) for name, (first, ts) in changed.items()))
         self._db.execute("UPDATE meta SET offset = ?, seq = ?, head = ?", (offset, seq, head))
 
     def _folded(self, file: Any, subject: str, before: int | None = None) -> Experiment | None:
@@ -372,43 +372,3 @@ def _verdicts(text: str) -> dict[str, str]:
     except (TypeError, ValueError):
         return {}
     return cast("dict[str, str]", found) if isinstance(found, dict) else {}
-
-
-def _values(experiment: Experiment, first: int, ts: float) -> tuple[str | float | None, ...]:
-    proposal, comparison = experiment.proposal, experiment.comparison
-    guardrails = {guard.metric.name: guard.verdict for guard in experiment.guardrails}
-    approval = experiment.approval
-    made = [run for run in experiment.runs if not run.reused]
-    return (
-        experiment.id,
-        first,
-        proposal.kind,
-        _text(proposal.title),
-        proposal.created,
-        _text(proposal.metric.name),
-        proposal.metric.direction,
-        _text(proposal.author),
-        proposal.supersedes,
-        _digest(*(part for version in proposal.data for part in (version.name, version.digest))),
-        _digest(proposal.base_tree, proposal.tree),
-        experiment.state,
-        ts,
-        comparison.verdict if comparison else None,
-        *((comparison.diff, comparison.ci_low, comparison.ci_high, comparison.p_value) if comparison else (None,) * 4),
-        *((comparison.n, _text(comparison.metric.unit)) if comparison else (None, None)),
-        _text(json.dumps(guardrails)),
-        *((comparison.baseline_mean, comparison.candidate_mean, comparison.candidate_std) if comparison else (None,) * 3),
-        _text(experiment.decided_by or (approval.by if approval else "")),
-        max((run.ended for run in made), default=0.0) - min((run.started for run in made), default=0.0),
-        sum(run.cpu_seconds for run in made),
-        (len(comparison.pairs) or comparison.n) if comparison else 0,
-    )
-
-
-def _digest(*parts: str) -> str:
-    """Short: for telling a project's own apart."""
-    return hashlib.sha256("\0".join(parts).encode("utf-8", "surrogatepass")).hexdigest()[:16] if parts else ""
-
-
-def _text(text: str) -> str:
-    return text.encode("utf-8", "backslashreplace").decode("utf-8")

@@ -21,7 +21,7 @@ FILE = "environment.json"
 
 def environment_record(probe: Probe) -> JsonObject:
     """Returns: what `environment.json` holds; a fact that the machine does not tell is left out."""
-    packages: dict[str, JsonValue] = dict(package.partition("==")[::2] for package in probe.packages)
+    packages: dict[str, JsonValue] = {name: version for name, _, version in (package.partition("==") for package in probe.packages)}
     return {
         "mltui": __version__,
         "python": probe.version,
