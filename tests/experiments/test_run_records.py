@@ -48,7 +48,7 @@ def test_what_mlflow_logged_counts_over_what_was_printed(tmp_path: Path) -> None
     (tmp_path / "metrics.jsonl").write_text('{"epoch": 1, "f1": 0.1}\nnot json\n{"epoch": 2, "f1": 0.2}\n')
     (tmp_path / "stdout.log").write_text("step=0 val/loss=9\nstep=1 val/loss=9\n")
     series = read_record("baseline", 1, tmp_path).series
-    assert series["val/loss"] == Series((0.0, 1.0, 2.0), (0.9, 0.7, 0.4))
+    assert (series["val/loss"].steps, series["val/loss"].values) == ((0.0, 1.0, 2.0), (0.9, 0.7, 0.4))
     assert series["f1"] == Series((1.0, 2.0), (0.1, 0.2), "epoch")
     assert "system/gpu_0_utilization_percentage" in series
     assert names_of([RunRecord("baseline", 1, series)], "f1") == ["f1", "val/loss"]

@@ -108,7 +108,6 @@ def comparison() -> Comparison:
         verdict="better",
         summary="accuracy +0.0112 [0.0059, 0.0164] (95 % CI, paired by 6 seeds, p = 0.031): better",
         pairs=pairs,
-        runs=pairs or 0,
     )
 
 

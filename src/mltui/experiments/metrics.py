@@ -14,10 +14,10 @@ from mltui.config.schema import MetricsSource
 from mltui.experiments.points import Points
 
 FILE_LIMIT = 20_000_000
-_PAIR = re.compile(
-    r"([A-Za-z_][\w./@-]*)\s*[=:]\s*([-+]?(?:\d+\.?\d*(?:[eE][-+]?\d+)?|\.\d+(?:[eE][-+]?\d+)?|nan|inf(?:inity)?))(?![\w.])", re.IGNORECASE
-)
-
+NAME = r"(?<![\w./@-])[\d./@-]*+([A-Za-z_][\w./@-]*+)"
+"""A metric's name, from the first letter of a word on: each word is looked at once, however long a line without any `=` is."""
+_NUMBER = r"[-+]?(?:\d+\.?\d*(?:[eE][-+]?\d+)?|\.\d+(?:[eE][-+]?\d+)?|nan|inf(?:inity)?)"
+_PAIR = re.compile(rf"{NAME}\s*[=:]\s*({_NUMBER})(?![\w.])", re.IGNORECASE)
 
 TABLES = (".csv", ".tsv")
 """Endings of metrics files that are tables."""

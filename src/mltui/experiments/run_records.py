@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from mltui.core.experiment import Arm
-from mltui.experiments.metrics import json_numbers, table_rows
+from mltui.experiments.metrics import NAME, json_numbers, table_rows
 from mltui.experiments.points import STEPS, Points, Series, series_of
 from mltui.experiments.render import clean
 from mltui.experiments.storage import read_text
@@ -23,8 +23,8 @@ SYSTEM = "system/"
 """Before the names of the machine's metrics, as MLflow writes them."""
 
 _NUMBER = r"[-+]?(?:\d+\.?\d*(?:[eE][-+]?\d+)?|\.\d+(?:[eE][-+]?\d+)?)"
-_PAIR = re.compile(rf"([A-Za-z_][\w./@-]*)\s*[=:]\s*({_NUMBER})(?![\w.])")
-_SPACED = re.compile(rf"([A-Za-z_][\w./@-]*)[ \t]+({_NUMBER})(?![\w.])")
+_PAIR = re.compile(rf"{NAME}\s*[=:]\s*({_NUMBER})(?![\w.])")
+_SPACED = re.compile(rf"{NAME}[ \t]+({_NUMBER})(?![\w.])")
 _LEAD = re.compile(rf"\W*(?:{'|'.join(STEPS)})[ \t]+\d", re.IGNORECASE)
 
 

@@ -174,6 +174,7 @@ def test_any_csv_is_checked_or_refused(tmp_path: Path, names: list[str], data: l
     kind=st.sampled_from(["npy", "npz", "parquet", "jsonl", "csv.gz", "jsonl.zst"]),
 )
 @example(content=(130, 128), kind="parquet")
+@example(content=(202, 128), kind="parquet")
 def test_any_bytes_are_checked_or_refused(tmp_path: Path, content: bytes | tuple[int, int], kind: str) -> None:
     if isinstance(content, tuple):
         at, value = content

@@ -63,7 +63,7 @@ class Table:
         except OSError as error:
             reason = error.strerror or " ".join(str(error).split())[:160]
             raise UsageError(f"{shown} cannot be read: {reason}", hint=_hint(path)) from None
-        except pa.ArrowException as error:
+        except (pa.ArrowException, UnicodeDecodeError) as error:
             said = " ".join(str(error).split())[:160]
             raise UsageError(
                 f"{shown} cannot be read as {kind}: {said}", hint="It may be broken, or of another kind than its name says"
