@@ -111,6 +111,7 @@ def make_project(root: Path) -> Project:
             metrics=MetricsSource(file="metrics.json"),
             seeds=(0, 1, 2, 3, 4, 5),
             run_timeout_minutes=1,
+            pictures=False,
             budget_minutes=5,
             space={
                 "lr": FloatParameter(low=1e-5, high=1.0, log=True, key="conf/optim.yaml:lr"),

@@ -6,6 +6,7 @@ import pytest
 from tests.experiments.conftest import TRAIN, Project
 
 from mltui.core.errors import JournalError
+from mltui.experiments.error_facts import ErrorAnalysis
 from mltui.experiments.index import Index
 from mltui.experiments.run_records import mean_of
 
@@ -28,8 +29,12 @@ async def test_what_the_runs_wrote_is_found(project: Project) -> None:
     assert mean is not None and (mean.steps, mean.runs, mean.step_name) == ((1, 2, 3), 2, "epoch")
     run, streams = looking.output(experiment, 2)
     assert run == "candidate-1" and streams[0][0] == "stdout.log" and streams[0][1][0] == "epoch=3 loss=0.3333333333333333"
-    found = looking.predictions(experiment)
-    assert found.baseline is None and found.candidate is not None and found.candidate.counts["a", "b"] == 2
+    found = looking.errors(experiment)
+    assert found is not None and found.of("baseline") is None
+    candidate = found.of("candidate")
+    assert candidate is not None and found.names == ("a", "b") and candidate.matrix == ((2, 2), (0, 2))
+    kept = looking.state / "reports" / name / "errors.json"
+    assert ErrorAnalysis.model_validate_json(kept.read_bytes()) == found == looking.errors(experiment)
 
 
 async def test_the_journal_of_one_experiment_comes_from_the_index(project: Project) -> None:

@@ -1,21 +1,19 @@
-"""The report and the plot of an experiment, and the texts that go into MLflow: complete, escaped, bounded."""
+"""The report of an experiment, and the texts that go into MLflow: complete, escaped, bounded."""
 
 from __future__ import annotations
 
 import posixpath
 import re
-import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 from typing import get_args
 
 import pytest
-from hypothesis import example, given
+from hypothesis import given
 from hypothesis import strategies as st
 from tests.experiments.tracked_project import BEGUN, proposal
 
-from mltui.core.experiment import Answer, Approval, Arm, Comparison, Conclusion, Experiment, Origin, ParameterChange, Proposal, Run
+from mltui.core.experiment import Answer, Approval, Arm, Conclusion, Experiment, Origin, ParameterChange, Proposal, Run
 from mltui.experiments.comparison import compare
-from mltui.experiments.plot import Scale, comparison_svg
 from mltui.experiments.report import experiment_report, proposal_text
 from mltui.experiments.tracking.history import History, TrackedRun
 from mltui.experiments.tracking.mapping import LOG_LIMIT, TAG_LIMIT, child_runs, mlflow_name, parent_run
@@ -111,46 +109,6 @@ def test_a_long_patch_is_cut_in_the_report_only():
     assert len(proposal_text(plan)) < 62_000
 
 
-def elements(svg: str, name: str) -> list[ElementTree.Element]:
-    return list(ElementTree.fromstring(svg).iter(f"{{http://www.w3.org/2000/svg}}{name}"))
-
-
-def test_the_plot_has_a_line_for_each_pair_and_the_interval():
-    comparison = finished().comparison
-    assert comparison is not None
-    svg = comparison_svg(comparison)
-    assert len(elements(svg, "circle")) == 2 * 6 + 1
-    assert len(elements(svg, "path")) == 1
-    assert "seed 5: 0.91 → 0.9325" in svg
-
-
-@given(st.text(max_size=20), st.floats(-1e9, 1e9), st.floats(0, 1e9), st.integers(0, 8))
-@example("", 2.220446049250313e-16, 0.0, 2)
-def test_the_plot_is_well_formed_whatever_the_numbers(name: str, diff: float, half: float, n: int):
-    base = finished().comparison
-    assert base is not None
-    pairs = tuple((seed, 0.5, 0.5 + diff) for seed in range(n))
-    changes: dict[str, object] = {
-        "diff": diff,
-        "ci_low": diff - half,
-        "ci_high": diff + half,
-        "n": n,
-        "pairs": pairs,
-        "summary": f"{name} <&> moved",
-    }
-    svg = comparison_svg(Comparison.model_validate({**base.model_dump(), **changes}))
-    assert len(elements(svg, "svg")) == 1
-    for circle in elements(svg, "circle"):
-        assert 79 <= float(circle.get("cy", "0")) <= 351
-
-
-@pytest.mark.parametrize("values", [[0.0], [5.0, 5.0], [0.001, 0.0012], [-3e8, 4e8], [1e-12, 2e-12], [0.5, 0.5 + 2**-52]])
-def test_axes_have_a_few_round_ticks_inside(values: list[float]):
-    scale = Scale(values)
-    assert 1 <= len(scale.ticks()) <= 11
-    assert all(scale.low <= tick <= scale.high for tick in scale.ticks())
-
-
 def history(experiment: Experiment) -> History:
     runs = tuple(TrackedRun(f"run-{index}", run) for index, run in enumerate(experiment.runs))
     return History(experiment, "event", 9, BEGUN, runs)
@@ -163,7 +121,7 @@ def test_long_texts_are_cut_where_mlflow_would_cut_without_a_word():
             "parameters": (ParameterChange(name="layers", key="c.yaml:l", before=[1, 2], after=["x" * 9000]),),
         }
     )
-    parent = parent_run(history(finished(plan)), "head")
+    parent = parent_run(history(finished(plan)), "head", Path("/nowhere"))
     assert len(parent.tags["mlflow.note.content"]) == TAG_LIMIT
     assert parent.tags["mlflow.note.content"].endswith("(cut; all of it is in mltui/proposal.md and mltui/report.md)")
     assert "h" * 20_000 in parent.artifacts["mltui/proposal.md"]

@@ -9,7 +9,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mltui.experiments.points import MOST_POINTS
-from mltui.experiments.predictions import confusion_of
 from mltui.experiments.run_records import RunRecord, Series, mean_of, names_of, read_record, tail
 from mltui.experiments.storage import read_text
 
@@ -63,11 +62,10 @@ def test_a_long_curve_keeps_its_ends(tmp_path: Path) -> None:
 @given(st.binary(max_size=200))
 def test_no_output_breaks_the_reader(tmp_path_factory: pytest.TempPathFactory, data: bytes) -> None:
     folder = tmp_path_factory.mktemp("run")
-    for name in ("stdout.log", "metrics.jsonl", "predictions.csv", "per_example.json"):
+    for name in ("stdout.log", "metrics.jsonl"):
         (folder / name).write_bytes(data)
     read_record("candidate", 0, folder)
     tail(folder, 5)
-    confusion_of([folder])
 
 
 def test_pipes_and_links_are_not_read(tmp_path: Path) -> None:
@@ -89,16 +87,3 @@ def test_the_mean_is_over_the_runs_that_got_so_far() -> None:
 def test_the_end_of_the_output_is_shown_as_a_terminal_would(tmp_path: Path) -> None:
     (tmp_path / "stdout.log").write_bytes(b"one\r\n  5%\r 50%\r100%\nlast\n")
     assert tail(tmp_path, 2) == [("stdout.log", ["100%", "last"])]
-
-
-def test_predictions_make_a_confusion_matrix(tmp_path: Path) -> None:
-    (tmp_path / "predictions.csv").write_text("id,label,prediction\n1,10,10\n2,10,9\n3,9,9\n4,,\n5\n")
-    other = tmp_path / "other"
-    other.mkdir()
-    (other / "per_example.json").write_text('[{"target": 9, "y_pred": 9.0}, {"target": 10, "y_pred": 9}, {"score": 1}]')
-    found = confusion_of([tmp_path, other])
-    assert found is not None and found.classes == ("9", "10")
-    assert found.counts["10", "9"] == 2 and found.counts["9", "9"] == 2
-    precision, recall, f1, there = found.of_class("9")
-    assert (precision, recall, there) == (0.5, 1.0, 2) and f1 == pytest.approx(2 / 3)
-    assert confusion_of([tmp_path / "none"]) is None

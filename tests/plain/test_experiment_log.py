@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 
 from mltui.core.experiment import Experiment
-from mltui.experiments.looking import Looking, Predictions
-from mltui.experiments.predictions import Confusion
+from mltui.experiments.error_facts import ErrorAnalysis
+from mltui.experiments.looking import Looking
 from mltui.experiments.run_records import RunRecord, Series
 from mltui.ui.plain.experiment_log import compare_lines, detail_lines
 from tests.experiments.test_compare_many import measured
-from tests.tui.samples import experiment
+from tests.tui.samples import error_analysis, experiment
 
 
 class Recorded(Looking):
@@ -20,8 +20,8 @@ class Recorded(Looking):
         series = {"loss": Series((1, 2, 3), (3.0, 2.0, 1.0)), "system/gpu_0_memory_usage_percentage": Series((1, 2), (40.0, 60.0))}
         return [RunRecord(arm, seed, series) for arm in experiment.proposal.arms for seed in range(2)]
 
-    def predictions(self, experiment: Experiment) -> Predictions:
-        return Predictions(candidate=Confusion(("a", "b"), {("a", "a"): 3, ("b", "a"): 1}))
+    def errors(self, experiment: Experiment) -> ErrorAnalysis | None:
+        return error_analysis()
 
 
 LOOKING = Recorded(Path("/nowhere"), Path("/nowhere"))
@@ -41,7 +41,7 @@ def test_an_experiment_in_full_fits_the_terminal() -> None:
         "loss by step",
         "seed by seed",
         "Predictions of the candidate",
-        "3 of 4 right",
+        "20 fixed, 8 broken of 150 examples",
     ):
         assert part in text, part
     assert "gpu 0 memory usage percentage" in text and "baseline 50 (at most 60)" in text
@@ -53,6 +53,7 @@ def test_who_listens_gets_the_numbers_alone(monkeypatch: pytest.MonkeyPatch) -> 
     found = [measured("P-0001", 0.0), measured("P-0002", 0.02, after=0.01)]
     text = "\n".join([*detail_lines(experiment("interpreted"), LOOKING), *compare_lines(found, LOOKING)])
     assert "loss: baseline 1" in text and not any(0x2800 <= ord(char) < 0x2900 or char in "├┤●" for char in text)
+    assert "examples: 20 fixed, 8 broken of 150, over 4 pairs of runs" in text
     assert "P-0002: better, +0.02" in text and "conf/train.yaml:optimizer.lr: P-0001 0.05, P-0002 0.01" in text
 
 

@@ -24,6 +24,7 @@ from mltui.core.experiment import (
     Review,
     Run,
 )
+from mltui.experiments.error_facts import ArmErrors, Bin, Calibration, ClassScore, Confused, ErrorAnalysis, ErrorExample, Slice
 
 ACCURACY = Metric(name="accuracy", direction="maximize", min_effect=0.005)
 PATCH = """diff --git a/conf/train.yaml b/conf/train.yaml
@@ -160,3 +161,41 @@ def reviewed(**changes: object) -> Proposal:
     }
     made = {key: changes.pop(key) for key in ("id", "kind", "title", "created") if key in changes}
     return proposal(**made).model_copy(update={**known, **changes})  # type: ignore[arg-type]
+
+
+def error_analysis() -> ErrorAnalysis:
+    """Of both arms, with everything that there can be of classes; one of them would drive a terminal."""
+    names, arms = ("cat", "dog", "owl"), []
+    for arm, hit, miss in (("baseline", 38, 6), ("candidate", 44, 3)):
+        bins = tuple(Bin(confidence=c, accuracy=c - 0.1, low=c - 0.2, high=min(1.0, c), n=int(100 * c)) for c in (0.45, 0.65, 0.85))
+        score = hit / (hit + 2 * miss)
+        matrix = tuple(tuple(hit if row == column else miss for column in range(3)) for row in range(3))
+        classes = [
+            ClassScore(name=name, precision=score, recall=score, f1=score, support=hit + 2 * miss) for name in (*names, "macro average")
+        ]
+        calibration = Calibration(bins=bins, ece=0.1, brier=None, n=195)
+        made = {"arm": arm, "runs": 4, "n": 150, "accuracy": score, "matrix": matrix, "classes": classes[:3], "macro": classes[3]}
+        arms.append(ArmErrors.model_validate({**made, "weighted": classes[3], "calibration": calibration}))
+    example = {"key": "img-7", "label": "cat", "baseline": "cat", "candidate": "dog\x1b[31m"}
+    example |= {"baseline_score": 1.0, "candidate_score": 0.25}
+    broken = ErrorExample.model_validate({**example, "confidence": 0.93, "shown": {"region": "us", "text": "a long text " * 8}})
+    part = {"column": "region", "baseline": 0.8, "candidate": 0.9, "low": 0.85, "high": 0.95, "diff_low": -0.01, "p_value": 0.01}
+    return ErrorAnalysis(
+        kind="classes",
+        names=names,
+        arms=tuple(arms),
+        paired=150,
+        pairs=4,
+        fixed=20,
+        broken=8,
+        most_broken=(broken,),
+        most_fixed=(broken.model_copy(update={"key": "img-8", "baseline": "owl", "candidate": "cat"}),),
+        worst=(broken,),
+        confused=(Confused(label="cat", predicted="dog", baseline=6.0, candidate=3.0),),
+        slices=tuple(
+            Slice.model_validate({**part, "value": value, "n": n, "diff": diff, "diff_high": diff + 0.05, "p_adjusted": p})
+            for value, n, diff, p in (("eu", 90, 0.1, 0.02), ("us", 60, -0.03, 0.4))
+        ),
+        left_out=("text: 150 different values",),
+        notes=("1 run cannot be matched example by example: other rows, and no id",),
+    )

@@ -427,7 +427,9 @@ async def test_nothing_that_a_run_wrote_reaches_the_terminal_as_it_is(tmp_path: 
         (folder / "metrics.jsonl").write_text("\n".join(lines))
         (folder / "stdout.log").write_text(f"{evil}\n")
         (folder / "predictions.csv").write_text(f"label,prediction\n{evil},b\n")
-        runs.append(Run(arm="candidate", seed=seed, status="failed", message=evil, folder=folder.name, started=0, ended=1))
+        runs.append(
+            Run(arm="candidate", seed=seed, status="failed" if seed else "finished", message=evil, folder=folder.name, started=0, ended=1)
+        )
     made = experiment("compared", id="P-0001", title=evil)
     named = comparison().model_copy(update={"metric": comparison().metric.model_copy(update={"name": evil})})
     made = made.model_copy(update={"runs": tuple(runs), "comparison": named})
@@ -438,7 +440,7 @@ async def test_nothing_that_a_run_wrote_reaches_the_terminal_as_it_is(tmp_path: 
     async with running(app, (120, 50)) as pilot:
         await pilot.press("f2")
         await until(pilot, lambda: "P-0001" in screen_text(app))
-        for keys in (["1"], ["2"], ["3"], ["6"], ["space", "space", "c"]):
+        for keys in (["1"], ["2"], ["3"], ["6"], ["8"], ["space", "space", "c"]):
             await pilot.press(*keys)
             await pilot.pause(0.2)
             text = screen_text(app)

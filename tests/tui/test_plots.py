@@ -8,14 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mltui.experiments.predictions import Confusion
 from mltui.experiments.run_records import RunRecord, Series
 from mltui.ui.plots.canvas import Canvas, labels, text_of, ticks
 from mltui.ui.plots.curves import Curve, curve_lines
+from mltui.ui.plots.errors import error_lines
 from mltui.ui.plots.intervals import Scale, dots, interval, pair
-from mltui.ui.plots.of_experiment import confusion_lines, curve_grid, seed_lines, system_lines
+from mltui.ui.plots.of_experiment import curve_grid, seed_lines, system_lines
 
-from .samples import comparison
+from .samples import comparison, error_analysis
 
 NUMBERS = st.floats(allow_nan=True, allow_infinity=True, width=32)
 FINITE = st.floats(-1e12, 1e12)
@@ -82,12 +82,10 @@ def test_pictures_of_an_experiment_fit(width: int) -> None:
         for arm in ("baseline", "candidate")
         for seed in range(3)
     ]
-    classes = tuple(f"class {name}" for name in "abcdefgh")
-    confusion = Confusion(classes, {(one, other): 5 if one == other else 1 for one in classes for other in classes})
     for lines in (
         curve_grid(records, "accuracy", width, 20),
         seed_lines(comparison(), width),
-        confusion_lines("candidate", confusion, width),
+        error_lines(error_analysis(), width),
         system_lines(records, width),
     ):
         assert lines and all(len(line) <= width for line in text_of(lines)), text_of(lines)

@@ -14,15 +14,15 @@ from textual.events import Paste
 from mltui.core.approval import ExperimentRequest
 from mltui.core.events import ExperimentDecided, ExperimentProgressed, ExperimentProposed, ExperimentStarted, TurnStarted
 from mltui.core.experiment import Exchange, Experiment, Run
-from mltui.experiments.looking import Looking, Predictions
-from mltui.experiments.predictions import Confusion
+from mltui.experiments.error_facts import ErrorAnalysis
+from mltui.experiments.looking import Looking
 from mltui.experiments.run_records import RunRecord, Series
 from mltui.ui.tui import screens
 from mltui.ui.tui.chooser import Chooser
 
 from .driving import app_with, fake, idle, screen_text, until
 from .fake_session import FakeExperiments, FakeFiles, call, said, streamed, tool
-from .samples import experiment, proposal, reviewed
+from .samples import error_analysis, experiment, proposal, reviewed
 from .test_panes import CALL, EXPERIMENT, KEEP, PERMISSION, QUESTION
 
 SIZES = {"wide": (120, 40), "usual": (80, 24), "narrow": (40, 20)}
@@ -171,14 +171,13 @@ class Recorded(Looking):
 
         return [RunRecord(arm, seed, series(arm, seed)) for arm in experiment.proposal.arms for seed in range(4)]
 
-    def predictions(self, experiment: Experiment) -> Predictions:
-        classes = ("cat", "dog", "owl")
-        return Predictions(candidate=Confusion(classes, {(one, other): 40 if one == other else 3 for one in classes for other in classes}))
+    def errors(self, experiment: Experiment) -> ErrorAnalysis | None:
+        return error_analysis()
 
 
 @pytest.mark.parametrize("theme", ["mltui-dark", "mltui-light"])
 @pytest.mark.parametrize("size", ["wide", "usual", "small"])
-@pytest.mark.parametrize("shown", ["result", "curves", "seeds", "runs", "compare"])
+@pytest.mark.parametrize("shown", ["result", "curves", "seeds", "runs", "errors", "compare"])
 def test_log_details(shown: str, size: str, theme: str, snap_compare: Any) -> None:
     experiments = FakeExperiments(result_of("P-0001", "Add momentum", 0.01), result_of("P-0002", "Cosine schedule", -0.004))
     experiments.looking = Recorded(Path("/nowhere"), Path("/nowhere"))
@@ -188,7 +187,7 @@ def test_log_details(shown: str, size: str, theme: str, snap_compare: Any) -> No
         pilot.app.theme = theme
         await pilot.press("f2")
         await until(pilot, lambda: "P-0002 hyper" in screen_text(pilot.app))
-        keys = {"result": "1", "curves": "2", "seeds": "3", "runs": "6", "compare": "space space c"}[shown]
+        keys = {"result": "1", "curves": "2", "seeds": "3", "runs": "6", "errors": "8", "compare": "space space c"}[shown]
         await pilot.press(*keys.split())
         await pilot.pause(0.4)
 

@@ -25,6 +25,8 @@ from mltui.core.events import (
 )
 from mltui.core.experiment import Conclusion, Experiment, ProposalRequest, Recommendation
 from mltui.core.messages import ToolCall, ToolResult
+from mltui.experiments.error_facts import ErrorAnalysis
+from mltui.experiments.error_summary import summary_lines
 from mltui.experiments.intake import OPEN
 from mltui.experiments.origin import origin as origin_of
 from mltui.experiments.service import Experiments
@@ -178,7 +180,7 @@ class Desk:
                     details=details,
                 )
             case _:
-                return describe(experiment)
+                return await self._described(experiment)
 
     async def _start_approved(self, experiment: Experiment) -> ToolResult:
         async with self.quiet():  # a command of a subagent may have decided just now
@@ -204,7 +206,7 @@ class Desk:
                         break
         except TimeoutError:
             pass
-        return describe(await asyncio.to_thread(self.experiments.get, proposal_id))
+        return await self._described(await asyncio.to_thread(self.experiments.get, proposal_id))
 
     def _newest(self) -> str:
         """A line for each of the newest experiments, the newest last."""
@@ -225,7 +227,13 @@ class Desk:
             return await self._start_approved(experiment)
         if experiment.state == "running" and wait_seconds > 0:
             return await self._follow(experiment.id, wait_seconds)
-        return describe(experiment)
+        return await self._described(experiment)
+
+    async def _described(self, experiment: Experiment) -> ToolResult:
+        """As the model reads it, with where its predictions are wrong."""
+        over = experiment.state in ("compared", "interpreted", "measured")
+        errors = await asyncio.to_thread(self.experiments.looking.errors, experiment) if over else None
+        return describe(experiment, errors)
 
     async def _confirmed(self, experiment: Experiment) -> bool:
         decision = await self.ask(ExperimentRequest(id=uuid4().hex, call=self.call, proposal=experiment.proposal))
@@ -284,7 +292,7 @@ def _because(reason: str) -> str:
     return f" ({reason})" if reason else ""
 
 
-def describe(experiment: Experiment) -> ToolResult:
+def describe(experiment: Experiment, errors: ErrorAnalysis | None = None) -> ToolResult:
     """An experiment as the model reads it: state, comparison first, then what to do next."""
     lines = [f"{experiment.id} {experiment.proposal.title}: {experiment.state}"]
     comparison = experiment.comparison
@@ -295,6 +303,8 @@ def describe(experiment: Experiment) -> ToolResult:
         lines += [f"note: {note}" for note in comparison.notes]
         lines += [f"seed {seed}: baseline {before:g}, candidate {after:g}" for seed, before, after in comparison.pairs]
         lines += [f"guardrail {guard.metric.name}: {guard.summary}" for guard in experiment.guardrails]
+    if errors is not None:
+        lines += [f"errors, {line}" for line in summary_lines(errors)]
     if experiment.message:
         lines.append(experiment.message)
     lines += [f"{run.arm} seed {run.seed} {run.status}: {run.message}" for run in experiment.runs if run.status != "finished"]

@@ -111,6 +111,7 @@ class Experiments(Section):
         run_timeout_minutes: one run may take.
         budget_minutes: one experiment may take in all.
         parallel: runs at once.
+        pictures: draw the result at the end, into `.mltui/reports` and for MLflow.
         unplanned_training: training outside a proposal.
         detect: look for training code, prompts and what they read where nothing is declared.
         evaluate: the evaluator's command, run from the baseline's tree; `{run}` is the run's folder, `{out}` the metrics file.
@@ -141,6 +142,7 @@ class Experiments(Section):
     run_timeout_minutes: float = Field(default=60.0, gt=0)
     budget_minutes: float = Field(default=240.0, gt=0, allow_inf_nan=False)
     parallel: int = Field(default=1, ge=1, le=64)
+    pictures: bool = True
     unplanned_training: Literal["record", "ask", "deny"] = "deny"
     scratch_seconds: float = Field(default=60.0, gt=0)
     scratch_minutes: float = Field(default=10.0, gt=0)

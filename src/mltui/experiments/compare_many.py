@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -97,7 +98,8 @@ def _last_runs(experiment: Experiment) -> list[Run]:
 
 
 def _values(experiment: Experiment, metric: str) -> dict[int, float]:
-    return {run.seed: run.metrics[metric] for run in _last_runs(experiment) if run.status == "finished" and metric in run.metrics}
+    values = {run.seed: run.metrics.get(metric, math.nan) for run in _last_runs(experiment) if run.status == "finished"}
+    return {seed: value for seed, value in values.items() if math.isfinite(value)}
 
 
 def _incomparable(one: Proposal, other: Proposal) -> str:

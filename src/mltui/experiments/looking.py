@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mltui.core.experiment import Arm, Experiment
+from mltui.experiments.error_facts import ErrorAnalysis
 from mltui.experiments.index import Index
 from mltui.experiments.journal import Record
-from mltui.experiments.predictions import Confusion, confusion_of
 from mltui.experiments.records import JobStarted, PromotionDecided
+from mltui.experiments.report_files import errors_of
 from mltui.experiments.run_records import RunRecord, read_record, tail
 
 
@@ -22,29 +23,24 @@ class Trail:
     promotions: tuple[PromotionDecided, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Predictions:
-    """Attributes: baseline, candidate: over all seeds; None where no predictions were left."""
-
-    baseline: Confusion | None = None
-    candidate: Confusion | None = None
-
-
 class Looking:
     """Its methods block, on disk alone.
 
     Args:
         root: of the project.
         state: `root/.mltui`.
+
+    Attributes:
+        state: the same.
     """
 
     def __init__(self, root: Path, state: Path) -> None:
         self._root = root
-        self._state = state
+        self.state = state
 
     def trail(self, proposal_id: str) -> Trail:
         """From the index. Raises: JournalError: the journal was changed."""
-        with closing(Index(self._state)) as index:
+        with closing(Index(self.state)) as index:
             records = index.records(subject=proposal_id)
             decided = index.records(type_=PromotionDecided.type)
         promotions = [PromotionDecided.model_validate(record.payload) for record in decided]
@@ -62,7 +58,7 @@ class Looking:
             plan = experiment.proposal
             for arm in plan.arms:
                 for seed in plan.seeds:
-                    folder = self._state / "jobs" / jobs[-1] / "runs" / f"{arm}-{seed}" if jobs else None
+                    folder = self.state / "jobs" / jobs[-1] / "runs" / f"{arm}-{seed}" if jobs else None
                     if folder is not None and f"{arm}-{seed}" not in found and folder.is_dir():
                         found[f"{arm}-{seed}"] = folder
         return found
@@ -83,12 +79,14 @@ class Looking:
         chosen = (going or failed or [name for name in ended if name in folders] or [""])[-1]
         return chosen, tail(folders[chosen], lines) if chosen else []
 
-    def predictions(self, experiment: Experiment) -> Predictions:
-        """Of the finished runs that left them."""
-        folders = self.folders(experiment)
-        places = {arm: [path for name, path in folders.items() if name.startswith(arm)] for arm in experiment.proposal.arms}
-        found = {arm: confusion_of([each for path in paths for each in (path, _evaluation(path))]) for arm, paths in places.items()}
-        return Predictions(found.get("baseline"), found.get("candidate"))
+    def prediction_folders(self, experiment: Experiment) -> dict[tuple[Arm, int], list[Path]]:
+        """Where each finished run may have left predictions; what its evaluator kept goes first, since that knew the labels."""
+        finished = [run for run in experiment.runs if run.status == "finished" and run.folder]
+        return {(run.arm, run.seed): [_evaluation(self._root / run.folder), self._root / run.folder] for run in finished}
+
+    def errors(self, experiment: Experiment) -> ErrorAnalysis | None:
+        """Where its predictions are wrong; None where none were left."""
+        return errors_of(self, experiment)
 
 
 def _evaluation(run_folder: Path) -> Path:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+import statistics
+from collections.abc import Callable, Sequence
 from functools import cache
 
 LEAST_PAIRS = 6
@@ -87,3 +88,10 @@ def _least(enough: Callable[[int], bool]) -> int | None:
         middle = (low + high) // 2
         low, high = (low, middle) if enough(middle) else (middle, high)
     return high if high <= MOST_PAIRS else None
+
+
+def mean_interval(values: Sequence[float]) -> tuple[float, float, float]:
+    """Returns: (mean, low, high): the 95 % t interval; of one value, the value alone."""
+    mean = math.fsum(values) / len(values)
+    half = t_quantile(0.975, len(values) - 1) * statistics.stdev(values) / math.sqrt(len(values)) if len(values) > 1 else 0.0
+    return mean, mean - half, mean + half

@@ -22,6 +22,7 @@ from typing import Protocol, cast
 from mltui.config.schema import Config
 from mltui.core.errors import ApprovalVoidError, ExperimentError, MltuiError
 from mltui.core.experiment import Arm, Comparison, Experiment, Proposal, Run
+from mltui.experiments import report_files
 from mltui.experiments.approvals import check_approval
 from mltui.experiments.control import Control
 from mltui.experiments.datasets import Digests
@@ -30,6 +31,7 @@ from mltui.experiments.execution import Execution, Places, Rules, Task
 from mltui.experiments.git_tree import GitTree
 from mltui.experiments.jobs import Job
 from mltui.experiments.ledger import Ledger
+from mltui.experiments.looking import Looking
 from mltui.experiments.records import (
     AnyEntry,
     BaselineMeasured,
@@ -108,6 +110,7 @@ class Supervisor:
         outcome = self._outcome()
         self._clean()
         self._record(outcome)
+        self._report()
         self._sync()
 
     def _outcome(self) -> AnyEntry:
@@ -283,10 +286,19 @@ class Supervisor:
         """Imports what is needed at the end, while the runs run."""
         try:
             comparing()
+            if self._section.pictures:
+                report_files.figures()
             if self._config.tracking.enabled:
                 syncing().preload()
         except Exception:
             # Who needs it at the end says what is wrong.
+            traceback.print_exc()
+
+    def _report(self) -> None:
+        """The analysis of errors and the pictures, kept beside the journal. Whatever goes wrong here, the result is recorded already."""
+        try:
+            report_files.write(Looking(self._root, self._state), self._experiment(), drawn=self._section.pictures)
+        except Exception:
             traceback.print_exc()
 
     def _sync(self) -> None:

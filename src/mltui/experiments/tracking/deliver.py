@@ -46,7 +46,7 @@ def deliver(root: Path, tracking: Tracking, progress: Progress, news: list[Histo
 
 
 def _send(sink: MlflowSink, history: History, root: Path, head: str, found: Any | None) -> str:
-    parent_id = sink.put_parent(parent_run(history, head), history.seq, found)
+    parent_id = sink.put_parent(parent_run(history, head, root), history.seq, found)
     children = sink.children(parent_id) if found else {}
     for child in child_runs(history, root):
         sink.put_child(child, parent_id, children.get(child.event_id))

@@ -13,12 +13,13 @@ from typing import Literal, NamedTuple
 
 from mltui.core.data import JsonValue
 from mltui.core.experiment import Comparison, DataVersion, Experiment, ExperimentState, Run
-from mltui.experiments.plot import comparison_svg
 from mltui.experiments.report import experiment_report, proposal_text
+from mltui.experiments.report_files import kept_files
 from mltui.experiments.run_records import Series, read_record
 from mltui.experiments.tracking.history import History, TrackedRun
 from mltui.experiments.tracking.leftovers import left_files
 from mltui.experiments.tracking.logged import environment_tags, logged_params, logged_texts
+from mltui.experiments.tracking.place import STATE
 
 RunStatus = Literal["SCHEDULED", "RUNNING", "FINISHED", "FAILED", "KILLED"]
 
@@ -82,8 +83,8 @@ class MlflowRun:
     files: Mapping[str, bytes] = field(default_factory=dict[str, bytes])
 
 
-def parent_run(history: History, head: str) -> MlflowRun:
-    """Returns: the proposal with its decision, comparison and conclusion. `head` is the journal's last hash."""
+def parent_run(history: History, head: str, root: Path) -> MlflowRun:
+    """Returns: the proposal with its decision, comparison, conclusion and pictures. `head` is the journal's last hash."""
     experiment, proposal = history.experiment, history.experiment.proposal
     status = STATUS_OF_STATE[experiment.state]
     over = status not in {"SCHEDULED", "RUNNING"}
@@ -99,6 +100,7 @@ def parent_run(history: History, head: str) -> MlflowRun:
         measured=history.closed_at,
         data=proposal.data,
         artifacts=_parent_artifacts(experiment),
+        files={f"mltui/{path.name}": path.read_bytes() for path in kept_files(root / STATE, proposal.id)},
     )
 
 
@@ -260,7 +262,6 @@ def _parent_artifacts(experiment: Experiment) -> dict[str, str]:
     }
     if experiment.comparison:
         artifacts["mltui/comparison.json"] = experiment.comparison.model_dump_json(indent=2) + "\n"
-        artifacts["mltui/comparison.svg"] = comparison_svg(experiment.comparison)
     if experiment.guardrails:
         artifacts["mltui/guardrails.json"] = json.dumps([one.model_dump(mode="json") for one in experiment.guardrails], indent=2) + "\n"
     return artifacts

@@ -11,11 +11,13 @@ from pathlib import Path
 from mltui.core.data import JsonObject
 from mltui.core.experiment import Experiment
 from mltui.experiments.report import experiment_report
+from mltui.experiments.report_files import kept_files
 from mltui.experiments.run_records import RunRecord, read_record
 from mltui.experiments.tracking.history import History, TrackedRun
 from mltui.experiments.tracking.leftovers import left_files
 from mltui.experiments.tracking.logged import logged_texts
 from mltui.experiments.tracking.mapping import compared, last_values, parameters, run_logs, whole_steps
+from mltui.experiments.tracking.place import STATE
 
 TAG_LIMIT = 64
 """Characters that W&B allows in a tag."""
@@ -67,6 +69,7 @@ def _run(history: History, tracked: TrackedRun, root: Path) -> WandbRun:
     files["mltui/report.md"] = experiment_report(experiment).encode()
     if run.arm == "candidate":
         files["mltui/diff.patch"] = proposal.patch.encode()
+        files |= {f"mltui/{path.name}": path.read_bytes() for path in kept_files(root / STATE, proposal.id)}
     return WandbRun(
         id=f"{proposal.id.lower()}-{run.arm}-{run.seed}-{tracked.event_id[:8]}",
         name=f"{proposal.id} {run.arm} seed {run.seed}",

@@ -12,14 +12,17 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from mltui.experiments.agreement import first_of, line
+from mltui.experiments.error_summary import summary_lines
 from mltui.experiments.log_query import corrected_p, parse_query
 from mltui.experiments.run_records import mean_of, names_of
 from mltui.ui.plain.experiments import list_line, proposal_lines, result_lines
 from mltui.ui.plots.canvas import Line, text_of
-from mltui.ui.plots.of_experiment import confusion_lines, curve_grid, seed_lines, system_lines
+from mltui.ui.plots.errors import error_lines
+from mltui.ui.plots.of_experiment import curve_grid, seed_lines, system_lines
 
 if TYPE_CHECKING:
     from mltui.core.experiment import Experiment
+    from mltui.experiments.compare_many import Contrast
     from mltui.experiments.index import Row
     from mltui.experiments.looking import Looking
     from mltui.experiments.run_records import RunRecord
@@ -88,10 +91,10 @@ def detail_lines(experiment: Experiment, looking: Looking) -> Iterator[str]:
     if experiment.comparison is not None and experiment.comparison.pairs and drawn():
         yield "  Seeds:"
         yield from _indented(seed_lines(experiment.comparison, width))
-    predictions = looking.predictions(experiment)
-    for name, confusion in (("candidate", predictions.candidate), ("baseline", predictions.baseline)):
-        if confusion is not None:
-            yield from _indented(confusion_lines(f"Predictions of the {name}", confusion, width))
+    errors = looking.errors(experiment)
+    if errors is not None:
+        yield "  Errors:"
+        yield from _indented(error_lines(errors, width, 5)) if drawn() else (f"    {line}" for line in summary_lines(errors))
     yield from _indented(system_lines(records, width))
     run, streams = looking.output(experiment, 12)
     for stream, lines in streams:
@@ -132,12 +135,7 @@ def compare_lines(experiments: list[Experiment], looking: Looking) -> Iterator[s
     from mltui.ui.plots.comparing import key_lines, overlay_lines, table_lines
 
     shown, width = together(experiments), room()
-    for each in shown.contrasts:
-        if each.comparison is None:
-            yield f"{each.id}: {each.note}"
-        else:
-            one, p = each.comparison, "" if each.p_adjusted is None else f", p {each.p_adjusted:.3g} (Holm)"
-            yield f"{each.id}: {each.verdict}, {one.diff:+.4g} [{one.ci_low:.4g}, {one.ci_high:.4g}]{p} {each.note}".rstrip()
+    yield from map(contrast_text, shown.contrasts)
     if drawn():
         yield from _indented(table_lines(shown, width))
     for key, values in shown.keys:
@@ -147,6 +145,14 @@ def compare_lines(experiments: list[Experiment], looking: Looking) -> Iterator[s
         yield from _indented(key_lines(shown, width))
     if drawn():
         yield from _indented(overlay_lines(shown, [looking.records(each) for each in experiments], width))
+
+
+def contrast_text(each: Contrast) -> str:
+    """Returns: `P-0002: better, +0.02 [0.01, 0.03], p 0.016 (Holm)`, or why there is no comparison."""
+    if each.comparison is None:
+        return f"{each.id}: {each.note}"
+    one, p = each.comparison, "" if each.p_adjusted is None else f", p {each.p_adjusted:.3g} (Holm)"
+    return f"{each.id}: {each.verdict}, {one.diff:+.4g} [{one.ci_low:.4g}, {one.ci_high:.4g}]{p} {each.note}".rstrip()
 
 
 def _indented(lines: list[Line]) -> Iterator[str]:

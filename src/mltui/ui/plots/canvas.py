@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import textwrap
 from collections.abc import Iterable, Sequence
 
 Piece = tuple[str, str]
@@ -85,6 +86,13 @@ def clip(pieces: Iterable[Piece], width: int) -> Line:
         kept.append((text[:width], style))
         width -= len(text)
     return join(kept)
+
+
+def titled(title: str, about: str, width: int) -> list[Line]:
+    """Returns: a heading; what does not fit behind it stands below."""
+    if len(title) + 2 + len(about) <= width:
+        return [[(title, "strong"), (f"  {about}", "muted")]]
+    return [[(title[:width], "strong")], *([(f"  {line}", "muted")] for line in textwrap.wrap(about, max(10, width - 2)))]
 
 
 def text_of(lines: Iterable[Line]) -> list[str]:

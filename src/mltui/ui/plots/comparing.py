@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import json
-import math
-import statistics
+import textwrap
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from mltui.experiments.compare_many import OWN_BASELINE, Contrast, Together
-from mltui.experiments.power import t_quantile
+from mltui.experiments.power import mean_interval
 from mltui.experiments.render import clean
 from mltui.experiments.run_records import mean_of, names_of
-from mltui.ui.plots.canvas import Line, clip
+from mltui.ui.plots.canvas import Line, clip, titled, width_of
 from mltui.ui.plots.curves import Curve, curve_lines
 from mltui.ui.plots.intervals import Scale, interval
 from mltui.ui.plots.of_experiment import beside
@@ -21,6 +20,9 @@ if TYPE_CHECKING:
     from mltui.experiments.run_records import RunRecord
 
 VERDICTS = {"better": "success", "worse": "error", "equivalent": "secondary", "inconclusive": "warning"}
+_FIGURES = f"{'p':>8}{'Holm':>8}{'effect':>7}  "
+_WIDE = 76
+"""Columns from which p, corrected p and the effect size have a column each."""
 _STROKES = (("primary", 0), ("accent", 3), ("secondary", 1), ("error", 5), ("success", 2), ("muted", 4))
 """Colour, and gap between dashes: told apart without colours too."""
 
@@ -31,10 +33,11 @@ def table_lines(shown: Together, width: int) -> list[Line]:
     direction = "higher is better" if first.direction == "maximize" else "lower is better"
     title = max(8, min(30, width // 4))
     room = max(14, width - 8 - title - 12)
-    stats = [_mean(list(values.values())) for values in shown.values]
+    stats = [mean_interval([*values.values()]) if values else None for values in shown.values]
     ends = [end for found in stats if found for end in found]
     scale = Scale.over(ends or [0.0], room)
-    lines: list[Line] = [clip([(clean(first.name), "strong"), (f"  {direction}; mean over seeds with its 95 % interval", "muted")], width)]
+    about = f"{direction}; mean over seeds with its 95 % interval"
+    lines: list[Line] = titled(clean(first.name), about, width)
     for at, (experiment, found) in enumerate(zip(shown.experiments, stats, strict=True)):
         head: Line = [(f"{experiment.id:<7} ", "strong"), (f"{clean(experiment.proposal.title)[: title - 1]:<{title}}", "")]
         if found is None:
@@ -52,26 +55,49 @@ def _difference_lines(shown: Together, width: int) -> list[Line]:
     own = shown.reference == OWN_BASELINE
     name = "its own baseline" if own else shown.experiments[shown.reference].id
     tested = sum(each.p_adjusted is not None for each in shown.contrasts)
-    about = f"  95 % interval; p by Holm for {tested} comparison{'s' if tested != 1 else ''}"
-    lines: list[Line] = [clip([(f"difference from {name}", "strong"), (about, "muted")], width)]
+    about = f"95 % interval; p by Holm for {tested} comparison{'s' if tested != 1 else ''}"
+    lines = titled(f"difference from {name}", about, width)
     made = [each.comparison for each in shown.contrasts if each.comparison is not None]
-    room = max(10, min(40, width - 8 - 12 - 9 - 14))
+    wide = width >= _WIDE
+    room = max(10, min(40, width - 8 - 12 - 13 - (len(_FIGURES) if wide else 9)))
     scale = Scale.over([0.0, *(end for one in made for end in (one.ci_low, one.ci_high))], room)
+    if made and wide:
+        lines.append([(" " * (8 + 12 + room) + _FIGURES, "faint")])
     for each in shown.contrasts:
-        lines.append(clip(_contrast_line(each, scale), width))
+        line, note = _contrast_line(each, scale, wide=wide), _note(each)
+        if width_of(line) + 2 + len(note) <= width:
+            lines.append([*line, (f"  {note}" if note else "", "muted")])
+        else:
+            lines += [clip(line, width), *([(f"{'':8}{part}", "muted")] for part in textwrap.wrap(note, width - 8))]
     return [*lines, *(scale.axis(8 + 12) if made else [])]
 
 
-def _contrast_line(each: Contrast, scale: Scale) -> Line:
+def _contrast_line(each: Contrast, scale: Scale, *, wide: bool) -> Line:
     one = each.comparison
     head: Line = [(f"{each.id:<7} ", "strong")]
     if one is None:
-        return [*head, (clean(each.note), "muted")]
+        return head
     style = VERDICTS[each.verdict]
-    p = "" if each.p_adjusted is None else "p<0.001" if each.p_adjusted < 0.001 else f"p {each.p_adjusted:.2g}"
-    note = f"  {each.note}" if each.note else ""
     drawn = interval(scale, one.diff, one.ci_low, one.ci_high, style, rule=0.0)
-    return [*head, (f"{one.diff:>+11.4g} ", ""), *drawn, (f" {p:<8}", "muted"), (each.verdict, style), (note, "muted")]
+    adjusted = "" if each.p_adjusted is None else _p(each.p_adjusted)
+    if wide:
+        effect = "–" if one.effect_size is None else f"{one.effect_size:.2f}"
+        figures = f"{_p(one.p_value) if one.n > 1 else '–':>8}{adjusted or '–':>8}{effect:>7}  "
+    else:
+        figures = f" {f'p {adjusted}' if adjusted else '':<8}"
+    return [*head, (f"{one.diff:>+11.4g} ", ""), *drawn, (figures, "muted"), (each.verdict, style)]
+
+
+def _p(p: float) -> str:
+    return "<0.001" if p < 0.001 else f"{p:.2g}"
+
+
+def _note(each: Contrast) -> str:
+    """What the verdict alone does not say."""
+    if each.note or each.comparison is None or each.verdict != "inconclusive":
+        return clean(each.note)
+    needed = f"; about {each.comparison.needed_n} pairs would tell" if each.comparison.needed_n else ""
+    return f"no detectable difference{needed}"
 
 
 def key_lines(shown: Together, width: int) -> list[Line]:
@@ -115,12 +141,3 @@ def overlay_lines(shown: Together, records: Sequence[Sequence[RunRecord]], width
     for at in range(0, len(charts), columns):
         lines += [*beside(charts[at : at + columns], room, 3), []]
     return lines or [[("No metric was written over steps by any of them.", "muted")]]
-
-
-def _mean(values: list[float]) -> tuple[float, float, float] | None:
-    finite = [value for value in values if math.isfinite(value)]
-    if not finite:
-        return None
-    mean = math.fsum(finite) / len(finite)
-    half = t_quantile(0.975, len(finite) - 1) * statistics.stdev(finite) / math.sqrt(len(finite)) if len(finite) > 1 else 0.0
-    return mean, mean - half, mean + half

@@ -1,12 +1,12 @@
-"""What an experiment looks like: curves of both arms, seeds paired on one scale, the machine's load, confusion matrices."""
+"""What an experiment looks like: curves of both arms, seeds paired on one scale, the machine's load."""
 
 from __future__ import annotations
 
-import math
 import statistics
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
+from mltui.experiments.power import mean_interval
 from mltui.experiments.render import clean
 from mltui.experiments.run_records import SYSTEM, mean_of, names_of
 from mltui.ui.plots.canvas import Line, clip, width_of
@@ -15,7 +15,6 @@ from mltui.ui.plots.intervals import Scale, dots, interval, pair
 
 if TYPE_CHECKING:
     from mltui.core.experiment import Comparison
-    from mltui.experiments.predictions import Confusion
     from mltui.experiments.run_records import RunRecord
 
 STYLES = {"baseline": ("secondary", "band.baseline"), "candidate": ("primary", "band.candidate")}
@@ -26,10 +25,10 @@ _CHART = (8, 22)
 """Lines of a chart, at least and at most."""
 
 
-def curve_grid(records: Sequence[RunRecord], metric: str, width: int, height: int, *, plain: bool = False) -> list[Line]:
-    """Returns: a chart for each metric that was written over steps, both arms in it: the mean of the seeds over the band from the
-    least to the greatest. Two stand side by side where there is room."""
-    names = names_of(records, metric)
+def curve_grid(records: Sequence[RunRecord], metric: str, width: int, height: int, *, plain: bool = False, only: str = "") -> list[Line]:
+    """Returns: a chart for each metric that was written over steps (`only` one), both arms in it: the mean of the seeds over the
+    band from the least to the greatest. Two stand side by side where there is room."""
+    names = [only] if only else names_of(records, metric)
     if not names:
         return []
     columns = 2 if width >= _TWO and len(names) > 1 else 1
@@ -83,7 +82,7 @@ def seed_lines(comparison: Comparison, width: int) -> list[Line]:
     better = {1: "success", 0: "muted", -1: "error"}
     sign = 1 if comparison.metric.direction == "maximize" else -1
     arms = [("baseline", before, "secondary", "○"), ("candidate", after, "primary", "●")]
-    ends = {name: _mean_interval(values) for name, values, _, _ in arms}
+    ends = {name: mean_interval(values) for name, values, _, _ in arms}
     scale = Scale.over([*before, *after, *(end for _, low, high in ends.values() for end in (low, high))], room)
     lines: list[Line] = [
         clip([(clean(f"{comparison.metric.name} {comparison.metric.unit}"), "strong"), ("  mean, 95 % interval, seeds", "muted")], width)
@@ -130,14 +129,6 @@ def difference_lines(comparison: Comparison, width: int) -> list[Line]:
     return [*lines, *scale.axis(label)]
 
 
-def _mean_interval(values: Sequence[float]) -> tuple[float, float, float]:
-    from mltui.experiments.power import t_quantile
-
-    mean = math.fsum(values) / len(values)
-    half = t_quantile(0.975, len(values) - 1) * statistics.stdev(values) / math.sqrt(len(values)) if len(values) > 1 else 0.0
-    return mean, mean - half, mean + half
-
-
 def system_lines(records: Iterable[RunRecord], width: int) -> list[Line]:
     """Returns: for each of the machine's metrics its mean and its greatest value over all runs, by arm."""
     found: dict[str, dict[str, list[float]]] = {}
@@ -150,33 +141,3 @@ def system_lines(records: Iterable[RunRecord], width: int) -> list[Line]:
         parts = [f"{arm} {statistics.fmean(values):.4g} (at most {max(values):.4g})" for arm, values in sorted(arms.items()) if values]
         lines.append(clip([(f"{name.replace('_', ' '):<30} ", "muted"), (", ".join(parts), "")], width))
     return lines
-
-
-def confusion_lines(title: str, confusion: Confusion, width: int) -> list[Line]:
-    """Returns: the matrix, rows the true classes, a shade for each share of its row, and beside each row precision, recall, F1."""
-    names, counts = confusion.classes, confusion.counts
-    label = min(14, max(5, *map(len, names)))
-    cell = max(len(str(max(counts.values(), default=0))), min(6, max(map(len, names)))) + 1
-    wide = label + 1 + cell * len(names) + 26 <= width
-    matrix = label + 1 + cell * len(names) <= width
-    about = "  rows: true class, columns: predicted" if matrix else "  by class"
-    lines: list[Line] = [clip([(title, "strong"), (about, "muted")], width)]
-    head = "".join(f"{name[: cell - 1]:>{cell}}" for name in names) if matrix else ""
-    figures = f"{'precision':>10}{'recall':>8}{'F1':>7}" if wide or not matrix else ""
-    lines.append([(f"{'':<{label}} {head}{figures}{'n':>6}", "muted")])
-    for name in names:
-        line: Line = [(f"{name[:label]:<{label}} ", "muted")]
-        total = sum(counts.get((name, other), 0) for other in names)
-        for other in names if matrix else ():
-            count = counts.get((name, other), 0)
-            style = ("success" if name == other else "error") if count else "faint"
-            strong = count and total and count / total >= 0.1
-            line.append((f"{count or '·':>{cell}}", f"{style}.bold" if strong else style))
-        precision, recall, f1, there = confusion.of_class(name)
-        if figures:
-            line.append((f"{precision:>10.3f}{recall:>8.3f}{f1:>7.3f}", ""))
-        line.append((f"{there:>6}", "muted"))
-        lines.append(line)
-    total = sum(counts.values())
-    right = sum(counts.get((name, name), 0) for name in names)
-    return [*lines, [(f"{right} of {total} right ({right / total:.2%})", "muted")]]

@@ -15,7 +15,8 @@ from rich.text import Text
 from mltui.experiments.agreement import agrees, first_of, line
 from mltui.experiments.render import counted
 from mltui.ui.figures import duration
-from mltui.ui.plots.of_experiment import confusion_lines, curve_grid, difference_lines, seed_lines, system_lines
+from mltui.ui.plots.errors import error_lines
+from mltui.ui.plots.of_experiment import curve_grid, difference_lines, seed_lines, system_lines
 from mltui.ui.tui.experiment_card import VERDICT_STYLES
 from mltui.ui.tui.plot_view import Plot
 from mltui.ui.tui.proposal_view import (
@@ -39,7 +40,7 @@ if TYPE_CHECKING:
     from mltui.experiments.journal import Record
     from mltui.experiments.looking import Looking, Trail
 
-TABS = ("Result", "Curves", "Seeds", "Plan", "Diff", "Runs", "History")
+TABS = ("Result", "Curves", "Seeds", "Plan", "Diff", "Runs", "History", "Errors")
 DIFF = 4
 """The tab whose content is a diff of any length, which another widget draws."""
 NOT_RUN = "Nothing ran yet."
@@ -68,6 +69,7 @@ class Look:
             self._diff,
             self._runs,
             self._history,
+            self._errors,
         )
         return made[tab]()
 
@@ -188,16 +190,19 @@ class Look:
         records = self._looking.records(experiment)
         if any(system_lines(records, 80)):
             parts.append(Section("The machine", (Plot(partial(system_lines, records)),)))
-        found = self._looking.predictions(experiment)
-        for name, confusion in (("candidate", found.candidate), ("baseline", found.baseline)):
-            if confusion is not None:
-                parts += [Plot(partial(confusion_lines, f"Predictions of the {name}", confusion)), Text()]
         run, streams = self._looking.output(experiment)
         for stream, lines in streams:
             text = Text("\n".join(clip(clean(line), 2000) for line in lines), style="muted", overflow="fold")
             parts.append(Section(f"{run}, the end of its {stream}", (text,)))
         parts += [_again_section(again) for again in experiment.reproductions]
         return parts or [Text(NOT_RUN, style="strong")]
+
+    def _errors(self) -> list[RenderableType]:
+        found = self._looking.errors(self.experiment)
+        if found is None:
+            how = "Write predictions.csv (or .jsonl, .parquet) with a label and a prediction for each example to $MLTUI_RUN_DIR."
+            return [Text("No predictions were left", style="strong"), Text(how if self.experiment.runs else NOT_RUN, style="muted")]
+        return [Plot(partial(error_lines, found))]
 
     def _run_table(self) -> RenderableType:
         metric = self.experiment.proposal.metric.name
