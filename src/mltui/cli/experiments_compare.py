@@ -53,7 +53,7 @@ def compare(experiment_ids: tuple[str, ...], reference: str | None, picture: Pat
     if len(ids) > 1:
         _compare_several(found, ids, reference, picture, as_json)
         return
-    (id_,) = ids
+    id_ = experiment_ids[0]
     if reference is not None and reference != BASELINE:
         _compare_several(found, tuple(dict.fromkeys((reference, id_))), reference, picture, as_json)
         return

@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mltui.experiments.data_checks.arrow import csv, lines, pa, parquet, pc
+from mltui.experiments.examples import LABEL, PREDICTION
 from mltui.experiments.prediction_files import prediction_files
 from mltui.experiments.render import clean
 
@@ -34,8 +35,6 @@ MOST_ROWS = 2_000_000
 MOST_WHOLE = 1_000
 """Different whole numbers that may be classes; of more, errors are distances."""
 
-LABELS = ("label", "target", "y_true", "actual", "true", "truth", "gold", "expected")
-PREDICTIONS = ("prediction", "predicted", "y_pred", "pred", "output", "answer")
 KEYS = ("id", "example_id", "example", "uid", "key", "index", "idx", "row", "sample_id", "sample", "filename", "file", "path")
 CONFIDENCES = ("confidence", "conf", "max_prob", "max_probability")
 POSITIVES = ("probability", "prob", "proba", "y_prob", "y_proba", "y_score", "score", "p")
@@ -152,7 +151,7 @@ def _prediction_table(table: Any) -> PredictionTable | None:
     columns: dict[str, Any] = {}
     for at, name in enumerate(table.column_names):
         columns.setdefault(name, table.column(at))
-    label, prediction = _named(columns, LABELS), _named(columns, PREDICTIONS)
+    label, prediction = _named(columns, LABEL), _named(columns, PREDICTION)
     if label is None or prediction is None:
         return None
     known = pc.and_(pc.is_valid(columns[label]), pc.is_valid(columns[prediction]))

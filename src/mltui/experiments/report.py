@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import json
-import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from mltui.core.data import JsonValue
 from mltui.core.experiment import Answer, Comparison, Experiment, Origin, Proposal, Run
 from mltui.core.reproduction import Reproduction
 from mltui.experiments.agreement import agreement_words, first_of
+from mltui.experiments.error_facts import ErrorAnalysis
 from mltui.experiments.families import Standing
+from mltui.experiments.markdown_text import code, fenced, quoted, table
 from mltui.experiments.render import clean, counted, decimals_for, difference_text, p_text
+from mltui.experiments.report_errors import errors_text
 
 PATCH_LIMIT = 60_000
 """Characters of a patch that are shown; all of it is the artifact `diff.patch`."""
@@ -27,42 +30,76 @@ _SAID: dict[Answer, str] = {
 }
 
 
-def experiment_report(experiment: Experiment, standing: Standing | None = None) -> str:
-    """Returns: the whole report, ending in a newline. Complete at every state: what is not there yet is left out or said.
+@dataclass(frozen=True, slots=True)
+class Section:
+    """A part of a report.
+
+    Attributes:
+        text: markdown in which whatever people, models and runs wrote cannot begin a heading, or leave its place.
+        pictures: names of the pictures that belong to it (`figures.figures_of`).
+    """
+
+    title: str
+    text: str
+    pictures: tuple[str, ...] = ()
+
+
+def experiment_report(
+    experiment: Experiment,
+    standing: Standing | None = None,
+    errors: ErrorAnalysis | None = None,
+    pictures: Mapping[str, str] | None = None,
+) -> str:
+    """Returns: the whole report as markdown, ending in a newline. Complete at every state: what is not there yet is left out or said.
 
     Args:
         standing: of its comparison among all of the project; None where that is not known.
+        errors: where its predictions are wrong.
+        pictures: where those that were saved lie, by name, as they are linked.
     """
-    proposal = experiment.proposal
-    parts = [
-        f"# {proposal.id} {clean(proposal.title)}",
-        _status(experiment),
-        *_plan(proposal),
-        *_changes(proposal),
-        "## Runs",
-        _runs(experiment),
-        _circumstances(experiment),
+    parts = [heading(experiment.proposal), status_text(experiment)]
+    for section in sections(experiment, standing, errors):
+        links = [f"![{name}]({(pictures or {})[name]})" for name in section.pictures if name in (pictures or {})]
+        parts += [f"## {section.title}", section.text, *links]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def sections(experiment: Experiment, standing: Standing | None = None, errors: ErrorAnalysis | None = None) -> list[Section]:
+    """Returns: rationale, plan, results, interpretation and decision, in this order."""
+    made = [
+        *_plan(experiment.proposal),
+        _changes(experiment.proposal),
+        Section("Runs", "\n\n".join(filter(None, (_runs(experiment), _circumstances(experiment)))), ("curves",)),
     ]
     if experiment.comparison:
-        parts += ["## Comparison", _comparison(experiment.comparison, standing)]
+        made.append(Section("Comparison", _comparison(experiment.comparison, standing), ("comparison",)))
     if experiment.guardrails:
-        parts += ["## Guardrails", "\n".join(f"- {clean(guardrail.summary)}" for guardrail in experiment.guardrails)]
+        made.append(Section("Guardrails", "\n".join(f"- {clean(guardrail.summary)}" for guardrail in experiment.guardrails)))
+    if errors:
+        made.append(Section("Errors", errors_text(errors), ("confusion", "calibration", "slices")))
     if experiment.conclusion:
         conclusion = experiment.conclusion
-        parts += ["## Interpretation", conclusion.interpretation, f"Recommended by {clean(conclusion.by)}: **{conclusion.recommendation}**"]
-    parts += ["## Decision", _decision(experiment)]
+        said = f"Recommended by {clean(conclusion.by)}: **{conclusion.recommendation}**"
+        made.append(Section("Interpretation", f"{quoted(conclusion.interpretation)}\n\n{said}"))
+    made.append(Section("Decision", _decision(experiment)))
     if experiment.reproductions:
-        parts += ["## Run again", *map(_reproduction, experiment.reproductions)]
-    return "\n\n".join(part for part in parts if part) + "\n"
+        made.append(Section("Run again", "\n\n".join(map(_reproduction, experiment.reproductions))))
+    return made
+
+
+def heading(proposal: Proposal) -> str:
+    return f"# {proposal.id} {clean(proposal.title)}"
 
 
 def proposal_text(proposal: Proposal) -> str:
     """Returns: the plan as it was proposed, as markdown."""
-    parts = [f"# {proposal.id} {clean(proposal.title)}", *_plan(proposal), *_changes(proposal)]
+    parts = [heading(proposal)]
+    for section in (*_plan(proposal), _changes(proposal)):
+        parts += [f"## {section.title}", section.text]
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
-def _status(experiment: Experiment) -> str:
+def status_text(experiment: Experiment) -> str:
     lines = [f"**{experiment.state}**"]
     if experiment.comparison:
         lines.append(clean(experiment.comparison.summary))
@@ -71,29 +108,26 @@ def _status(experiment: Experiment) -> str:
     return "  \n".join(lines)
 
 
-def _plan(proposal: Proposal) -> list[str]:
+def _plan(proposal: Proposal) -> list[Section]:
     metric = proposal.metric
     effect = f", worth having from {metric.min_effect:g} {metric.unit}".rstrip() if metric.min_effect else ""
     facts = [
         ("Kind", proposal.kind),
         ("Primary metric", f"{clean(metric.name)}, {metric.direction}{effect}"),
         *(("Guardrail", f"{clean(guard.name)}, {guard.direction}, margin {clean(guard.margin)}") for guard in proposal.guardrails),
-        ("Command", _code(proposal.command)),
+        ("Command", code(proposal.command)),
         ("Evaluator", _evaluator(proposal)),
         *([("Test", proposal.test.text)] if proposal.test else []),
         ("Seeds", ", ".join(map(str, proposal.seeds))),
         ("Budget", f"{proposal.budget.minutes:g} minutes, {proposal.budget.runs} runs"),
-        ("Code", f"from {_code(proposal.base_commit[:12])} to {_code(proposal.commit[:12])}"),
-        *(("Data", f"{_code(version.name)}, {version.size} bytes, SHA-256 {_code(version.digest[:16])}…") for version in proposal.data),
+        ("Code", f"from {code(proposal.base_commit[:12])} to {code(proposal.commit[:12])}"),
+        *(("Data", f"{code(version.name)}, {version.size} bytes, SHA-256 {code(version.digest[:16])}…") for version in proposal.data),
         ("Proposed", _proposed(proposal)),
     ]
     return [
-        "## Hypothesis",
-        proposal.hypothesis,
-        "## Methodology" if proposal.methodology else "",
-        proposal.methodology,
-        "## Plan",
-        "\n".join(f"- {name}: {value}" for name, value in facts),
+        Section("Hypothesis", quoted(proposal.hypothesis)),
+        *([Section("Methodology", quoted(proposal.methodology))] if proposal.methodology else []),
+        Section("Plan", "\n".join(f"- {name}: {value}" for name, value in facts)),
     ]
 
 
@@ -101,11 +135,11 @@ def _evaluator(proposal: Proposal) -> str:
     if not proposal.evaluate:
         return "none, the metrics are self-reported"
     tree, whose = (proposal.tree, "the changed") if proposal.kind == "eval" else (proposal.base_tree, "the baseline's")
-    return f"{_code(proposal.evaluate)}, from {whose} tree {_code(tree[:12])}"
+    return f"{code(proposal.evaluate)}, from {whose} tree {code(tree[:12])}"
 
 
 def _proposed(proposal: Proposal) -> str:
-    session = f" in session {_code(proposal.session_id)}" if proposal.session_id else ""
+    session = f" in session {code(proposal.session_id)}" if proposal.session_id else ""
     return f"{_when(proposal.created)} by {clean(proposal.author)}{session}{_from(proposal.origin)}"
 
 
@@ -113,21 +147,21 @@ def _from(origin: Origin | None) -> str:
     if origin is None:
         return ""
     # A mail address in angle brackets would be a link.
-    identity = _code(origin.identity) if origin.identity else ""
+    identity = code(origin.identity) if origin.identity else ""
     host, via = (f"{word} {clean(value)}" if value else "" for word, value in (("on", origin.host), ("by", origin.via)))
     return f" ({', '.join(part for part in (f'login {clean(origin.os_user)}', identity, host, via) if part)})"
 
 
-def _changes(proposal: Proposal) -> list[str]:
+def _changes(proposal: Proposal) -> Section:
     changed = [
-        f"- {clean(change.name)} ({_code(change.key)}): {_code(_value(change.before))} → {_code(_value(change.after))}"
+        f"- {clean(change.name)} ({code(change.key)}): {code(_value(change.before))} → {code(_value(change.after))}"
         for change in proposal.parameters
     ]
-    files = [f"- {_code(file.path)} {file.change}, {file.kind}: {clean(file.reason)}" for file in proposal.files]
+    files = [f"- {code(file.path)} {file.change}, {file.kind}: {clean(file.reason)}" for file in proposal.files]
     patch = proposal.patch
     if len(patch) > PATCH_LIMIT:
         patch = patch[:PATCH_LIMIT] + f"\n… {len(proposal.patch) - PATCH_LIMIT} characters more, see diff.patch\n"
-    return ["## Change", "\n".join([*changed, *files]), _fenced(patch, "diff") if patch.strip() else ""]
+    return Section("Change", "\n\n".join(filter(None, ("\n".join([*changed, *files]), fenced(patch, "diff") if patch.strip() else ""))))
 
 
 def _runs(experiment: Experiment) -> str:
@@ -138,7 +172,7 @@ def _runs(experiment: Experiment) -> str:
     for run in sorted(experiment.runs, key=lambda run: (run.arm, run.seed)):
         values = [f"{run.metrics[name]:.6g}" if name in run.metrics else "–" for name in names]
         rows.append([run.arm, str(run.seed), run.status, *values, f"{run.ended - run.started:.1f}", _note(run)])
-    return _table(rows)
+    return table(rows)
 
 
 def _circumstances(experiment: Experiment) -> str:
@@ -148,7 +182,7 @@ def _circumstances(experiment: Experiment) -> str:
         return ""
     evaluators = dict.fromkeys(run.evaluator for run in runs if run.evaluator)
     if evaluators:
-        measured = f"the evaluator, SHA-256 {', '.join(_code(f'{digest[:16]}…') for digest in evaluators)}"
+        measured = f"the evaluator, SHA-256 {', '.join(code(f'{digest[:16]}…') for digest in evaluators)}"
     elif experiment.proposal.evaluate:
         measured = "the evaluator; its SHA-256 was not recorded"
     else:
@@ -196,7 +230,7 @@ def _comparison(comparison: Comparison, standing: Standing | None) -> str:
         f" candidate {comparison.candidate_mean:.{digits}f} ± {comparison.candidate_std:.{digits}f} (standard deviation over runs)",
         f"- Verdict: **{comparison.verdict}**",
         "",
-        _table(
+        table(
             [["seed", "baseline", "candidate", "difference"]]
             + [[str(seed), f"{old:.6g}", f"{new:.6g}", f"{new - old:+.{digits}f}"] for seed, old, new in comparison.pairs]
         ),
@@ -207,7 +241,7 @@ def _comparison(comparison: Comparison, standing: Standing | None) -> str:
 def _reproduction(reproduction: Reproduction) -> str:
     circumstances = [
         ("Started", f"{_when(reproduction.at)} by {clean(reproduction.by)}{_from(reproduction.origin)}"),
-        *([("Environment", f"interpreter and packages {_code(f'{reproduction.environment[:16]}…')}")] if reproduction.environment else []),
+        *([("Environment", f"interpreter and packages {code(f'{reproduction.environment[:16]}…')}")] if reproduction.environment else []),
         *(("Machine", f"{clean(name)} {clean(value)}") for name, value in reproduction.machine.items()),
         *(("Differs from then", clean(difference)) for difference in first_of(reproduction.differences, 40)),
         *(("Note", clean(note)) for note in reproduction.notes),
@@ -226,7 +260,7 @@ def _reproduction(reproduction: Reproduction) -> str:
                 numbers = ["–" if value is None else f"{value!r}" for value in (metric.recorded, metric.now)]
                 note = agreement_words(metric.agreement)
                 rows.append([run.arm, str(run.seed), metric.name, *numbers, f"{note}: {run.message}" if metric.now is None else note])
-        lines += ["", _table(rows)]
+        lines += ["", table(rows)]
     return "\n".join(lines)
 
 
@@ -247,21 +281,3 @@ def _value(value: JsonValue) -> str:
 
 def _when(seconds: float) -> str:
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M UTC")
-
-
-def _code(text: str) -> str:
-    """Inline code, whatever backticks the text has (CommonMark §6.1)."""
-    text = clean(text)
-    fence = "`" * (max((len(run) for run in re.findall("`+", text)), default=0) + 1)
-    return f"{fence} {text} {fence}" if "`" in text else f"`{text}`"
-
-
-def _fenced(text: str, language: str) -> str:
-    fence = "`" * max(3, max((len(run) for run in re.findall("`+", text)), default=0) + 1)
-    return f"{fence}{language}\n{text.rstrip()}\n{fence}"
-
-
-def _table(rows: list[list[str]]) -> str:
-    cells = [[clean(cell).replace("\\", "\\\\").replace("|", "\\|") for cell in row] for row in rows]
-    lines = [f"| {' | '.join(row)} |" for row in cells]
-    return "\n".join([lines[0], f"|{'---|' * len(rows[0])}", *lines[1:]])
