@@ -39,7 +39,7 @@ def run(script: str, folder: Path, *, python: str = sys.executable, modules: Pat
 
 
 def metrics(folder: Path) -> dict[str, float]:
-    return capture(Place(folder, folder, {}), "", MetricsSource(mlflow=True, wandb=True)).metrics
+    return capture(Place(folder, folder, {}), {}, MetricsSource(mlflow=True, wandb=True)).metrics
 
 
 @pytest.fixture

@@ -49,7 +49,7 @@ def curves(place: Place) -> Mapping[str, Series]:
 def test_a_table_gives_the_last_values_and_curves(place: Place, text: str, names: tuple[str, ...]) -> None:
     (place.worktree / "logs").mkdir()
     (place.worktree / "logs" / "metrics.csv").write_text(text)
-    found = capture(place, "", MetricsSource(file="logs/metrics.csv"))
+    found = capture(place, {}, MetricsSource(file="logs/metrics.csv"))
     assert found.problem == "" and found.metrics["val_acc"] == 0.8 and "name" not in found.metrics
     shutil.rmtree(place.worktree)
     series = curves(place)
@@ -60,7 +60,7 @@ def test_patterns_find_named_metrics_and_their_steps(place: Place) -> None:
     lines = "".join(f"Epoch [{epoch}/3] loss: {1 / epoch:.3f}\n" for epoch in (1, 2, 3))
     (place.folder / "stdout.log").write_text(f"{lines}test | accuracy -> 0.91\ntest | f1 -> n/a\n")
     source = MetricsSource(regex=(r"Epoch \[(?P<step>\d+)/\d+\] loss: (?P<loss>\S+)", r"test \| (?P<name>\w+) -> (?P<value>\S+)"))
-    assert capture(place, "", source).metrics == {"loss": 0.333, "accuracy": 0.91}
+    assert capture(place, {}, source).metrics == {"loss": 0.333, "accuracy": 0.91}
     assert curves(place)["loss"] == Series((1.0, 2.0, 3.0), (1.0, 0.5, 0.333))
 
 
@@ -78,7 +78,7 @@ def test_a_pattern_that_names_nothing_is_refused_when_it_is_read(pattern: str) -
 
 def test_event_files_of_the_checkout_are_kept_and_read(place: Place) -> None:
     shutil.copytree(EVENTS / "run", place.worktree / "runs" / "a")
-    found = capture(place, "", MetricsSource(tensorboard=True))
+    found = capture(place, {}, MetricsSource(tensorboard=True))
     assert found.metrics == pytest.approx({"Loss/train": 0.2, "acc_x/acc": 4.0, "acc_y/acc": 8.0})
     assert len(list((place.folder / "tensorboard" / "runs" / "a").rglob("*tfevents*"))) == 3
     assert curves(place)["Loss/train"].values == pytest.approx((1, 1 / 2, 1 / 3, 1 / 4, 1 / 5))
@@ -88,14 +88,14 @@ def test_event_files_that_were_there_before_are_not_the_runs(place: Place) -> No
     shutil.copytree(EVENTS, place.worktree / "old")
     source = MetricsSource(tensorboard=True)
     stale = Place(place.worktree, place.folder, before(place.worktree, source))
-    assert capture(stale, "", source).metrics == {} and not (place.folder / "tensorboard").exists()
+    assert capture(stale, {}, source).metrics == {} and not (place.folder / "tensorboard").exists()
 
 
 def test_nothing_is_written_where_a_link_leads(place: Place, tmp_path: Path) -> None:
     shutil.copytree(EVENTS, place.worktree / "runs")
     (tmp_path / "elsewhere").mkdir()
     (place.folder / "tensorboard").symlink_to(tmp_path / "elsewhere")
-    assert capture(place, "", MetricsSource(tensorboard=True)).metrics == {}
+    assert capture(place, {}, MetricsSource(tensorboard=True)).metrics == {}
     assert list((tmp_path / "elsewhere").iterdir()) == []
 
 
@@ -107,7 +107,7 @@ def test_of_one_name_in_several_places_the_file_counts(place: Place) -> None:
         (run / name).write_text("1000 1 0\n")
     (place.folder / "metrics.json").write_text('{"a": 3}')
     source = MetricsSource(file="metrics.json", stdout="key=value", mlflow=True)
-    assert capture(place, "a=2 b=2\n", source).metrics == {"a": 3.0, "b": 2.0, "c": 1.0}
+    assert capture(place, {"a": 2.0, "b": 2.0}, source).metrics == {"a": 3.0, "b": 2.0, "c": 1.0}
 
 
 def test_a_parent_counts_over_its_children_and_the_later_over_the_earlier(tmp_path: Path) -> None:
@@ -156,7 +156,7 @@ def test_a_wandb_file_is_read_over_the_ends_of_its_blocks(place: Place) -> None:
     history = [field(2, items(_step=str(step), loss=str(1 / (step + 1)), text='"' + "x" * 900 + '"')) for step in range(100)]
     config, end = field(5, items(lr="0.1", _wandb="{}")), field(3, items(final="0.75", bad='"NaN"', nested='{"a": 2}'))
     wandb_file(place.folder, [config, *history, end, b"\xff\xff"])
-    found = capture(place, "", MetricsSource(wandb=True)).metrics
+    found = capture(place, {}, MetricsSource(wandb=True)).metrics
     assert found["loss"] == 0.01 and found["final"] == 0.75 and found["nested/a"] == 2.0 and found["bad"] != found["bad"]
     assert curves(place)["loss"].values == tuple(1 / (step + 1) for step in range(100))
     assert logged_params(place.folder) == {"lr": "0.1"}
@@ -172,9 +172,9 @@ def test_no_file_of_a_tracker_breaks_the_reader(tmp_path_factory: pytest.TempPat
     read_runs(folder)
     read_scalars([event])
     (folder / "metrics.csv").write_bytes(data)
-    capture(Place(folder, folder, {}), "", MetricsSource(file="metrics.csv"))
+    capture(Place(folder, folder, {}), {}, MetricsSource(file="metrics.csv"))
 
 
 def test_what_is_a_pipe_is_not_read(place: Place) -> None:
     os.mkfifo(place.worktree / "events.out.tfevents.1")
-    assert capture(place, "", MetricsSource(tensorboard=True)).metrics == {} and not (place.folder / CURVES).exists()
+    assert capture(place, {}, MetricsSource(tensorboard=True)).metrics == {} and not (place.folder / CURVES).exists()

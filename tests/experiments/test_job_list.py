@@ -30,8 +30,8 @@ def test_gpus_are_what_nvidia_says(tmp_path: Path) -> None:
     assert gpus(tmp_path, lambda name: str(tool)) is None, "there is no device"
     (tmp_path / "nvidia0").touch()
     assert gpus(tmp_path, lambda name: str(tool)) == (
-        Gpu(0, "NVIDIA H100, SXM", 87, 40_321, 81_559, 61, (GpuProcess(4242, 40_000), GpuProcess(4243, None))),
-        Gpu(1, "Tesla T4", None, 3, 15_360, None),
+        Gpu(0, "NVIDIA H100, SXM", 87, 40_321, 81_559, 61, (GpuProcess(4242, 40_000), GpuProcess(4243, None)), "GPU-a"),
+        Gpu(1, "Tesla T4", None, 3, 15_360, None, (), "GPU-b"),
     )
     assert gpus(tmp_path, lambda name: None) is None
     tool.write_text("#!/bin/sh\nexit 9\n")

@@ -85,12 +85,12 @@ def test_a_run_that_ignores_the_request_to_end_is_ended(tmp_path: Path, monkeypa
 
 
 def test_stop_ends_what_runs_and_what_would(tmp_path: Path) -> None:
-    groups: list[tuple[int, ...]] = []
-    runner = Runner(on_change=groups.append)
+    seen: list[tuple[tuple[int, ...], tuple[int, ...]]] = []
+    runner = Runner(on_change=lambda groups, brands: seen.append((groups, brands)))
     threading.Timer(0.3, runner.stop).start()
     assert run("sleep 600", tmp_path, runner=runner).ended == "killed"
     assert run("sleep 600", tmp_path, runner=runner).ended == "killed"
-    assert [len(group) for group in groups] == [1, 0, 1, 0]
+    assert [(len(groups), len(brands)) for groups, brands in seen] == [(0, 1), (1, 1), (1, 0), (0, 0)] * 2, "known before anything starts"
 
 
 def test_metrics_files(tmp_path: Path) -> None:

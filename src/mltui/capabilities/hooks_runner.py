@@ -15,11 +15,12 @@ from typing import IO, Any
 
 from mltui.capabilities.confinement import Confining
 from mltui.capabilities.guarded_shell import GuardedShell
-from mltui.capabilities.processes import MARK, end_group, kill_group, new_brand
+from mltui.capabilities.processes import MARK, end_group, kill_group
 from mltui.capabilities.shell import shell_environment
 from mltui.capabilities.training_watch import TrainingWatch
 from mltui.extensions.hook_files import Hook, HookEvent, Hooks
 from mltui.extensions.hook_protocol import NOTHING, HookRun, HookVerdict, together, verdict
+from mltui.sandbox.brand import new_brand
 from mltui.sandbox.choice import Unconfined
 from mltui.sandbox.process import Sandbox, SandboxedProcess, bash_program
 

@@ -11,10 +11,11 @@ from collections.abc import AsyncGenerator, Mapping, Sequence
 from pathlib import Path
 
 from mltui.capabilities.confinement import Confining
-from mltui.capabilities.processes import MARK, end_group, kill_group, new_brand, resume_group, stop_group
+from mltui.capabilities.processes import MARK, end_group, kill_group, resume_group, stop_group
 from mltui.capabilities.terminal_text import PlainStream
 from mltui.core.errors import ToolError
 from mltui.experiments.unplanned import tree_seconds
+from mltui.sandbox.brand import new_brand
 from mltui.sandbox.process import Sandbox, SandboxedProcess
 
 LONGEST_MESSAGE = 32 << 20

@@ -5,35 +5,18 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-import resource
-import secrets
 import signal
 from pathlib import Path
 
+from mltui.sandbox.brand import branded
+
 MARK = "MLTUI_SHELL_CALL"
 """Environment variable by which the descendants of a command are found, whatever session they moved to."""
-
-_FILE_LOCKS = 10
-"""RLIMIT_LOCKS, which Linux has not enforced since 2.4: every descendant inherits it, and none but root can raise it."""
-_BRAND = 0x6D6C7475 << 28
 
 _PROC = Path("/proc")
 _GRACE = 1.0
 _POLL = 0.01
 _HALTS = 5
-
-
-def new_brand() -> int:
-    """A mark for a command and all that descends from it. Unlike an environment variable it cannot be dropped."""
-    return _BRAND | secrets.randbits(28)
-
-
-def branded(process: int = 0) -> int:
-    """The mark that a process inherited from a command of the agent, or 0."""
-    with contextlib.suppress(OSError, ValueError, AttributeError):
-        hard = resource.prlimit(process, _FILE_LOCKS)[1]
-        return hard if hard >> 28 == _BRAND >> 28 else 0
-    return 0
 
 
 async def end_group(group: int, mark: str, number: int = 0, *, guarded: bool = False) -> bool:

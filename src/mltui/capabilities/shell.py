@@ -16,12 +16,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from mltui.capabilities.confinement import Confining, OnlyFolder
-from mltui.capabilities.processes import MARK, end_group, kill_group, new_brand
+from mltui.capabilities.processes import MARK, end_group, kill_group
 from mltui.capabilities.said_aside import SaidAside
 from mltui.capabilities.spill import BoundedOutput
 from mltui.capabilities.terminal_text import PlainStream
 from mltui.capabilities.training_watch import TrainingWatch
 from mltui.core.errors import ToolError
+from mltui.sandbox.brand import new_brand
 from mltui.sandbox.choice import Unconfined
 from mltui.sandbox.confinement import Confinement
 from mltui.sandbox.process import Sandbox, SandboxedProcess

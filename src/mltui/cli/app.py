@@ -18,6 +18,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "run": ("mltui.cli.run:run", "Work with the agent (what `mltui` alone does)."),
     "try": ("mltui.cli.tryout:try_command", "Run one whole experiment on the packaged example, offline."),
     "experiments": ("mltui.cli.experiments_commands:experiments", "List, decide, run and compare experiments."),
+    "jobs": ("mltui.cli.jobs:jobs", "See what runs: list, show, logs, stop, attach."),
     "promote": ("mltui.cli.promote:promote", "Make a measured model the champion, or a prompt the production prompt."),
     "data": ("mltui.cli.data:data", "Check, fingerprint and split data."),
     "sessions": ("mltui.cli.sessions:sessions", "List, search, show, export, rename and delete conversations."),

@@ -69,14 +69,15 @@ def start_and_watch(found: Experiments, experiment_id: str, wait: bool) -> None:
 
 def _wait(found: Experiments, experiment_id: str) -> None:
     try:
-        asyncio.run(_watch(found, experiment_id))
+        asyncio.run(watch(found, experiment_id))
     except KeyboardInterrupt:
         click.echo(f"\n{experiment_id} goes on. To watch it again: mltui experiments run {experiment_id}", err=True)
         click.echo(f"To end it: mltui experiments stop {experiment_id}", err=True)
         raise
 
 
-async def _watch(found: Experiments, experiment_id: str) -> None:
+async def watch(found: Experiments, experiment_id: str) -> None:
+    """Shows the runs as they go, and the result. Raises: ExperimentError: it failed."""
     async for event in found.follow(experiment_id):
         match event:
             case ExperimentProgressed():

@@ -110,8 +110,11 @@ class Experiments(Section):
         space: hyperparameters that may be moved, and how far.
         run_timeout_minutes: one run may take.
         budget_minutes: one experiment may take in all.
-        parallel: runs at once.
+        parallel: runs of one experiment at once.
         pictures: draw the result at the end, into `.mltui/reports` and for MLflow.
+        slots: runs at once of all experiments of a person on this machine, in whatever project; none: as many as there are.
+        gpus_per_run: GPUs that a run has for itself, the free ones with the most free memory; 0: it sees all.
+        run_memory_gb, run_disk_gb: what one run may hold of memory with all its processes, and write to its folder and checkout.
         unplanned_training: training outside a proposal.
         detect: look for training code, prompts and what they read where nothing is declared.
         evaluate: the evaluator's command, run from the baseline's tree; `{run}` is the run's folder, `{out}` the metrics file.
@@ -143,6 +146,10 @@ class Experiments(Section):
     budget_minutes: float = Field(default=240.0, gt=0, allow_inf_nan=False)
     parallel: int = Field(default=1, ge=1, le=64)
     pictures: bool = True
+    slots: int | None = Field(default=None, ge=1, le=1024)
+    gpus_per_run: int = Field(default=0, ge=0, le=64)
+    run_memory_gb: float | None = Field(default=None, gt=0, allow_inf_nan=False)
+    run_disk_gb: float | None = Field(default=None, gt=0, allow_inf_nan=False)
     unplanned_training: Literal["record", "ask", "deny"] = "deny"
     scratch_seconds: float = Field(default=60.0, gt=0)
     scratch_minutes: float = Field(default=10.0, gt=0)

@@ -242,6 +242,8 @@ class Run(Data):
         metrics: the evaluator's, or what the run reported of itself, last value of each.
         self_reported: what the run said of itself where an evaluator measured; shown, and satisfies no gate.
         model: the model that it left: path below the project and SHA-256; empty where none is declared.
+        peak_memory: bytes that its processes held together at the most, as far as was seen; 0 where that was not recorded.
+        signal: what ended it, as `SIGKILL`; empty where none did, or that was not recorded.
         message: what went wrong, for people, when it did not finish.
         notes: what a person should know of how it was logged.
         sandbox: what confined it: `bubblewrap`, `landlock` or `none`; empty where that was not recorded.
@@ -259,10 +261,12 @@ class Run(Data):
     self_reported: dict[str, float] = Field(default_factory=dict)
     model: dict[str, str] = Field(default_factory=dict)
     cpu_seconds: float = 0.0
+    peak_memory: int = 0
     params: JsonObject = Field(default_factory=dict)
     started: float
     ended: float
     exit_code: int | None = None
+    signal: str = ""
     message: str = ""
     notes: tuple[str, ...] = ()
     folder: str = ""

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from mltui.config.schema import MetricsSource
 from mltui.experiments.globs import NEVER
-from mltui.experiments.metrics import MetricsFileError, read_metrics_file, read_metrics_points, read_stdout
+from mltui.experiments.metrics import MetricsFileError, read_metrics_file, read_metrics_points
 from mltui.experiments.patterns import PatternError, read_patterns
 from mltui.experiments.points import STEPS, Points
 from mltui.experiments.storage import read_text, write_atomically
@@ -50,7 +50,7 @@ def before(worktree: Path, source: MetricsSource) -> dict[Path, int]:
     return {path: path.stat().st_mtime_ns for path in (*declared, *events) if path.is_file()}
 
 
-def capture(place: Place, printed: str, source: MetricsSource) -> Captured:
+def capture(place: Place, printed: Mapping[str, float], source: MetricsSource) -> Captured:
     """The metrics of a run that has ended. Of a name in several places a file counts over what was printed, that over a tracker."""
     events, wandb, spooled = Points(), wandb_files.WandbRun(), dict[str, float]()
     if source.tensorboard:
@@ -63,8 +63,7 @@ def capture(place: Place, printed: str, source: MetricsSource) -> Captured:
     found = {**events.last(), **wandb.history.last(), **wandb.summary, **spooled}
     curves = [events, wandb.history]
     try:
-        if source.stdout:
-            found.update(read_stdout(printed, source.stdout))
+        found.update(printed)
         if source.regex:
             curves.append(read_patterns(read_text(place.folder / "stdout.log"), source.regex))
             found.update(curves[-1].last())

@@ -14,6 +14,7 @@ import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import cast
 
 from mltui.core.data import JsonObject
@@ -91,12 +92,15 @@ class Evaluator:
     def data(self) -> tuple[DataVersion, ...]:
         return self._data
 
-    def evaluate(self, name: str, run_folder: Path, runner: Runner, seconds: float) -> Evaluation:
+    def evaluate(
+        self, name: str, run_folder: Path, runner: Runner, seconds: float, variables: Mapping[str, str] = MappingProxyType({})
+    ) -> Evaluation:
         """Measures a finished run.
 
         Args:
             name: of the run, and of the evaluation's folder.
             seconds: that the evaluator may take.
+            variables: of its environment, beside the others.
         """
         place = self._folder / name
         shutil.rmtree(place, ignore_errors=True)
@@ -116,7 +120,7 @@ class Evaluator:
             target = out / "metrics.json"
             command = self._command.replace("{run}", shlex.quote(str(given))).replace("{out}", shlex.quote(str(target)))
             launcher = self._confinement.launcher(out, read=(given,)) if self._confinement else launch
-            env = self._environment.for_evaluation(worktree, out)
+            env = {**self._environment.for_evaluation(worktree, out), **variables}
             outcome = runner.run(command, cwd=worktree, env=env, folder=place, seconds=seconds, launcher=launcher)
             meddled = [path for path in self._checkouts.changed(checkout) if self._matters(path)]
             problem = failure(outcome, seconds, who="the evaluator") or (

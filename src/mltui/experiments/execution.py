@@ -6,9 +6,10 @@ import hashlib
 import json
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 from mltui.config.schema import MetricsSource
 from mltui.core.data import JsonObject
@@ -26,7 +27,8 @@ from mltui.experiments.journal import canonical
 from mltui.experiments.kept_models import ModelMissing, keep_model
 from mltui.experiments.machine import FILE as ENVIRONMENT
 from mltui.experiments.machine import environment_record
-from mltui.experiments.outcomes import failure, quote
+from mltui.experiments.outcomes import failure, quote, signal_of
+from mltui.experiments.printed_metrics import PrintedMetrics
 from mltui.experiments.run_confinement import RunConfinement
 from mltui.experiments.run_environment import RunEnvironment, RunPlace
 from mltui.experiments.runner import Launcher, Outcome, Runner, launch
@@ -140,10 +142,11 @@ class Execution:
         """The metrics that a run must have."""
         return (self._proposal.metric.name, *(guardrail.name for guardrail in self._proposal.guardrails))
 
-    def run(self, task: Task, runner: Runner, limit: float, left: float) -> Run:
+    def run(self, task: Task, runner: Runner, limit: float, left: float, variables: Mapping[str, str] = MappingProxyType({})) -> Run:
         """Runs the task. The worktree is gone afterwards, the run's folder stays.
 
         Args:
+            variables: of the environment that this run gets beside the others, and its evaluation: its GPUs.
             limit: seconds that a run may take, and again its evaluation.
             left: seconds of the approved budget, for both.
 
@@ -153,17 +156,17 @@ class Execution:
         folder.mkdir(parents=True, exist_ok=True)
         started, clock = time.time(), time.monotonic()
         command = self._proposal.command.replace("{seed}", str(task.seed))
-        ran = self._train(task, folder, command, runner, min(limit, left))
+        ran = self._train(task, folder, command, runner, min(limit, left), variables)
         evaluation = Evaluation(ran.found)
         message = ran.problem
         if self._evaluator and not message:
             seconds = max(1.0, min(limit, left - (time.monotonic() - clock)))
-            evaluation = self._evaluator.evaluate(task.name, folder, runner, seconds)
+            evaluation = self._evaluator.evaluate(task.name, folder, runner, seconds, variables)
             message = evaluation.problem
         if not message:
             wrong = metrics_of.missing(evaluation.metrics, self.needed(), self._rules.source, evaluator=bool(self._evaluator))
             message = f"{wrong[0].upper()}{wrong[1:]}{quote(ran.outcome)}" if wrong else ""
-        failed = {"timeout": "timeout", "killed": "killed", "exit": "failed"}[ran.outcome.ended]
+        failed = {"timeout": "timeout", "killed": "killed"}.get(ran.outcome.ended, "failed")
         run = Run.model_validate(
             {
                 "arm": task.arm,
@@ -173,11 +176,13 @@ class Execution:
                 "self_reported": _finite(ran.found) if self._evaluator else {},
                 "model": {} if "missing" in ran.model else ran.model,
                 "cpu_seconds": ran.outcome.cpu_seconds,
+                "peak_memory": ran.outcome.peak_memory,
                 "params": self._params(task),
                 "started": started,
                 # The clock of the machine may be set meanwhile.
                 "ended": started + (time.monotonic() - clock),
                 "exit_code": ran.outcome.exit_code,
+                "signal": signal_of(ran.outcome.exit_code),
                 "message": message,
                 "notes": read_notes(folder),
                 "folder": folder.relative_to(self._places.root).as_posix(),
@@ -189,7 +194,7 @@ class Execution:
         self._write_down(run, command, ran, evaluation)
         return run
 
-    def _train(self, task: Task, folder: Path, command: str, runner: Runner, seconds: float) -> _Ran:
+    def _train(self, task: Task, folder: Path, command: str, runner: Runner, seconds: float, variables: Mapping[str, str]) -> _Ran:
         worktree = self._places.worktrees / task.name
         moved = self._environment.changed()
         if moved:
@@ -204,14 +209,21 @@ class Execution:
             place = RunPlace(worktree, folder, task.seed)
             source = self._rules.source
             captured_at = capture.Place(worktree, folder, capture.before(worktree, source))
-            env = self._environment.variables(place)
+            printed = PrintedMetrics(source.stdout) if source.stdout else None
             sampling = SystemMetrics(folder)
-            launcher = sampling.launcher(self._launcher(folder))
             try:
-                outcome = runner.run(command, cwd=worktree, env=env, folder=folder, seconds=seconds, launcher=launcher)
+                outcome = runner.run(
+                    command,
+                    cwd=worktree,
+                    env={**self._environment.variables(place), **variables},
+                    folder=folder,
+                    seconds=seconds,
+                    launcher=sampling.launcher(self._launcher(folder)),
+                    watch=printed.take if printed else None,
+                )
             finally:
                 sampling.stop()
-            captured = capture.capture(captured_at, outcome.stdout, source)
+            captured = capture.capture(captured_at, printed.found() if printed else {}, source)
             changed = self._checkouts.changed(checkout)
             data = difference((*committed, *borrowed), (*self._checkouts.committed(checkout), *self._checkouts.borrowed(checkout.tree)))
             problem = failure(outcome, seconds) or self._tampered(checkout, changed, data) or captured.problem
@@ -261,7 +273,9 @@ class Execution:
             "environment": self._environment.probe.digest,
             "sandbox": run.sandbox,
             "exit_code": run.exit_code,
+            "signal": run.signal,
             "cpu_seconds": run.cpu_seconds,
+            "peak_memory": run.peak_memory,
             "changed_files": list(ran.changed),
             "model": dict(ran.model),
             "data": [item.model_dump(mode="json") for item in self._borrowed[run.arm]],

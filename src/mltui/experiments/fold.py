@@ -31,6 +31,7 @@ from mltui.experiments.records import (
     ReproductionStarted,
     RunFinished,
     RunStarted,
+    RunWaiting,
     SyncFailed,
 )
 
@@ -40,6 +41,7 @@ BEFORE: dict[str, tuple[ExperimentState, ...]] = {
     ProposalSuperseded.type: ("proposed", "held"),
     ProposalReopened.type: ("approved", "rejected"),
     JobStarted.type: ("approved",),
+    RunWaiting.type: ("running",),
     RunStarted.type: ("running",),
     RunFinished.type: ("running",),
     ExperimentCompared.type: ("running",),
@@ -59,6 +61,7 @@ VERBS = {
     ProposalSuperseded.type: "be replaced",
     ProposalReopened.type: "be opened again",
     JobStarted.type: "be started",
+    RunWaiting.type: "wait",
     RunStarted.type: "run",
     RunFinished.type: "run",
     ExperimentCompared.type: "be compared",

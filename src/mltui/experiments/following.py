@@ -11,7 +11,7 @@ from mltui.core.experiment import ExperimentState
 from mltui.experiments.fold import HINTS
 from mltui.experiments.journal import Record
 from mltui.experiments.ledger import Ledger
-from mltui.experiments.records import RunFinished, RunStarted
+from mltui.experiments.records import RunFinished, RunStarted, RunWaiting
 
 NOT_STARTED: tuple[ExperimentState, ...] = ("proposed", "held", "rejected", "approved")
 CHECK_EVERY = 1.0
@@ -64,6 +64,17 @@ def _progress(record: Record, judged_by: Sequence[str]) -> ExperimentProgressed 
         entry = RunStarted.model_validate(record.payload)
         return ExperimentProgressed(
             at=record.ts, proposal_id=entry.proposal_id, arm=entry.arm, seed=entry.seed, done=entry.done, total=entry.total
+        )
+    if record.type == RunWaiting.type:
+        wait = RunWaiting.model_validate(record.payload)
+        return ExperimentProgressed(
+            at=record.ts,
+            proposal_id=wait.proposal_id,
+            arm=wait.arm,
+            seed=wait.seed,
+            done=wait.done,
+            total=wait.total,
+            message=f"waits for {wait.message}",
         )
     if record.type == RunFinished.type:
         entry = RunFinished.model_validate(record.payload)

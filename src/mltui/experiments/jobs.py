@@ -18,7 +18,7 @@ from mltui.config.schema import Config
 from mltui.core.data import Data
 from mltui.core.errors import ExperimentError
 from mltui.core.reproduction import Again
-from mltui.experiments.runner import MARK, end_marked, signal_group
+from mltui.experiments.run_tree import MARK, end_marked, signal_group
 from mltui.experiments.storage import make_state_folder, write_atomically
 
 STARTING = 15.0
@@ -86,17 +86,26 @@ class ProcessMark(Data):
 def _start(pid: int) -> str:
     try:
         stat = Path(f"/proc/{pid}/stat").read_text(errors="replace")
-        boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
     except OSError:
         return ""
+    boot = _boot()
     # The name stands in parentheses and may hold anything, parentheses included.
-    return f"{boot}/{stat.rpartition(')')[2].split()[19]}"
+    return f"{boot}/{stat.rpartition(')')[2].split()[19]}" if boot else ""
+
+
+def _boot() -> str:
+    """Which start of the machine this is; empty where that cannot be known."""
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    except OSError:
+        return ""
 
 
 class Marks(Data):
-    """The process groups that a job's runs are in."""
+    """The process groups that a job's runs are in, and the brands of what descends from them (`sandbox.brand`)."""
 
     groups: tuple[ProcessMark, ...] = ()
+    brands: tuple[int, ...] = ()
 
 
 class Job:
@@ -150,10 +159,10 @@ class Job:
         if mark:
             write_atomically(self._process, mark.model_dump_json().encode())
 
-    def mark_groups(self, pids: Sequence[int]) -> None:
+    def mark_groups(self, pids: Sequence[int], brands: Sequence[int] = ()) -> None:
         """Writes down the process groups of the present runs, so that they can be ended if the supervisor cannot do it."""
         groups = tuple(mark for pid in pids if (mark := ProcessMark.of(pid)))
-        write_atomically(self._groups, Marks(groups=groups).model_dump_json().encode())
+        write_atomically(self._groups, Marks(groups=groups, brands=tuple(brands)).model_dump_json().encode())
 
     def alive(self) -> bool:
         """Whether the supervisor works, or may just be starting."""
@@ -194,7 +203,12 @@ class Job:
             if group.alive():
                 signal_group(group.pid, signal.SIGKILL)
         # A run that had just been started, what left its group, and a git that is half done.
-        end_marked(f"{self.id}/")
+        end_marked(f"{self.id}/", marks.brands)
+
+    def restarted(self) -> bool:
+        """Whether the machine was started again since the supervisor began. Where there is no /proc to look into: no."""
+        mark = self._mark()
+        return bool(mark and mark.start and _boot() and mark.start.partition("/")[0] != _boot())
 
     def worktrees(self) -> Path:
         """Where the job's checkouts are."""

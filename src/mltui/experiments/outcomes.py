@@ -24,6 +24,8 @@ def failure(outcome: Outcome, seconds: float, who: str = "") -> str:
         minutes = f"{seconds / 60:g} minutes" if seconds >= 60 else f"{seconds:g} seconds"
         advice = "raise run_timeout_minutes in [experiments], or make the run shorter"
         return f"{lead and f'{lead}was '}ended after {minutes}, the time limit: {advice}{quote(outcome)}"
+    if outcome.ended == "limit":
+        return f"{lead and f'{lead}was '}ended: {outcome.reason}{quote(outcome)}"
     if outcome.exit_code != 0:
         return f"{lead and f'{lead}failed: '}{_exit(outcome.exit_code)}{quote(outcome)}"
     return ""
@@ -36,12 +38,16 @@ def quote(outcome: Outcome) -> str:
     return "; last lines:\n" + "\n".join(f"  {line}" for line in lines) if lines else ""
 
 
-def _exit(code: int) -> str:
+def signal_of(code: int) -> str:
+    """The signal that an exit code speaks of, as `SIGKILL`: negative by the system, above 128 by a shell; else empty."""
     number = -code if code < 0 else code - 128 if code > 128 else 0
-    if number:
-        try:
-            name = signal.Signals(number).name
-        except ValueError:
-            return f"exit code {code}"
+    try:
+        return signal.Signals(number).name if number else ""
+    except ValueError:
+        return ""
+
+
+def _exit(code: int) -> str:
+    if name := signal_of(code):
         return f"ended by {name}" + (" (out of memory?)" if name == "SIGKILL" else "")
     return "command not found (exit code 127)" if code == 127 else f"exit code {code}"

@@ -83,6 +83,17 @@ class RunStarted(Entry):
     total: int
 
 
+class RunWaiting(Entry):
+    """A run whose turn it is in its plan, and which others on the machine hold up. Attributes: message: what it waits for."""
+
+    type: ClassVar[str] = "run.waiting"
+    arm: Arm
+    seed: int
+    done: int
+    total: int
+    message: str
+
+
 class RunFinished(Entry):
     """Attributes: key: what made the run (tree, command, seed, data, environment), hashed; equal keys may share a result."""
 
@@ -317,6 +328,7 @@ AnyEntry = (
     | ProposalSuperseded
     | ProposalReopened
     | JobStarted
+    | RunWaiting
     | RunStarted
     | RunFinished
     | ExperimentCompared
@@ -341,6 +353,7 @@ ENTRIES: dict[str, type[AnyEntry]] = {
         ProposalSuperseded,
         ProposalReopened,
         JobStarted,
+        RunWaiting,
         RunStarted,
         RunFinished,
         ExperimentCompared,

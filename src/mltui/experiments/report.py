@@ -168,10 +168,12 @@ def _runs(experiment: Experiment) -> str:
     if not experiment.runs:
         return "None yet."
     names = [experiment.proposal.metric.name, *(guard.name for guard in experiment.proposal.guardrails)]
-    rows = [["arm", "seed", "status", *names, "seconds", "note"]]
+    measured = any(run.peak_memory for run in experiment.runs)
+    rows = [["arm", "seed", "status", *names, "seconds", *(["memory"] if measured else []), "note"]]
     for run in sorted(experiment.runs, key=lambda run: (run.arm, run.seed)):
         values = [f"{run.metrics[name]:.6g}" if name in run.metrics else "–" for name in names]
-        rows.append([run.arm, str(run.seed), run.status, *values, f"{run.ended - run.started:.1f}", _note(run)])
+        memory = [f"{run.peak_memory / 1e6:,.0f} MB" if run.peak_memory else "–"] if measured else []
+        rows.append([run.arm, str(run.seed), run.status, *values, f"{run.ended - run.started:.1f}", *memory, _note(run)])
     return table(rows)
 
 
@@ -200,7 +202,8 @@ def _notes(runs: Sequence[Run]) -> list[str]:
 
 
 def _note(run: Run) -> str:
-    return "; ".join(note for note in ("made for an earlier proposal" if run.reused else "", run.message) if note)
+    signal = run.signal if run.signal and run.signal not in run.message else ""
+    return "; ".join(note for note in ("made for an earlier proposal" if run.reused else "", signal, run.message) if note)
 
 
 def _comparison(comparison: Comparison, standing: Standing | None) -> str:

@@ -1,36 +1,39 @@
-"""Runs one command to its end: in its own process group, with bounded output and a time limit that holds."""
+"""Runs one command to its end: in its own process group, with bounded output and limits that hold."""
 
 from __future__ import annotations
 
 import contextlib
 import os
+import resource
 import signal
 import subprocess
+import sys
 import threading
 import time
-from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Literal
+from typing import Literal
 
 import psutil
 
+from mltui.experiments.run_limits import Limits, Watch
+from mltui.experiments.run_logs import BoundedLog, Pump
+from mltui.experiments.run_tree import MARK, RunTree, end_marked, signal_group
 from mltui.sandbox import SandboxedProcess
-
-OUTPUT_LIMIT = 20_000_000
-"""Bytes of each output stream that are kept on disk."""
-
-TAIL = 262_144
-"""Bytes of the end of each stream that are kept in memory, whatever its length."""
+from mltui.sandbox.brand import new_brand
+from mltui.sandbox.process import brand_command
 
 GRACE = 5.0
 """Seconds between asking a process group to end and ending it."""
 
-MARK = "MLTUI_RUN_MARK"
-"""Environment variable by which what a command started is found, whatever session it moved to."""
+_LIMIT_GRACE = 1.0
+"""The same for one that takes more than it may, and would take more meanwhile."""
 
-Ended = Literal["exit", "timeout", "killed"]
+_FIRST_LOOK = 0.05
+"""Seconds until a command is looked at for the first time; the next looks come later and later."""
+
+Ended = Literal["exit", "timeout", "killed", "limit"]
 
 Launcher = Callable[[Sequence[str], Path, Mapping[str, str]], subprocess.Popen[bytes]]
 """Starts arguments in a folder with an environment: in a session of its own, without input, both outputs in pipes."""
@@ -38,13 +41,23 @@ Launcher = Callable[[Sequence[str], Path, Mapping[str, str]], subprocess.Popen[b
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """Attributes: exit_code: negative for a signal; stdout, stderr: the ends of the streams; cpu_seconds: of all that it waited for."""
+    """How a command ended.
+
+    Attributes:
+        exit_code: negative for a signal.
+        stdout, stderr: the ends of the streams.
+        cpu_seconds: of all that it waited for.
+        peak_memory: bytes that its processes held together at the most, as far as was seen.
+        reason: where `ended` is `limit`: which one, and what to do; where its output is not all on the disk: why.
+    """
 
     ended: Ended
     exit_code: int
     stdout: str
     stderr: str
     cpu_seconds: float = 0.0
+    peak_memory: int = 0
+    reason: str = ""
 
 
 def launch(arguments: Sequence[str], cwd: Path, env: Mapping[str, str]) -> subprocess.Popen[bytes]:
@@ -60,54 +73,15 @@ def launch(arguments: Sequence[str], cwd: Path, env: Mapping[str, str]) -> subpr
     )
 
 
-class Pump(threading.Thread):
-    """Reads a stream to its end, keeps what fits in a file, and the end in memory."""
-
-    def __init__(self, source: IO[bytes], target: IO[bytes], limit: int = OUTPUT_LIMIT) -> None:
-        super().__init__(daemon=True)
-        self._source = source
-        self._target = target
-        self._limit = limit
-        self._tail: deque[bytes] = deque()
-        self._tail_size = 0
-
-    def run(self) -> None:
-        written = 0
-        dropped = 0
-        with self._target as file:
-            while chunk := self._read():
-                self._remember(chunk)
-                room = max(0, self._limit - written)
-                file.write(chunk[:room])
-                written += len(chunk[:room])
-                dropped += len(chunk) - len(chunk[:room])
-                file.flush()
-            if dropped:
-                file.write(f"\n[mltui: cut here, {dropped:,} more bytes were not kept]\n".encode())
-
-    def _read(self) -> bytes:
-        try:
-            return os.read(self._source.fileno(), 65_536)
-        except (OSError, ValueError):
-            return b""
-
-    def _remember(self, chunk: bytes) -> None:
-        self._tail.append(chunk)
-        self._tail_size += len(chunk)
-        while self._tail_size - len(self._tail[0]) >= TAIL:
-            self._tail_size -= len(self._tail.popleft())
-
-    def text(self) -> str:
-        return b"".join(self._tail)[-TAIL:].decode("utf-8", "replace")
-
-
 class _Child:
     """A process that is waited for together with what it cost."""
 
     def __init__(self, process: subprocess.Popen[bytes]) -> None:
         self.pid = process.pid
         self.cpu_seconds = 0.0
+        self.peak_memory = 0
         self._process = process
+        self._own_peak = _maxrss(resource.getrusage(resource.RUSAGE_SELF))
 
     def wait(self, seconds: float | None) -> bool:
         """Whether it has ended, at the latest after so many seconds (None: when it has)."""
@@ -142,6 +116,9 @@ class _Child:
             if pid == self.pid:
                 self._process.returncode = os.waitstatus_to_exitcode(status)
                 self.cpu_seconds = usage.ru_utime + usage.ru_stime
+                # A child starts with the peak of whoever forked it, so that only more than that is its own.
+                if (peak := _maxrss(usage)) > self._own_peak:
+                    self.peak_memory = peak
         return self._process.returncode is not None
 
 
@@ -149,13 +126,22 @@ class Runner:
     """Starts commands and can end all of them at once, from any thread.
 
     Args:
-        on_change: is told the process ids of the running groups whenever they change.
+        on_change: is told the process ids and the brands of the running groups whenever they change, brands before anything starts.
         name: by which `end_marked` finds what they started, also from another process.
+        limits: of memory and disk, for each command.
     """
 
-    def __init__(self, on_change: Callable[[tuple[int, ...]], None] = lambda pids: None, name: str = "") -> None:
+    def __init__(
+        self,
+        on_change: Callable[[tuple[int, ...], tuple[int, ...]], None] = lambda pids, brands: None,
+        name: str = "",
+        limits: Limits = Limits(),  # noqa: B008 - frozen
+    ) -> None:
         self._name = name or str(os.getpid())
+        self._limits = limits
         self._groups: set[int] = set()
+        self._brands: set[int] = set()
+        self._trees: dict[Path, RunTree] = {}
         self._lock = threading.Lock()
         self._stopped = threading.Event()
         self._on_change = on_change
@@ -164,91 +150,103 @@ class Runner:
     def stopped(self) -> bool:
         return self._stopped.is_set()
 
-    def run(self, command: str, *, cwd: Path, env: Mapping[str, str], folder: Path, seconds: float, launcher: Launcher = launch) -> Outcome:
-        """Runs a shell command; `folder` gets `stdout.log` and `stderr.log`. Nothing of it runs any more when this returns."""
-        mark = f"{self._name}/{time.monotonic_ns()}/"
+    def peaks(self) -> dict[Path, int]:
+        """Bytes that the running commands held together at the most so far, by the folder of each."""
+        with self._lock:
+            return {folder: tree.peak for folder, tree in self._trees.items()}
+
+    def run(
+        self,
+        command: str,
+        *,
+        cwd: Path,
+        env: Mapping[str, str],
+        folder: Path,
+        seconds: float,
+        launcher: Launcher = launch,
+        watch: Callable[[bytes], None] | None = None,
+    ) -> Outcome:
+        """Runs a shell command; `folder` gets `stdout.log` and `stderr.log`. Nothing of it runs any more when this returns.
+
+        Args:
+            watch: is given all of the standard output, in a thread of its own.
+
+        Raises: OSError: it cannot be started, or its folder cannot be written to.
+        """
+        mark, brand = f"{self._name}/{time.monotonic_ns()}/", new_brand()
         # Opened before anything runs that could put a link in their place.
-        logs = ((folder / "stdout.log").open("wb"), (folder / "stderr.log").open("wb"))
+        logs = [BoundedLog(folder, "stdout")]
         try:
-            process = launcher(["/bin/sh", "-c", command], cwd, {**env, MARK: mark})
+            logs.append(BoundedLog(folder, "stderr"))
+            self._note(self._brands, brand, running_now=True)
+            process = launcher(brand_command(["/bin/sh", "-c", command], brand), cwd, {**env, MARK: mark})
         except BaseException:
+            self._note(self._brands, brand, running_now=False)
             for log in logs:
                 log.close()
             raise
         assert process.stdout is not None and process.stderr is not None
-        pumps = (Pump(process.stdout, logs[0]), Pump(process.stderr, logs[1]))
+        pumps = (Pump(process.stdout, logs[0], watch), Pump(process.stderr, logs[1]))
         for pump in pumps:
             pump.start()
-        self._note(process.pid, running=True)
-        child = _Child(process)
+        self._note(self._groups, process.pid, running_now=True)
+        child, tree = _Child(process), RunTree(process.pid, brand)
+        self._trees[folder] = tree
+        reason = ""
         try:
-            ended = self._wait(child, seconds)
+            ended, reason = self._wait(child, seconds, Watch(tree, self._limits, (cwd, folder)), pumps)
         finally:
             # Whatever the command left behind, in its group or out of it, ends with it.
             signal_group(process.pid, signal.SIGKILL)
-            end_marked(mark)
-            self._note(process.pid, running=False)
+            end_marked(mark, (brand,))
+            self._trees.pop(folder, None)
+            self._note(self._brands, brand, running_now=False)
+            self._note(self._groups, process.pid, running_now=False)
         for pump, stream in zip(pumps, (process.stdout, process.stderr), strict=True):
-            pump.join(timeout=2.0)
+            pump.join(timeout=10.0)
             stream.close()
-        return Outcome(ended, child.exit_code(), pumps[0].text(), pumps[1].text(), child.cpu_seconds)
+        reason = reason or _unwritten(folder, pumps)
+        ended = "limit" if reason and ended == "exit" else ended
+        peak = max(child.peak_memory, tree.peak)
+        return Outcome(ended, child.exit_code(), pumps[0].text(), pumps[1].text(), child.cpu_seconds, peak, reason)
 
     def stop(self) -> None:
         """Ends every running command, and every one that would still start. Returns at once."""
         self._stopped.set()
 
-    def _wait(self, child: _Child, seconds: float) -> Ended:
+    def _wait(self, child: _Child, seconds: float, watch: Watch, pumps: Sequence[Pump]) -> tuple[Ended, str]:
         deadline = time.monotonic() + seconds
-        ended: Ended = "exit"
-        while not child.wait(max(0.0, min(0.5, deadline - time.monotonic()))):
+        pause = _FIRST_LOOK
+        while not child.wait(max(0.0, min(pause, deadline - time.monotonic()))):
+            pause = min(0.5, pause * 2)
+            ended: Ended = "exit"
+            reason = ""
             if self._stopped.is_set():
                 ended = "killed"
             elif time.monotonic() >= deadline:
                 ended = "timeout"
+            elif reason := watch.exceeded() or next((pump.problem for pump in pumps if pump.problem), ""):
+                ended = "limit"
             if ended != "exit":
                 child.ask_to_end()
-                if not child.wait(GRACE):
+                if not child.wait(_LIMIT_GRACE if ended == "limit" else GRACE):
                     signal_group(child.pid, signal.SIGKILL)
                     child.wait(None)
-                return ended
-        return ended
+                return ended, "" if any(pump.problem for pump in pumps) else reason
+        return "exit", ""
 
-    def _note(self, group: int, *, running: bool) -> None:
+    def _note(self, running: set[int], number: int, *, running_now: bool) -> None:
         with self._lock:
-            (self._groups.add if running else self._groups.discard)(group)
-            self._on_change(tuple(sorted(self._groups)))
+            (running.add if running_now else running.discard)(number)
+            self._on_change(tuple(sorted(self._groups)), tuple(sorted(self._brands)))
 
 
-def signal_group(group: int, number: signal.Signals) -> None:
-    """Signals a process group; one that is gone is no error."""
-    try:
-        os.killpg(group, number)
-    except (ProcessLookupError, PermissionError):
-        return
+def _unwritten(folder: Path, pumps: Sequence[Pump]) -> str:
+    """Why a command's output is not all on the disk."""
+    problem = next((pump.problem for pump in pumps if pump.problem), "")
+    return f"its output cannot be written to {folder}: {problem}. Free some space, and propose it again" if problem else ""
 
 
-def end_marked(mark: str) -> None:
-    """Ends every process whose mark begins so. Where there is no /proc to look into: none."""
-    wanted = f"{MARK}={mark}".encode()
-    for _ in range(3):
-        found = [pid for pid in _processes() if _carries(pid, wanted)]
-        for pid in found:
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.kill(pid, signal.SIGKILL)
-        if not found:
-            return
-
-
-def _processes() -> list[int]:
-    try:
-        return [int(entry.name) for entry in os.scandir("/proc") if entry.name.isdecimal()]
-    except OSError:
-        return []
-
-
-def _carries(pid: int, wanted: bytes) -> bool:
-    try:
-        variables = Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
-    except OSError:
-        return False
-    return any(variable.startswith(wanted) for variable in variables)
+def _maxrss(usage: resource.struct_rusage) -> int:
+    """Bytes."""
+    return usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024)

@@ -382,9 +382,9 @@ class Experiments:
             return
         self._clear(job)
         words = job.last_words()
-        message = (
-            f"the supervisor died{f': {words}' if words else ''} (its log: {job.log}). Propose again: finished baseline runs count again."
-        )
+        died = f"the supervisor died{f': {words}' if words else ''} (its log: {job.log})"
+        what = "the machine was restarted while it ran" if job.restarted() else died
+        message = f"lost: {what}. Propose again: finished baseline runs count again."
         # Another process may have been faster.
         with contextlib.suppress(ProposalError):
             self._ledger.record(ExperimentFailed(proposal_id=proposal_id, message=message), "mltui")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import importlib
 import os
 import re
@@ -57,6 +58,20 @@ def read_text(path: Path, limit: int = READ_LIMIT) -> str:
         return ""
     finally:
         os.close(handle)
+
+
+def disk_full(error: BaseException | None) -> bool:
+    """Whether an error, or what caused it, says that there is no room on the disk, or none for this person."""
+    while error is not None:
+        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+            return True
+        error = error.__cause__
+    return False
+
+
+def full_disk_text(error: BaseException) -> str:
+    name = getattr(error, "filename", None)
+    return f"the disk is full{f' ({name})' if name else ''}: free some space, and propose it again"
 
 
 def is_spare(name: str) -> bool:

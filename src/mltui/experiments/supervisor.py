@@ -20,7 +20,7 @@ from types import FrameType
 from typing import Protocol, cast
 
 from mltui.config.schema import Config
-from mltui.core.errors import ApprovalVoidError, ExperimentError, MltuiError
+from mltui.core.errors import ApprovalVoidError, ExperimentError, JournalError, MltuiError
 from mltui.core.experiment import Arm, Comparison, Experiment, Proposal, Run
 from mltui.experiments import report_files
 from mltui.experiments.approvals import check_approval
@@ -29,6 +29,7 @@ from mltui.experiments.datasets import Digests
 from mltui.experiments.examples import Source, source_of
 from mltui.experiments.execution import Execution, Places, Rules, Task
 from mltui.experiments.git_tree import GitTree
+from mltui.experiments.heartbeat import Beating
 from mltui.experiments.jobs import Job
 from mltui.experiments.ledger import Ledger
 from mltui.experiments.looking import Looking
@@ -40,11 +41,15 @@ from mltui.experiments.records import (
     ExperimentStopped,
     RunFinished,
     RunStarted,
+    RunWaiting,
 )
 from mltui.experiments.run_confinement import RunConfinement
 from mltui.experiments.run_environment import RunEnvironment
+from mltui.experiments.run_limits import Limits
 from mltui.experiments.runner import Runner
-from mltui.experiments.storage import file_lock, write_atomically
+from mltui.experiments.slots import Slots
+from mltui.experiments.storage import disk_full, file_lock, full_disk_text, write_atomically
+from mltui.experiments.turns import Turns
 from mltui.sandbox import choose
 
 ACTOR = "supervisor"
@@ -53,6 +58,17 @@ FAILURES = 2
 
 PRELOAD_AFTER = 2
 """After so many runs the libraries of the end are loaded, beside the runs: a plan that fails at once never needs them."""
+
+
+FULL_DISK = (5.0, 120)
+"""Seconds between two tries to write the outcome to a full disk, and how many there are."""
+
+_OUTCOMES: dict[str, str] = {
+    ExperimentCompared.type: "compared",
+    BaselineMeasured.type: "measured",
+    ExperimentStopped.type: "stopped",
+    ExperimentFailed.type: "failed",
+}
 
 
 class _Comparing(Protocol):
@@ -82,7 +98,7 @@ class Supervisor:
 
     BUDGET_ADVICE = "propose again with more minutes or fewer seeds"
 
-    def __init__(self, job: Job) -> None:
+    def __init__(self, job: Job, slots: Slots | None = None) -> None:
         plan = job.plan()
         self._job = job
         self._config = plan.config
@@ -91,7 +107,8 @@ class Supervisor:
         self._state = self._root / ".mltui"
         self._ledger = Ledger(self._state)
         self._proposal = self._ledger.get(plan.proposal_id).proposal
-        self._runner = Runner(on_change=job.mark_groups, name=job.id)
+        limits = Limits.of(self._section.run_memory_gb, self._section.run_disk_gb)
+        self._runner = Runner(on_change=job.mark_groups, name=job.id, limits=limits)
         self._total = self._proposal.planned_runs
         self._lock = threading.Lock()
         self._failures: dict[Arm, int] = {"baseline": 0, "candidate": 0}
@@ -99,6 +116,8 @@ class Supervisor:
         self._claimed = 0
         self._gave_up = ""
         self._asked_to_stop = False
+        self._beats = Beating(job.folder, self._total, self._peaks)
+        self._turns = Turns(job, self._config, self._proposal.budget.minutes, self._beats, self._waits, slots)
 
     def stop(self) -> None:
         """Ends the runs; the journal says that a person wanted it."""
@@ -107,11 +126,26 @@ class Supervisor:
 
     def work(self) -> None:
         """Everything: runs, comparison, tracking. What goes wrong goes into the journal."""
+        self._beats.start()
         outcome = self._outcome()
         self._clean()
-        self._record(outcome)
+        self._record_outcome(outcome)
+        self._beats.end(_OUTCOMES[outcome.type])
         self._report()
         self._sync()
+
+    def _record_outcome(self, outcome: AnyEntry) -> None:
+        """Raises: JournalError: the disk stayed full, or the journal was changed; the next front-end says that the job is lost."""
+        pause, tries = FULL_DISK
+        for _ in range(tries):
+            try:
+                return self._record(outcome)
+            except JournalError as error:
+                if not disk_full(error) or self._asked_to_stop:
+                    raise
+                print(error, file=sys.stderr)
+                time.sleep(pause)
+        return self._record(outcome)
 
     def _outcome(self) -> AnyEntry:
         proposal_id = self._proposal.id
@@ -129,6 +163,8 @@ class Supervisor:
         except MltuiError as error:
             return ExperimentFailed(proposal_id=proposal_id, message=str(error))
         except Exception as error:
+            if disk_full(error):
+                return ExperimentFailed(proposal_id=proposal_id, message=full_disk_text(error))
             traceback.print_exc()
             what = f"mltui failed: {type(error).__name__}: {error} (see {self._job.log})"
             return ExperimentFailed(proposal_id=proposal_id, message=what)
@@ -146,9 +182,8 @@ class Supervisor:
             self._check_pairs()
 
     def _carry_out(self, tasks: Sequence[Task], execution: Execution, reusable: dict[str, Run]) -> None:
-        deadline = time.monotonic() + self._proposal.budget.minutes * 60
-        with ThreadPoolExecutor(max_workers=self._section.parallel) as pool:
-            futures: list[Future[None]] = [pool.submit(self._guarded, task, execution, reusable, deadline) for task in tasks]
+        with ThreadPoolExecutor(max_workers=min(self._section.parallel, self._section.slots or self._section.parallel)) as pool:
+            futures: list[Future[None]] = [pool.submit(self._guarded, task, execution, reusable) for task in tasks]
             for future in futures:
                 future.result()
 
@@ -178,30 +213,45 @@ class Supervisor:
         if approved and approved != digest:
             raise ApprovalVoidError("the environment is not what was approved: another interpreter or packages", hint="Propose it again.")
 
-    def _guarded(self, task: Task, execution: Execution, reusable: dict[str, Run], deadline: float) -> None:
+    def _guarded(self, task: Task, execution: Execution, reusable: dict[str, Run]) -> None:
         try:
-            self._one(task, execution, reusable, deadline)
+            self._one(task, execution, reusable)
         except Exception as error:
             # The pool would carry on with the other tasks.
-            self._give_up(str(error))
+            self._give_up(full_disk_text(error) if disk_full(error) else str(error))
             raise
+        finally:
+            self._beats.over(task.name, self._done)
 
-    def _one(self, task: Task, execution: Execution, reusable: dict[str, Run], deadline: float) -> None:
-        if self._gave_up or self._asked_to_stop:
+    def _one(self, task: Task, execution: Execution, reusable: dict[str, Run]) -> None:
+        if self._over():
             return
         key = execution.key(task)
         known = reusable.get(key) if task.arm == "baseline" else None
         if known and all(name in known.metrics for name in execution.needed()):
             self._finish(known.model_copy(update={"arm": task.arm, "reused": True}), key)
             return
-        left = deadline - time.monotonic()
+        with self._turns.turn(task.name, self._over) as variables:
+            if variables is not None:
+                self._have_turn(task, key, execution, variables)
+
+    def _over(self) -> bool:
+        return bool(self._gave_up) or self._asked_to_stop
+
+    def _waits(self, name: str, what: str) -> None:
+        arm, _, seed = name.partition("-")
+        about = {"proposal_id": self._proposal.id, "arm": arm, "seed": int(seed), "done": self._done, "total": self._total}
+        self._record(RunWaiting.model_validate({**about, "message": what}))
+
+    def _have_turn(self, task: Task, key: str, execution: Execution, variables: dict[str, str]) -> None:
+        left = self._turns.clock.left()
         if left <= 0 or not self._claim_run():
             self._give_up(self._out_of_budget(runs=left > 0))
             return
         if entry := self._start_entry(task):
             self._record(entry)
         limit = self._section.run_timeout_minutes * 60
-        run = execution.run(task, self._runner, limit, left)
+        run = execution.run(task, self._runner, limit, left, variables)
         if run.status == "timeout" and left < limit:
             run = run.model_copy(update={"message": self._out_of_budget()})
             self._give_up(run.message)
@@ -247,6 +297,9 @@ class Supervisor:
                 f"only {len(pairs)} seed finished{' in both arms' if len(arms) > 1 else ''}, which shows nothing"
                 + (f"; {failed.arm} seed {failed.seed}: {failed.message}{self._left_out()}" if failed else "")
             )
+
+    def _peaks(self) -> dict[str, int]:
+        return {folder.name: peak for folder, peak in self._runner.peaks().items()}
 
     def _spread(self) -> str:
         """Mean, standard deviation and extremes of the primary metric over the seeds."""

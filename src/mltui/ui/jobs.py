@@ -26,6 +26,8 @@ class Running:
         kind: `experiment`, or `command` for one that the agent runs in the background.
         id: of the job or the command; proposal_id: of the experiment.
         what: the experiment's title, or the command.
+        waits: what all its runs wait for; empty else. done: how many runs are over, of how many.
+        silent: seconds without a sign of life of its supervisor, where that is long.
     """
 
     kind: str
@@ -39,6 +41,9 @@ class Running:
     memory: int = 0
     running: tuple[str, ...] = ()
     log: Path | None = None
+    waits: str = ""
+    done: str = ""
+    silent: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +77,7 @@ class Watch:
         found: list[Running] = []
         for view in self._jobs.look(wanted):
             row = rows.get(view.proposal_id)
-            state = "running" if view.alive else row.state if row is not None and row.state != "running" else "ended"
+            state = state_of(view, row.state if row is not None else "")
             what = f"{view.proposal_id} {row.title if row is not None else ''}".rstrip()
             found.append(_experiment(view, state, what))
         commands = [
@@ -99,6 +104,15 @@ class Watch:
         return tail(job.log, lines) if job.log is not None else []
 
 
+def state_of(view: JobView, experiment: str) -> str:
+    """In a word. Args: experiment: its state, or nothing."""
+    if view.alive:
+        return view.state
+    if view.state == "lost" and experiment in ("", "running", "failed"):
+        return "lost"
+    return experiment if experiment not in ("", "running") else view.outcome or "ended"
+
+
 def _experiment(view: JobView, state: str, what: str) -> Running:
     until = time.time() if view.alive else view.changed
     return Running(
@@ -111,16 +125,28 @@ def _experiment(view: JobView, state: str, what: str) -> Running:
         max(0.0, until - view.started),
         view.cpu,
         view.memory,
-        view.running,
+        tuple(f"{name}{_on(view, name)}" for name in view.running),
         view.log,
+        view.waits,
+        f"{view.done}/{view.total}" if view.total and view.alive else "",
+        view.silent,
     )
+
+
+def _on(view: JobView, name: str) -> str:
+    """The GPUs that a run has."""
+    gpus = next((run.gpus for run in view.runs if run.name == name), ())
+    return f" on GPU {', '.join(map(str, gpus))}" if gpus else ""
 
 
 def facts(job: Running) -> str:
     """Elapsed time, the run that it is at, and what it takes, in a line."""
     parts = [duration(job.elapsed)] if job.elapsed is not None else []
+    parts += [f"{job.done} runs"] if job.done else []
     parts += [f"now {', '.join(job.running)}"] if job.running else []
-    if job.alive and job.kind == "experiment":
+    parts += [f"waits for {job.waits}"] if job.waits else []
+    parts += [f"no sign of life for {duration(job.silent)}"] if job.silent is not None else []
+    if job.alive and job.kind == "experiment" and not job.waits:
         parts += [f"CPU {job.cpu:.0f} %", size(job.memory)]
     return " · ".join(parts)
 

@@ -118,6 +118,8 @@ def _child(experiment: Experiment, tracked: TrackedRun, root: Path) -> MlflowRun
         "mltui.status": run.status,
         "mltui.message": run.message,
         "mltui.exit_code": "" if run.exit_code is None else str(run.exit_code),
+        "mltui.signal": run.signal,
+        "mltui.peak_memory_bytes": str(run.peak_memory) if run.peak_memory else "",
         "mltui.reused_from": tracked.reused_from or "",
         "mltui.reused_from_proposal": tracked.reused_by_proposal or "",
         "mltui.reused": "true" if run.reused else "",

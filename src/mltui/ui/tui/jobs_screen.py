@@ -32,7 +32,7 @@ EVERY = 1.0
 """Seconds between two looks."""
 SURE = 3.0
 """Seconds in which the second key stops."""
-_STYLES = {"running": "$accent", "failed": "$error", "killed": "$error", "stopped": "$warning"}
+_STYLES = {"running": "$accent", "failed": "$error", "killed": "$error", "lost": "$error", "stopped": "$warning", "waiting": "$warning"}
 _KEYS = (("jobs.stop", "stop"), ("jobs.open", "its experiment"), ("jobs.up", "choose"), ("jobs.close", "close"))
 
 

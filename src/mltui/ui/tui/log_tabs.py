@@ -14,7 +14,7 @@ from rich.text import Text
 
 from mltui.experiments.agreement import agrees, first_of, line
 from mltui.experiments.render import counted
-from mltui.ui.figures import duration
+from mltui.ui.figures import duration, size
 from mltui.ui.plots.errors import error_lines
 from mltui.ui.plots.of_experiment import curve_grid, difference_lines, seed_lines, system_lines
 from mltui.ui.tui.experiment_card import VERDICT_STYLES
@@ -207,9 +207,11 @@ class Look:
     def _run_table(self) -> RenderableType:
         metric = self.experiment.proposal.metric.name
         table = RichTable.grid(padding=(0, 2, 0, 0))
-        for justify in ("left", "right", "left", "right", "right", "right", "left"):
+        measured = any(run.peak_memory for run in self.experiment.runs)
+        memory = ("right",) if measured else ()
+        for justify in ("left", "right", "left", "right", "right", "right", *memory, "left"):
             table.add_column(justify=justify, no_wrap=True, overflow="ellipsis")  # pyright: ignore[reportArgumentType]
-        heads = ("arm", "seed", "state", clip(one_line(metric), 14), "time", "CPU", "")
+        heads = ("arm", "seed", "state", clip(one_line(metric), 14), "time", "CPU", *(("memory",) if measured else ()), "")
         table.add_row(*[Text(name, style="faint") for name in heads])
         for run in self.experiment.runs:
             value = run.metrics.get(metric)
@@ -224,6 +226,7 @@ class Look:
                 Text("" if value is None else f"{value:.5g}", style="strong"),
                 Text(duration(max(0.0, run.ended - run.started)), style="muted"),
                 Text(duration(run.cpu_seconds) if run.cpu_seconds else "", style="muted"),
+                *([Text(size(run.peak_memory) if run.peak_memory else "", style="muted")] if measured else []),
                 Text(note, style="muted"),
             )
         return table
