@@ -196,7 +196,8 @@ class Slots:
 
     def _gpus(self, holder: Holder, count: int, locks: list[_Lock]) -> list[Gpu]:
         """Takes those with the most free memory; nothing where there are not enough that nobody holds."""
-        self._known = self._known or self._enough(count)
+        if len(self._known) < count:
+            self._known = self._enough(count)
         free = {gpu.index: lock for gpu in self._known if (lock := _Lock.take(self._place(gpu))) is not None}
         chosen: list[Gpu] = []
         try:
@@ -219,10 +220,11 @@ class Slots:
         if self._allowed is not None:
             found = [gpu for gpu in found if str(gpu.index) in names or any(name and gpu.uuid.startswith(name) for name in names)]
         if len(found) < count:
-            seen = f"{len(found)} GPU{'s' if len(found) != 1 else ''}" if found else "no GPU that NVIDIA's driver knows of"
+            known = f"{len(found)} GPU{'s' if len(found) != 1 else ''}" if found else "no GPU that NVIDIA's driver knows of"
+            seen = f"{'are' if len(found) > 1 else 'is'} {known}"
             where = " and that CUDA_VISIBLE_DEVICES allows" if names else ""
             raise ExperimentError(
-                f"gpus_per_run is {count}, and there is {seen}{where}", hint="Set gpus_per_run lower in [experiments], or to 0."
+                f"gpus_per_run is {count}, and there {seen}{where}", hint="Set gpus_per_run lower in [experiments], or to 0."
             )
         return found
 
