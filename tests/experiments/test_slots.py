@@ -263,12 +263,13 @@ def test_a_local_model_on_the_gpu_is_asked_to_give_its_memory_back() -> None:
             for worker in (on_gpu, elsewhere):
                 assert worker.stdout is not None and worker.stdout.readline() == "ready\n"
             gpu = Gpu(1, "H100", 0, 5000, 80_000, 40, (GpuProcess(on_gpu.pid, 4_000), GpuProcess(os.getpid(), 9)))
-            (said,) = make_room([gpu], seconds=30)
-            assert said == (
-                f"the local model (process {on_gpu.pid}) gives back 4,000 MiB of GPU 1; it is loaded again with the next prompt"
-            )
+            said: list[str] = []
+            make_room([gpu], said.append, seconds=30)
+            asked = f"the local model (process {on_gpu.pid}) to give back 4,000 MiB of GPU 1"
+            assert said == [f"{asked}; it is loaded again with the next prompt"]
             assert on_gpu.wait(30) == 0 and elsewhere.poll() is None
-            assert make_room([gpu], seconds=0) == []
+            make_room([gpu], said.append, seconds=0)
+            assert len(said) == 1, "there is nothing left to ask"
         finally:
             on_gpu.kill()
             elsewhere.kill()

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import signal
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import psutil
@@ -23,9 +23,12 @@ PATIENCE = 60.0
 """Seconds that a worker has to finish the answer that it is giving."""
 
 
-def make_room(gpus: Sequence[Gpu], seconds: float = PATIENCE) -> list[str]:
-    """Asks the local models on these GPUs to give their memory back, and waits for it. Returns: what to say, a line each."""
-    notes: list[str] = []
+def make_room(gpus: Sequence[Gpu], tell: Callable[[str], None], seconds: float = PATIENCE) -> None:
+    """Asks the local models on these GPUs to give their memory back, and waits for it.
+
+    Args:
+        tell: is told what is waited for, as the object of a sentence.
+    """
     asked: list[psutil.Process] = []
     for process in _workers():
         held = [gpu for gpu in gpus if _holds(process, gpu)]
@@ -39,12 +42,10 @@ def make_room(gpus: Sequence[Gpu], seconds: float = PATIENCE) -> list[str]:
         memory = sum(one.memory or 0 for gpu in held for one in gpu.processes if one.pid == process.pid)
         amount = f"{memory:,} MiB" if memory else "its memory"
         where = ", ".join(f"GPU {gpu.index}" for gpu in held)
-        notes.append(f"the local model (process {process.pid}) gives back {amount} of {where}; it is loaded again with the next prompt")
+        tell(f"the local model (process {process.pid}) to give back {amount} of {where}; it is loaded again with the next prompt")
     deadline = time.monotonic() + seconds
-    while (left := [process for process in asked if _runs(process)]) and time.monotonic() < deadline:
+    while any(_runs(process) for process in asked) and time.monotonic() < deadline:
         time.sleep(0.1)
-    notes += [f"the local model (process {process.pid}) is still busy, and keeps what it holds" for process in left]
-    return notes
 
 
 def _workers() -> list[psutil.Process]:

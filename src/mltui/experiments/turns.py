@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 import threading
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
@@ -57,10 +56,13 @@ class Turns:
             with self.clock.running():
                 self._said = False
                 self._beats.run(name, gpus=tuple(gpu.index for gpu in turn.gpus))
-                for note in make_room(turn.gpus) if turn.gpus else ():
-                    print(note, file=sys.stderr)
-                    self._beats.note(note)
+                if turn.gpus:
+                    make_room(turn.gpus, partial(self._gives_back, name))
                 yield visible(turn.gpus)
+
+    def _gives_back(self, name: str, what: str) -> None:
+        self._beats.note(f"{name} waited for {what}")
+        self._tell(name, what)
 
     def _waits(self, name: str, what: str) -> None:
         self._beats.run(name, waits=what)

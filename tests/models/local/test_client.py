@@ -17,6 +17,8 @@ from mltui.config.schema import LocalModel as Settings
 from mltui.core.data import JsonObject, JsonValue
 from mltui.core.errors import ConfigError, ContextOverflowError, ModelError, ModelRequestError
 from mltui.core.messages import AssistantMessage, ToolCall, ToolMessage, ToolSpec, UserMessage
+from mltui.experiments.gpu import Gpu, GpuProcess
+from mltui.experiments.gpu_room import make_room
 from mltui.models.base import Answer, ModelRequest, TextPiece
 from mltui.models.local import client as client_module
 from mltui.models.local.client import LocalModel
@@ -232,6 +234,26 @@ async def test_a_killed_worker_is_an_error_and_then_a_new_worker(model: LocalMod
             pass
     _, answer = await ask(model, HELLO)
     assert answer.stop_reason == "end_turn" and model.worker_pid != pid
+
+
+async def test_a_worker_gives_its_gpu_to_a_run_when_it_is_idle_and_comes_back(model: LocalModel) -> None:
+    stream = model.stream(STORY)
+    await anext(stream)
+    pid = model.worker_pid
+    assert pid is not None
+    gpu = Gpu(0, "H100", 0, 9_000, 80_000, 40, (GpuProcess(pid, 900),))
+    said: list[str] = []
+    asking = asyncio.create_task(asyncio.to_thread(make_room, [gpu], said.append))
+    parts = [part async for part in stream]
+    assert isinstance(parts[-1], Answer), "what it was saying, it says to the end"
+    await asyncio.wait_for(asking, 60)
+    assert not psutil.pid_exists(pid)
+    assert said == [f"the local model (process {pid}) to give back 900 MiB of GPU 0; it is loaded again with the next prompt"]
+    _, answer = await ask(model, HELLO)
+    second = model.worker_pid
+    assert answer.stop_reason == "end_turn" and second not in (None, pid)
+    os.kill(second or 0, signal.SIGUSR1)  # and at once the next prompt, before anyone knows
+    assert (await ask(model, HELLO))[1].stop_reason == "end_turn"
 
 
 async def test_a_worker_that_does_not_stop_is_killed(model: LocalModel, monkeypatch: pytest.MonkeyPatch) -> None:

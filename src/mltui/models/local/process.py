@@ -27,10 +27,13 @@ _SECRET = re.compile(r"KEY|TOKEN|SECRET|PASSW|CREDENTIAL", re.IGNORECASE)
 class WorkerDied(ModelError):
     """The worker ended, or spoke nonsense and was ended.
 
-    Attributes: illegal: it came upon an instruction that this processor does not have, or does not let it use.
+    Attributes:
+        illegal: it came upon an instruction that this processor does not have, or does not let it use.
+        gave_back: it was asked to, so that a run may have its GPU.
     """
 
     illegal = False
+    gave_back = False
 
 
 class WorkerProcess:
@@ -73,6 +76,11 @@ class WorkerProcess:
     def pid(self) -> int:
         return self._process.pid
 
+    @property
+    def gave_back(self) -> bool:
+        """Whether it ended to give its memory back."""
+        return self._process.returncode == protocol.GAVE_BACK
+
     async def send(self, message: protocol.Request) -> None:
         """Raises: WorkerDied."""
         stdin = self._process.stdin
@@ -112,7 +120,7 @@ class WorkerProcess:
         illegal = self._process.returncode == -signal.SIGILL
         hint = ILLEGAL if illegal else "The next request starts it again"
         error = WorkerDied(f"The llama.cpp worker {what or 'stopped'}{': ' + words if words else ''}", hint=hint)
-        error.illegal = illegal
+        error.illegal, error.gave_back = illegal, self.gave_back
         return error
 
     def last_words(self) -> str:

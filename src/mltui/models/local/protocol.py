@@ -30,6 +30,10 @@ StopKind = Literal["end_turn", "tool_use", "max_tokens", "interrupted"]
 FailureKind = Literal["load", "context", "request", "cancelled", "internal"]
 
 
+GAVE_BACK = 75
+"""Exit code of a worker that ended so that a run may have its GPU: it was sent SIGUSR1, and was idle."""
+
+
 class ProtocolError(Exception):
     """The other side said something that is not in the protocol."""
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import queue
 import select
+import signal
 import sys
 import threading
 import time
@@ -39,17 +40,30 @@ class Worker:
         self._requests: queue.Queue[protocol.Message] = queue.Queue()
         self._cancelled: set[int] = set()
         self._current: int | None = None
+        self._busy = False
+        self._gives_back = False
         self._write_lock = threading.Lock()
         self._engine: Engine | None = None
         self._generator: Generator | None = None
         self._threads = IdleCores(0)
 
+    def give_back(self) -> None:
+        """Ends the process, and with it what it holds of a GPU, as soon as it is idle; its session starts another with the next prompt."""
+        self._gives_back = True
+        if not self._busy and self._requests.empty() and not select.select([self._source], [], [], 0)[0]:
+            os._exit(protocol.GAVE_BACK)
+
     def serve(self) -> None:
         """Answers until `quit`."""
+        signal.signal(signal.SIGUSR1, lambda number, frame: self.give_back())
         threading.Thread(target=self._read, daemon=True).start()
         self._send(protocol.Hello(protocol.PROTOCOL, os.getpid(), VERSION))
         while True:
+            self._busy = False
+            if self._gives_back and self._requests.empty():
+                os._exit(protocol.GAVE_BACK)
             request = self._requests.get()
+            self._busy = True
             match request:
                 case protocol.Load():
                     self._load(request)
