@@ -14,6 +14,7 @@ from mltui.agent.commit_message import Commits
 from mltui.agent.compaction import Compactor, bounded
 from mltui.agent.context import Gauge
 from mltui.agent.context_report import ContextReport, report
+from mltui.agent.experiment_news import tell_news
 from mltui.agent.forking import fork
 from mltui.agent.limits import RepeatGuard, TurnLimits
 from mltui.agent.loop import Turn, TurnResult
@@ -218,7 +219,7 @@ class Session:
             room=self.compactor,
             steering=self.steering.said,
             heard=self.parts.border.heard,
-            news=self.parts.gate.tell_news,
+            news=partial(tell_news, self.parts.gate, self.transcript, self.experiments),
         )
         result = TurnResult("error", limits.steps)
         try:

@@ -10,7 +10,9 @@ from mltui.core.events import (
     Event,
     ExperimentConcluded,
     ExperimentDecided,
+    ExperimentFinished,
     ExperimentProposed,
+    ExperimentStarted,
     JobFinished,
     MessageCompleted,
     ModeChanged,
@@ -33,6 +35,10 @@ INTERRUPTED = "Interrupted: mltui ended before this call came back; whether it r
 TYPED = "[The person ran this command in the shell themselves:]\n$ {command}\n[It printed:]\n{output}"
 PUT_BACK = "[Files were put back as they were at an earlier point of this session. Read them again before you rely on them.]\n\n"
 """In front of the prompt that follows a rewind of the files alone."""
+
+
+OVER = ("failed", "stopped", "measured", "compared", "interpreted", "accepted", "discarded")
+"""States of an experiment whose runs are over."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +70,7 @@ class Transcript:
         effort: how hard models that reason are to do so, where it was said.
         tools: what the model is offered.
         call_ids: of all tool calls ever made.
+        awaited: experiments that the model proposed or saw start and has seen no end of, with their jobs as far as it saw them.
         experiments: proposal id to the last thing that is known of it here (`proposed`, `approve`, `accepted`, …).
     """
 
@@ -85,6 +92,7 @@ class Transcript:
         self.head: SessionStarted | None = None
         self.tools: tuple[ToolSpec, ...] = ()
         self.experiments: dict[str, str] = {}
+        self.awaited: dict[str, str] = {}
         self.call_ids: set[str] = set()
         self._pending: dict[str, ToolCall] = {}
         self._marks: dict[int, _Mark] = {}
@@ -137,7 +145,8 @@ class Transcript:
             case TurnSteered(text=text):
                 self._answer_pending()
                 self.messages.append(UserMessage(text=text))
-            case JobFinished(message=text):
+            case JobFinished(job=job, message=text):
+                self.awaited = {id_: its for id_, its in self.awaited.items() if job not in (id_, its)}
                 self._answer_pending()
                 self.messages.append(UserMessage(text=f"[{text}]"))
             case MessageCompleted():
@@ -157,10 +166,18 @@ class Transcript:
                 self.in_turn = False
             case ExperimentProposed(proposal=proposal):
                 self.experiments[proposal.id] = "proposed"
+                self.awaited[proposal.id] = ""
             case ExperimentDecided(proposal_id=id_, answer=answer):
                 self.experiments[id_] = answer
+                if answer in ("reject", "maintenance"):
+                    self.awaited.pop(id_, None)
+            case ExperimentStarted(proposal_id=id_, job=job):
+                self.awaited[id_] = job
+            case ExperimentFinished(proposal_id=id_):
+                self.awaited.pop(id_, None)
             case ExperimentConcluded(proposal_id=id_, outcome=outcome):
                 self.experiments[id_] = outcome or "interpreted"
+                self.awaited.pop(id_, None)
             case _:
                 pass
 
@@ -195,6 +212,8 @@ class Transcript:
             self.measured, self.measured_by = len(self.messages), event.model
 
     def _tool(self, event: ToolCompleted) -> None:
+        if event.details.get("state") in OVER:
+            self.awaited.pop(str(event.details.get("experiment_id")), None)  # the result says how it ended
         if self._pending.pop(event.call_id, None) is not None:
             answered = ToolMessage(
                 call_id=event.call_id, name=event.name, content=event.content, is_error=event.is_error, images=event.images

@@ -38,7 +38,7 @@ def run_again(found: Experiments, experiment_id: str, again: Again, *, wait: boo
             emit_json(begun.model_dump(mode="json"))
         return
     try:
-        ended = asyncio.run(_watch(found, experiment_id))
+        ended = asyncio.run(watch_again(found, experiment_id))
     except KeyboardInterrupt:
         click.echo(f"\nIt goes on. To watch it again: mltui experiments run {experiment_id} --again", err=True)
         click.echo(f"To end it: mltui experiments stop {experiment_id}", err=True)
@@ -52,7 +52,7 @@ def run_again(found: Experiments, experiment_id: str, again: Again, *, wait: boo
         raise click.exceptions.Exit(1)
 
 
-async def _watch(found: Experiments, experiment_id: str) -> Reproduction:
+async def watch_again(found: Experiments, experiment_id: str) -> Reproduction:
     """Shows each run as it ends."""
     shown, told = 0, -1
     async for latest in found.reproductions().follow(experiment_id):

@@ -89,8 +89,8 @@ def show(job_id: str, cwd: Path, as_json: bool) -> None:
     if as_json:
         emit_json({**_as_json(view, state), "message": experiment.message if experiment else "", "runs": [_run_json(run) for run in runs]})
         return
-    headings: tuple[str, ...] = ("job", "state", "runs", "time", "CPU", "memory", "now")
-    facts = dict(zip(headings, _row(view, state), strict=True))
+    headings = ("job", "state", "runs", "time", "CPU", "memory", "now")
+    facts: dict[str, str] = dict(zip(headings, _row(view, state), strict=True))
     facts["experiment"] = f"{view.proposal_id} {experiment.proposal.title if experiment else ''}".rstrip()
     facts["folder"] = str(found.state / "jobs" / view.id)
     if experiment is not None and experiment.message and not view.alive:
@@ -145,7 +145,7 @@ def stop(job_id: str, cwd: Path) -> None:
     view = _known(found, job_id)
     if not view.alive or view.state == "syncing":
         raise UsageError(f"{view.id} does not run", hint=f"It is {state_of(view, found.get(view.proposal_id).state)}.")
-    found.stop(view.proposal_id)
+    (found.reproductions() if found.get(view.proposal_id).repeating else found).stop(view.proposal_id)
     click.echo(f"{view.id} is stopped; what its runs left is kept.", err=True)
 
 
@@ -157,6 +157,7 @@ def stop(job_id: str, cwd: Path) -> None:
 @cd_option
 def attach(job_id: str, lines: int, cwd: Path) -> None:
     """Watch the runs and what they print; Ctrl-C leaves the job running. Example: mltui jobs attach P-0003"""
+    from mltui.cli.experiments_again import watch_again
     from mltui.cli.experiments_run import watch
     from mltui.experiments.log_following import LogFollower
 
@@ -168,7 +169,11 @@ def attach(job_id: str, lines: int, cwd: Path) -> None:
     async def both() -> None:
         printing = asyncio.create_task(printer.go_on())
         try:
-            await watch(found, view.proposal_id)
+            if found.get(view.proposal_id).repeating:
+                ended = await watch_again(found, view.proposal_id)
+                click.echo(f"{view.proposal_id}: {clean(ended.message)}")
+            else:
+                await watch(found, view.proposal_id)
         finally:
             printing.cancel()
             printer.print(over=True)

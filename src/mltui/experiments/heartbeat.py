@@ -39,7 +39,7 @@ class Heartbeat(Data):
     """Attributes:
     at: seconds since the epoch.
     ended: when the supervisor had written the outcome to the journal; None before: if it is gone then, the job is lost.
-    outcome: how it ended: `compared`, `measured`, `failed` or `stopped`.
+    outcome: how it ended: `compared`, `measured`, `failed` or `stopped`; of one that made runs again `agrees` or `differs`.
     notes: what happened beside the runs, for people; the last.
     """
 
@@ -83,6 +83,10 @@ class Beating:
     def start(self) -> None:
         self._write()
         self._thread.start()
+
+    def plan(self, total: int) -> None:
+        """How many runs there will be."""
+        self._change(total=total)
 
     def run(self, name: str, *, waits: str = "", gpus: tuple[int, ...] = ()) -> None:
         """A run waits, or has begun."""

@@ -210,6 +210,13 @@ class Job:
         mark = self._mark()
         return bool(mark and mark.start and _boot() and mark.start.partition("/")[0] != _boot())
 
+    def end_of_supervisor(self) -> str:
+        """How one that is gone ended, as far as is known."""
+        if self.restarted():
+            return "the machine was restarted while it ran"
+        words = self.last_words()
+        return f"the supervisor died{f': {words}' if words else ''} (its log: {self.log})"
+
     def worktrees(self) -> Path:
         """Where the job's checkouts are."""
         return self.folder.parent.parent / "worktrees" / self.id

@@ -62,10 +62,14 @@ class Reproducer(Supervisor):
         ready = prepare(self._experiment(), self._again, self._root, self._config, git)
         self._section = ready.section
         self._total = len(ready.tasks)
+        self._beats.plan(self._total)
         self._carry_out(ready.tasks, self._execution(git, Control(self._root, ready.section)), {})
 
     def _check_environment(self, digest: str) -> None:
         """`prepare` has looked, and knows whether the person wants it in another one."""
+
+    def _waits(self, name: str, what: str) -> None:
+        """The heartbeat says it; the experiment itself waits for nothing."""
 
     def _start_entry(self, task: Task) -> AnyEntry | None:
         return None

@@ -94,8 +94,7 @@ class Reproductions:
         if job.alive() or not self._ledger.get(proposal_id).repeating:
             return
         self._clear(job)
-        words = job.last_words()
-        self._end(proposal_id, going, "failed", f"the supervisor died{f': {words}' if words else ''} (its log: {job.log})")
+        self._end(proposal_id, going, "failed", f"lost: {job.end_of_supervisor()}")
 
     async def follow(self, proposal_id: str, poll: float = 0.2) -> AsyncIterator[Reproduction]:
         """Yields the latest repetition whenever it has news, to its end."""

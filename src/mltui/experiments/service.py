@@ -381,10 +381,7 @@ class Experiments:
         if job is None or job.alive() or not self._runs(proposal_id):
             return
         self._clear(job)
-        words = job.last_words()
-        died = f"the supervisor died{f': {words}' if words else ''} (its log: {job.log})"
-        what = "the machine was restarted while it ran" if job.restarted() else died
-        message = f"lost: {what}. Propose again: finished baseline runs count again."
+        message = f"lost: {job.end_of_supervisor()}. Propose again: finished baseline runs count again."
         # Another process may have been faster.
         with contextlib.suppress(ProposalError):
             self._ledger.record(ExperimentFailed(proposal_id=proposal_id, message=message), "mltui")

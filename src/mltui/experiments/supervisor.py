@@ -39,6 +39,7 @@ from mltui.experiments.records import (
     ExperimentCompared,
     ExperimentFailed,
     ExperimentStopped,
+    ReproductionFinished,
     RunFinished,
     RunStarted,
     RunWaiting,
@@ -130,7 +131,7 @@ class Supervisor:
         outcome = self._outcome()
         self._clean()
         self._record_outcome(outcome)
-        self._beats.end(_OUTCOMES[outcome.type])
+        self._beats.end(outcome.outcome if isinstance(outcome, ReproductionFinished) else _OUTCOMES[outcome.type])
         self._report()
         self._sync()
 

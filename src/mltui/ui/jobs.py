@@ -108,8 +108,10 @@ def state_of(view: JobView, experiment: str) -> str:
     """In a word. Args: experiment: its state, or nothing."""
     if view.alive:
         return view.state
-    if view.state == "lost" and experiment in ("", "running", "failed"):
+    if view.state == "lost" and experiment != "stopped":
         return "lost"
+    if view.outcome in ("agrees", "differs"):
+        return view.outcome  # runs that were made again change nothing of the experiment
     return experiment if experiment not in ("", "running") else view.outcome or "ended"
 
 

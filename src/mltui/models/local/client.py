@@ -122,59 +122,44 @@ class LocalModel:
                         begun = True
                         yield part
             except WorkerDied as error:
-                if begun or self._plain or not error.illegal:
+                if begun or self._closed or not (error.gave_back or (error.illegal and not self._plain)):
                     raise
+                # Some virtual machines announce AMX and do not keep its state.
+                self._plain = self._plain or error.illegal
             else:
                 return
-            # Some virtual machines announce AMX and do not keep its state.
-            self._plain, self._crashes = True, 0
+            # Or a run asked for its GPU in the moment in which the request was on its way.
+            self._crashes = 0
 
     async def _stream(self, request: ModelRequest) -> AsyncGenerator[StreamPart]:
         async with self._one_at_a_time:
-            begun = False
+            worker = await self._ready()
+            self._requests += 1
+            message = self._generate(self._requests, request)
+            answered = False
             try:
-                async with aclosing(self._once(request)) as parts:
-                    async for part in parts:
-                        begun = True
-                        yield part
-            except WorkerDied as error:
-                # A run asked for its GPU in the moment in which the request was on its way.
-                if begun or not error.gave_back or self._closed:
-                    raise
-            else:
-                return
-            async with aclosing(self._once(request)) as parts:
-                async for part in parts:
-                    yield part
-
-    async def _once(self, request: ModelRequest) -> AsyncGenerator[StreamPart]:
-        worker = await self._ready()
-        self._requests += 1
-        message = self._generate(self._requests, request)
-        answered = False
-        try:
-            await worker.send(message)
-            while not answered:
-                answer = await worker.receive()
-                answered = isinstance(answer, protocol.Done | protocol.Failed)
-                if isinstance(answer, protocol.Piece):
-                    yield TextPiece(answer.text) if answer.kind == "text" else ReasoningPiece(answer.text)
-                else:
-                    self._crashes = 0
-                    yield await self._answer(worker, answer)
-        except WorkerDied as error:
-            answered = True
-            self._worker = None
-            if self._closed:
-                raise ModelError("The local model was closed") from None
-            self._crashes += 0 if error.gave_back else 1
-            raise
-        except protocol.ProtocolError as error:
-            answered = True
-            raise ModelRequestError(f"The request is too large for the local model: {error}") from None
-        finally:
-            if not answered:
-                await self._cancel(worker, message.id)
+                await worker.send(message)
+                while not answered:
+                    answer = await worker.receive()
+                    answered = isinstance(answer, protocol.Done | protocol.Failed)
+                    if isinstance(answer, protocol.Piece):
+                        yield TextPiece(answer.text) if answer.kind == "text" else ReasoningPiece(answer.text)
+                    else:
+                        self._crashes = 0
+                        yield await self._answer(worker, answer)
+            except WorkerDied:
+                answered = True
+                self._worker = None
+                if self._closed:
+                    raise ModelError("The local model was closed") from None
+                self._crashes += 1
+                raise
+            except protocol.ProtocolError as error:
+                answered = True
+                raise ModelRequestError(f"The request is too large for the local model: {error}") from None
+            finally:
+                if not answered:
+                    await self._cancel(worker, message.id)
 
     async def count(self, request: ModelRequest) -> int:
         """Tokens of a request's prompt, exactly. Raises: as `stream`."""
