@@ -17,20 +17,20 @@ from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from types import FrameType
-from typing import Protocol, cast
+from typing import cast
 
-from mltui.config.schema import Config
 from mltui.core.errors import ApprovalVoidError, ExperimentError, JournalError, MltuiError
-from mltui.core.experiment import Arm, Comparison, Experiment, Proposal, Run
+from mltui.core.experiment import Arm, Experiment, Run
 from mltui.experiments import report_files
 from mltui.experiments.approvals import check_approval
 from mltui.experiments.control import Control
 from mltui.experiments.datasets import Digests
-from mltui.experiments.examples import Source, source_of
+from mltui.experiments.examples import source_of
 from mltui.experiments.execution import Execution, Places, Rules, Task
 from mltui.experiments.git_tree import GitTree
 from mltui.experiments.heartbeat import Beating
 from mltui.experiments.jobs import Job
+from mltui.experiments.late_libraries import comparing, syncing
 from mltui.experiments.ledger import Ledger
 from mltui.experiments.looking import Looking
 from mltui.experiments.records import (
@@ -70,28 +70,6 @@ _OUTCOMES: dict[str, str] = {
     ExperimentStopped.type: "stopped",
     ExperimentFailed.type: "failed",
 }
-
-
-class _Comparing(Protocol):
-    def compare(self, proposal: Proposal, runs: Sequence[Run], examples: Source) -> tuple[Comparison, tuple[Comparison, ...]]: ...
-
-
-class _Syncing(Protocol):
-    def preload(self) -> None: ...
-
-    def sync_project(self, root: Path, config: Config) -> None: ...
-
-    def start_others(self, root: Path, config: Config) -> None: ...
-
-
-def comparing() -> _Comparing:
-    """The comparison, with the numerical libraries behind it."""
-    return cast(_Comparing, importlib.import_module("mltui.experiments.comparison"))
-
-
-def syncing() -> _Syncing:
-    """The tracker's side, with the tracking library behind it."""
-    return cast(_Syncing, importlib.import_module("mltui.experiments.tracking.sync"))
 
 
 class Supervisor:
