@@ -301,6 +301,7 @@ class Ui(Section):
         title: say in the window's title what the session is about, and whether it needs you.
         clipboard: how text is copied; `file` writes it to a file. `auto` takes what the terminal, or tmux, can do.
         mouse: take the mouse; without it the terminal selects text by itself. F12 changes it while mltui runs.
+        pictures: how pictures are drawn; `auto` takes what the terminal says that it can do, `off` names them in a line.
     """
 
     theme: str = "auto"
@@ -311,6 +312,7 @@ class Ui(Section):
     vim: bool = False
     clipboard: Literal["auto", "osc52", "tmux", "file"] = "auto"
     mouse: bool = True
+    pictures: Literal["auto", "kitty", "sixel", "off"] = "auto"
 
 
 class Config(Section):

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mltui.core.experiment import Arm, Experiment
+from mltui.core.messages import MAX_IMAGE
 from mltui.experiments.error_facts import ErrorAnalysis
 from mltui.experiments.index import Index
 from mltui.experiments.journal import Record
@@ -79,6 +80,12 @@ class Looking:
         chosen = (going or failed or [name for name in ended if name in folders] or [""])[-1]
         return chosen, tail(folders[chosen], lines) if chosen else []
 
+    def pictures(self, experiment: Experiment, most: int = 6) -> list[tuple[str, Path]]:
+        """(run, file) of the PNG pictures that its runs left in their folders: the candidate's first, no links."""
+        folders = sorted(self.folders(experiment).items(), key=lambda named: (not named[0].startswith("candidate"), named[0]))
+        found = [(name, path) for name, folder in folders for path in sorted(folder.rglob("*.png")) if _own(path, folder)]
+        return found[:most]
+
     def prediction_folders(self, experiment: Experiment) -> dict[tuple[Arm, int], list[Path]]:
         """Where each finished run may have left predictions; what its evaluator kept goes first, since that knew the labels."""
         finished = [run for run in experiment.runs if run.status == "finished" and run.folder]
@@ -87,6 +94,11 @@ class Looking:
     def errors(self, experiment: Experiment) -> ErrorAnalysis | None:
         """Where its predictions are wrong; None where none were left."""
         return errors_of(self, experiment)
+
+
+def _own(path: Path, folder: Path) -> bool:
+    """Whether it is a file of the run's own, of a size to look at."""
+    return path.is_file() and path.resolve().is_relative_to(folder.resolve()) and path.stat().st_size <= MAX_IMAGE * 3 // 4
 
 
 def _evaluation(run_folder: Path) -> Path:

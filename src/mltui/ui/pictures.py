@@ -16,11 +16,15 @@ _HEAD = 400_000
 
 def described(image: Image) -> str:
     """Returns: `640×480 PNG, 31 kB`; without the size where the file does not say it as it should."""
-    data = base64.b64decode(image.data[: _HEAD - _HEAD % 4])
-    found = pixels(data)
+    found = size_of(image)
     kind = image.media_type.removeprefix("image/").upper()
     shown = f"{found[0]}×{found[1]} {kind}" if found else kind
     return f"{shown}, {size(len(image.data) * 3 // 4)}"
+
+
+def size_of(image: Image) -> tuple[int, int] | None:
+    """Returns: width and height in pixels, or None."""
+    return pixels(base64.b64decode(image.data[: _HEAD - _HEAD % 4]))
 
 
 def pixels(data: bytes) -> tuple[int, int] | None:

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 from rich.cells import split_graphemes
 
+from mltui.ui.terminal.placeholders import WHOLE
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -93,6 +95,9 @@ def cells_of(segments: Iterable[Segment], palette: Palette) -> list[Cell]:
         blank = _blank(look)
         if _SIMPLE.fullmatch(text):
             cells += [(character, blank if character == " " else look) for character in text]
+            continue
+        if WHOLE.fullmatch(text):
+            cells += [(text[at : at + 3], look) for at in range(0, len(text), 3)]
             continue
         text = "".join(character if character.isprintable() or character in _JOINERS else " " for character in text)
         for start, end, width in split_graphemes(text)[0]:

@@ -10,6 +10,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from mltui.ui.terminal.cells import UNKNOWN, Cell, Look, Palette, cells_of, change
+from mltui.ui.terminal.placeholders import MARK, Place, place_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -44,6 +45,14 @@ class FrameWriter:
         self._wanted: dict[int, Row] = {}
         self._look: Look | None = None
         self._cursor: tuple[int, int] | None = None
+        self.draws_over = False
+        """Whether pictures are drawn over blanks, and do not belong to the text."""
+        self.bare: set[str] = set()
+        """The colours of pictures whose cells were written since they were drawn."""
+
+    def place(self, color: str, columns: int) -> Place | None:
+        """Returns: where a picture is seen on the screen as it is now."""
+        return place_of(self._shown, color, columns)
 
     def use_palette(self, palette: Palette) -> None:
         """Writes with other colours from now on; all that is wanted has to be said again."""
@@ -111,6 +120,11 @@ class FrameWriter:
             if look != self._look:
                 codes, self._look = change(self._look, look)
                 out.append(codes)
+            if text[:1] == MARK:
+                self.bare.add(look[1])
+                out.append(" " if self.draws_over else text)
+                x += 1
+                continue
             blanks = _blanks(row, x, end) if text == " " and self._erases else 0
             if blanks >= _ERASED:
                 x += blanks
@@ -126,6 +140,8 @@ class FrameWriter:
             return ""
         top, bottom, lines = found
         region = self._shown[top:bottom]
+        if self.draws_over and any(cell[0][:1] == MARK for row in region for cell in row):
+            return ""  # some terminals move what was drawn with the text, some do not
         for y, row in enumerate(region, top):
             wanted.setdefault(y, row)  # what was right where it was has to be written again if it is moved
         blank: list[Row] = [[UNKNOWN] * self._width for _ in range(abs(lines))]
@@ -197,7 +213,7 @@ def _whole(row: Row, x: int, step: int) -> int:
 
 
 def _sure(text: str) -> bool:
-    return len(text) == 1 and text < "\u2e80"
+    return (len(text) == 1 and text < "\u2e80") or text[:1] == MARK
 
 
 def _key(row: Row) -> tuple[str, int]:

@@ -134,7 +134,7 @@ class TerminalDriver(LinuxDriver):
         """Asks the terminal for its background, and how long it takes to answer."""
         self._replies.awaited += 1
         self._owner.latency.asked(monotonic())
-        self.write(ASK_BACKGROUND + ASK_KIND)
+        self.write(ASK_BACKGROUND + self._owner.sight.questions() + ASK_KIND)
         os.write(self._waker, b"?")
 
     # ── input ────────────────────────────────────────────────────────────────────

@@ -14,6 +14,7 @@ from textual.binding import Binding, BindingType
 from textual.strip import Strip
 
 from mltui.ui.figures import duration
+from mltui.ui.tui.gallery import Shown, gallery_of
 from mltui.ui.tui.once import once
 from mltui.ui.tui.places import Place, places_in
 from mltui.ui.tui.strip_view import StripView
@@ -21,10 +22,12 @@ from mltui.ui.tui.text import clean, one_line
 
 if TYPE_CHECKING:
     import asyncio
+    from collections.abc import Sequence
 
     from rich.console import RenderableType
     from textual import events
 
+    from mltui.ui.tui.gallery import Picture
     from mltui.ui.tui.markdown import MarkdownLines
 
 FRAME = 1 / 15
@@ -81,6 +84,11 @@ class Item(StripView, Generic[S]):
     def build(self, width: int) -> list[Strip]:
         return self.paint.strips(Group(*self.renderables(width)), width)
 
+    def pictures(self, pictures: Sequence[Picture]) -> list[RenderableType]:
+        """Returns: the pictures, drawn where the terminal can show them."""
+        gallery = gallery_of(self)
+        return [Shown(picture, gallery) for picture in pictures]
+
     # ── what it says ─────────────────────────────────────────────────────────────
 
     @classmethod
@@ -127,10 +135,10 @@ class Item(StripView, Generic[S]):
 
 @dataclass
 class Said:
-    """Attributes: pictures: what those that went with it are, a line each."""
+    """Attributes: pictures: those that went with it."""
 
     text: str
-    pictures: tuple[str, ...] = ()
+    pictures: tuple[Picture, ...] = ()
 
 
 class UserItem(Item[Said]):
@@ -144,7 +152,7 @@ class UserItem(Item[Said]):
 
     def renderables(self, width: int) -> list[RenderableType]:
         lines = clean(self.state.text).split("\n")
-        pictures = [Text(f"  picture {line}", style="secondary", no_wrap=True, overflow="ellipsis") for line in self.state.pictures]
+        pictures = [Padding(part, (0, 0, 0, 2)) for part in self.pictures(self.state.pictures)]
         said = [Text.assemble(("❯ " if i == 0 else "  ", "accent.bold"), line, overflow="fold") for i, line in enumerate(lines)]
         return [*said, *pictures]
 

@@ -53,6 +53,10 @@ class LogModel:
         self.shown = {row.id: row for row in ordered(found, table.sort, reverse=table.reverse, corrected=table.corrected)}
         self.ids = [*self.shown]
 
+    def corrected(self, row: Row) -> tuple[float | None, int]:
+        """(p-value of an experiment, corrected; for how many comparisons)."""
+        return self.table.corrected.get(row.id), self.table.families.get(row.id, 0)
+
     def filter(self, text: str) -> None:
         """Raises: UsageError: the text names a field that there is not."""
         self.query = parse_query(text)

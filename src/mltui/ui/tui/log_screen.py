@@ -15,6 +15,7 @@ from textual.screen import Screen
 from mltui.core.errors import MltuiError, UsageError
 from mltui.experiments.index import Row
 from mltui.experiments.log_query import SORTS
+from mltui.ui.tui.gallery import gallery_of
 from mltui.ui.tui.keys.line import live, spelled
 from mltui.ui.tui.log_deeds import Deeds
 from mltui.ui.tui.log_details import LogDetails
@@ -254,8 +255,7 @@ class LogScreen(Screen[None]):
 
     def look(self, row: Row) -> Look:
         """What is shown of an experiment. Blocks."""
-        family = self._model.table.families.get(row.id, 0)
-        return Look(self._experiments.peek(row.id), self._experiments.looking, self._model.table.corrected.get(row.id), family)
+        return Look(self._experiments.peek(row.id), self._experiments.looking, gallery_of(self), *self._model.corrected(row))
 
     def _draw_keys(self) -> None:
         drawn = (self._chosen and self._chosen.state, self._note, len(self._model.table.marked), self._model.every, self.size.width)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -12,12 +12,15 @@ from rich.console import Group
 from rich.table import Table as RichTable
 from rich.text import Text
 
+from mltui.core.errors import UsageError
+from mltui.core.pictures import picture
 from mltui.experiments.agreement import agrees, first_of, line
 from mltui.experiments.render import counted
 from mltui.ui.figures import duration, size
 from mltui.ui.plots.errors import error_lines
 from mltui.ui.plots.of_experiment import curve_grid, difference_lines, seed_lines, system_lines
 from mltui.ui.tui.experiment_card import VERDICT_STYLES
+from mltui.ui.tui.gallery import Picture, Shown
 from mltui.ui.tui.plot_view import Plot
 from mltui.ui.tui.proposal_view import (
     Section,
@@ -39,6 +42,7 @@ if TYPE_CHECKING:
     from mltui.core.reproduction import Reproduction
     from mltui.experiments.journal import Record
     from mltui.experiments.looking import Looking, Trail
+    from mltui.ui.tui.gallery import Gallery
 
 TABS = ("Result", "Curves", "Seeds", "Plan", "Diff", "Runs", "History", "Errors")
 DIFF = 4
@@ -50,12 +54,21 @@ class Look:
     """An experiment with what belongs to it. Its methods block on disk.
 
     Args:
+        gallery: draws pictures; None: they are lines.
         corrected: the primary comparison's p-value, corrected for so many (`family`) comparisons of the project.
     """
 
-    def __init__(self, experiment: Experiment, looking: Looking, corrected: float | None = None, family: int = 0) -> None:
+    def __init__(
+        self,
+        experiment: Experiment,
+        looking: Looking,
+        gallery: Gallery | None = None,
+        corrected: float | None = None,
+        family: int = 0,
+    ) -> None:
         self.experiment = experiment
         self._looking = looking
+        self._gallery = gallery
         self._corrected = corrected
         self._family = family
 
@@ -190,6 +203,8 @@ class Look:
         records = self._looking.records(experiment)
         if any(system_lines(records, 80)):
             parts.append(Section("The machine", (Plot(partial(system_lines, records)),)))
+        if pictures := [*self._pictures()]:
+            parts.append(Section("Pictures", tuple(pictures)))
         run, streams = self._looking.output(experiment)
         for stream, lines in streams:
             text = Text("\n".join(clip(clean(line), 2000) for line in lines), style="muted", overflow="fold")
@@ -203,6 +218,13 @@ class Look:
             how = "Write predictions.csv (or .jsonl, .parquet) with a label and a prediction for each example to $MLTUI_RUN_DIR."
             return [Text("No predictions were left", style="strong"), Text(how if self.experiment.runs else NOT_RUN, style="muted")]
         return [Plot(partial(error_lines, found))]
+
+    def _pictures(self) -> Iterator[RenderableType]:
+        for run, path in self._looking.pictures(self.experiment):
+            try:
+                yield Shown(Picture.of(picture(path.read_bytes(), path.name)), self._gallery, f"{run}  {one_line(path.name)}")
+            except (OSError, UsageError) as error:
+                yield Text(str(error), style="muted")
 
     def _run_table(self) -> RenderableType:
         metric = self.experiment.proposal.metric.name

@@ -65,6 +65,7 @@ class Look:
         if app.profile.low_bandwidth and profile.undecided:  # measured by now
             profile = replace(profile, low_bandwidth=True, still=True, undecided=False)
         app.use_profile(profile)
+        app.sight.use(ui.pictures)
         app.attention.way, app.attention.titled = ui.notify, ui.title
         if not ui.title:
             app.attention.leaves()

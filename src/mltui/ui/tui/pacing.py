@@ -30,14 +30,16 @@ class Pacer:
     Args:
         writer: knows what is on screen.
         write: puts a frame on its way; `written` has to be called when it arrived.
+        wrote: called with each frame that was put on its way.
     """
 
-    def __init__(self, writer: FrameWriter, write: Callable[[str], None]) -> None:
+    def __init__(self, writer: FrameWriter, write: Callable[[str], None], wrote: Callable[[], None] = lambda: None) -> None:
         self.writer = writer
         self.sync = False
         self.frames = 0
         """Frames written so far."""
         self._write = write
+        self._wrote = wrote
         self._period = 1 / KEY_FRAMES
         self._key_period = 1 / KEY_FRAMES
         self._key_at = self._last = float("-inf")
@@ -93,6 +95,7 @@ class Pacer:
             self._under_way = True
             self.frames += 1
             self._write(frame)
+            self._wrote()
 
     def written(self) -> None:
         """All that was on its way has arrived."""

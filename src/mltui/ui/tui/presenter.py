@@ -35,9 +35,9 @@ from mltui.core.events import (
 from mltui.core.experiment import Experiment
 from mltui.core.messages import Text, Thinking, ToolCall
 from mltui.ui.figures import duration, model_change, rewound, tokens
-from mltui.ui.pictures import described
 from mltui.ui.tui.catching_up import take_over
 from mltui.ui.tui.experiment_card import ExperimentCard, ExperimentCardState
+from mltui.ui.tui.gallery import Picture
 from mltui.ui.tui.items import Answer, AnswerItem, NoticeItem, Said, ThinkingItem, Thought, Told, UserItem
 from mltui.ui.tui.markdown import MarkdownLines
 from mltui.ui.tui.text import one_line
@@ -74,7 +74,7 @@ class Presenter:
         match event:
             case TurnStarted() | TurnSteered():
                 images = event.images if isinstance(event, TurnStarted) else ()
-                self.view.add(UserItem(Said(event.text, tuple(described(image) for image in images))))
+                self.view.add(UserItem(Said(event.text, tuple(map(Picture.of, images)))))
                 self.view.anchor()
             case TextDelta():
                 self._text(event.text)
@@ -192,7 +192,7 @@ class Presenter:
         if card is None:
             card = ToolCard(ToolState(event.call_id, event.name, {}, self._cwd))
             self.view.add(card)
-        card.state.pictures = tuple(described(image) for image in event.images)
+        card.state.pictures = tuple(map(Picture.of, event.images))
         card.opened = card.opened or bool(event.typed)  # who ran it wants to read it
         card.complete(event.content, event.details, failed=event.is_error, denied=event.denied, seconds=event.seconds)
 

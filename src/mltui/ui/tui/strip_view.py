@@ -10,6 +10,7 @@ from textual.geometry import Region, Size
 from textual.strip import Strip
 from textual.widget import Widget
 
+from mltui.ui.terminal import placeholders
 from mltui.ui.tui.theme import Paint, paint_of
 
 if TYPE_CHECKING:
@@ -91,7 +92,7 @@ class StripView(Widget):
         return strip.apply_offsets(0, y)
 
     def get_selection(self, selection: Selection) -> tuple[str, str] | None:
-        text = "\n".join(line.text.rstrip() for line in self._lines)
+        text = "\n".join(placeholders.WHOLE.sub("", line.text).rstrip() for line in self._lines)
         return selection.extract(text), "\n"
 
     def selection_updated(self, selection: Selection | None) -> None:

@@ -16,6 +16,7 @@ from mltui.ui.terminal.colors import SYSTEMS, erases_in_color, is_dark
 from mltui.ui.terminal.profile import Latency, Profile
 from mltui.ui.tui.attention import Attention
 from mltui.ui.tui.look import Look
+from mltui.ui.tui.sight import Sight
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -42,6 +43,7 @@ class TerminalApp(App[int]):
         self.latency = Latency()
         self.attention = Attention(self._write)
         self.look = Look(self)
+        self.sight = Sight(self, self._write)
         self.boundary: Boundary | None = None
         """Where errors end, so that the app does not; None: they end the app, as tests want it."""
         self._pacer: Pacer | None = None
@@ -61,7 +63,9 @@ class TerminalApp(App[int]):
         self.streams = streams
         self.boundary = Boundary(self)
         self.driver_class = TerminalDriver
-        self._pacer = Pacer(FrameWriter(self._palette(), erases=erases_in_color(os.environ)), self._write)
+        writer = FrameWriter(self._palette(), erases=erases_in_color(os.environ))
+        self._pacer = Pacer(writer, self._write, self.sight.wrote)
+        self.sight.writer = writer
         self.use_profile(profile)
         self.look.begin()
 
@@ -116,6 +120,7 @@ class TerminalApp(App[int]):
         """Writes the whole screen again, whatever another program left on it."""
         if self._pacer is not None:
             self._pacer.forget()
+        self.sight.forget()
         self.screen.refresh()
 
     # ── errors ───────────────────────────────────────────────────────────────────
@@ -146,6 +151,7 @@ class TerminalApp(App[int]):
         self.clean_end = False
         if self._pacer is not None:
             self._pacer.forget()
+        self.sight.forget()
         self.attention.came()
         self.ask_terminal()
         if self.is_running and self._screen_stack:
@@ -155,6 +161,7 @@ class TerminalApp(App[int]):
         """The terminal is given back: for a suspension, or at the end."""
         self.clean_end = True
         self.attention.leaves()
+        self.sight.leave()
 
     def lost_terminal(self) -> None:
         """The terminal is gone: the connection was lost, or its window was closed."""
@@ -176,6 +183,7 @@ class TerminalApp(App[int]):
             self._driver.ask()
 
     def terminal_said(self, reply: Reply, at: float | None = None) -> None:
+        self.sight.said(reply)
         if reply.kind == "kind":
             self.latency.answered(at or monotonic())
             self.look.measured(self.latency)

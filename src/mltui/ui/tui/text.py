@@ -7,11 +7,11 @@ import re
 _ESCAPES = re.compile(r"\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)?|\x1b[PX^_][^\x1b]*(?:\x1b\\)?|\x1b\[[0-?]*[ -/]*[@-~]|\x1b[ -/]*[0-~]")
 _CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ufeff]")
 _BREAKS = re.compile(r"[\u2028\u2029]")
-# What reorders text lets a diff read differently from what it does, and what is not seen hides text in it. Joiners are left
-# where scripts and pictures need them: not beside ASCII.
+# What reorders text lets a diff read differently from what it does, and what is not seen hides text in it; the last one would show a
+# picture. Joiners are left where scripts and pictures need them: not beside ASCII.
 _UNSEEN = re.compile(
     r"[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]"
-    r"|[\u00ad\u115f\u1160\u180e\u200b\u2060-\u2065\u206a-\u206f\u3164\uffa0\ufff9-\ufffb\U000e0000-\U000e01ef]"
+    r"|[\u00ad\u115f\u1160\u180e\u200b\u2060-\u2065\u206a-\u206f\u3164\uffa0\ufff9-\ufffb\U000e0000-\U000e01ef\U0010eeee]"
     r"|(?<=[\x00-\x7f])[\u200c\u200d]|[\u200c\u200d](?=[\x00-\x7f])"
 )
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from mltui.core.data import JsonObject
+    from mltui.ui.tui.gallery import Picture
 
 LIVE_LINES = 4
 PREVIEW_LINES = 14
@@ -46,7 +47,7 @@ _MARKS = {
 
 @dataclass
 class ToolState:
-    """Attributes: output: streamed so far, its last part; pictures: what those that came with the result are, a line each."""
+    """Attributes: output: streamed so far, its last part; pictures: those that came with the result."""
 
     call_id: str
     name: str
@@ -58,7 +59,7 @@ class ToolState:
     details: JsonObject = field(default_factory=lambda: {})
     seconds: float = 0.0
     reason: str = ""
-    pictures: tuple[str, ...] = ()
+    pictures: tuple[Picture, ...] = ()
 
 
 class ToolCard(Fold[ToolState]):
@@ -159,10 +160,7 @@ class ToolCard(Fold[ToolState]):
             return [Text("\n".join(shown), style=style, overflow="fold")] if shown else []
         if state.name in EDITS and (lines := self._diff) is not None:
             return [DiffText(lines, limit=PREVIEW_LINES, layout=self._layout)]
-        return self._pictures()
-
-    def _pictures(self) -> list[RenderableType]:
-        return [Text(f"picture {line}", style="secondary", no_wrap=True, overflow="ellipsis") for line in self.state.pictures]
+        return self.pictures(state.pictures)
 
     def _body(self) -> list[RenderableType]:
         state = self.state
@@ -173,7 +171,7 @@ class ToolCard(Fold[ToolState]):
             parts += [_argument(key, value) for key, value in state.arguments.items()]
         if (diff := self._diff) is not None:
             parts.append(DiffText(diff, limit=None if self._all else BODY_LINES, layout=self._layout))
-        parts += self._pictures()
+        parts += self.pictures(state.pictures)
         text = clean(state.output if state.phase == "running" else state.content).strip("\n")
         lines = text.split("\n") if text else []
         head, tail = (MOST_LINES - TAIL_LINES, TAIL_LINES) if self._all else (HEAD_LINES, TAIL_LINES)
