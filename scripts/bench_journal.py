@@ -158,7 +158,7 @@ async def log_screen(root: Path) -> list[float]:
 
     from mltui.config.schema import Config
     from mltui.experiments.service import Experiments
-    from mltui.ui.tui.deciding import Decider
+    from mltui.ui.deciding import Decider
     from mltui.ui.tui.log_list import LogList
     from mltui.ui.tui.log_screen import LogScreen
     from mltui.ui.tui.theme import DARK

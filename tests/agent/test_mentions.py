@@ -19,7 +19,7 @@ from mltui.agent.store import load
 from mltui.agent.transcript import Transcript
 from mltui.core.approval import ApprovalRequest, Decision, TrustRequest
 from mltui.core.errors import MltuiError
-from mltui.core.events import CheckpointCreated, Event, Notice, ToolCompleted, TurnStarted
+from mltui.core.events import CheckpointCreated, Event, MessageCompleted, Notice, ToolCompleted, TurnStarted, TurnSteered
 from mltui.core.mentions import Mention, mentions, open_mention, written
 from mltui.core.messages import UserMessage
 from mltui.runtime import Options, open_session
@@ -102,6 +102,25 @@ async def test_a_file_goes_with_the_prompt(session: Opened) -> None:
     assert "line 2" in session.sent and "line 3" in session.sent and "line 4" not in session.sent and "with a space" in session.sent
     assert any(isinstance(event, Notice) and event.text == "With the prompt: notes.txt:2-3, a b.txt" for event in session.events)
     assert not session.warnings
+
+
+async def test_a_file_goes_with_what_is_said_to_the_turn_that_runs(project: Path) -> None:
+    one = await opened(project)
+
+    async def show(event: Event) -> None:
+        if isinstance(event, MessageCompleted) and not any(isinstance(known, MessageCompleted) for known in one.events):
+            assert one.session.steering.say("And @notes.txt:2-3, not @conf/secret.txt")
+        await one.show(event)
+
+    end = await one.session.prompt("Go on.", show)
+    (steered,) = [event for event in one.events if isinstance(event, TurnSteered)]
+    assert end.steps == 2 and steered.text == "And @notes.txt:2-3, not @conf/secret.txt"
+    assert [attached.name for attached in steered.attachments] == ["notes.txt:2-3"]
+    assert "line 2" in one.sent and "line 4" not in one.sent and "hidden" not in one.sent
+    assert any(isinstance(event, Notice) and event.text == "With the prompt: notes.txt:2-3" for event in one.events)
+    assert one.session.path is not None
+    assert Transcript.fold(load(one.session.path).events).messages == one.session.transcript.messages
+    await one.session.close()
 
 
 async def test_a_resumed_session_sends_the_same(project: Path, session: Opened) -> None:

@@ -115,7 +115,6 @@ async def test_commands_that_change_and_tell() -> None:
             ("/model opus", "Model: opus"),
             ("/model nonesuch", "There is no model nonesuch"),
             ("/status", "/home/anna/digits"),
-            ("/personas", "* ml-engineer"),
             ("/nonsense", "There is no command /nonsense"),
             ("/mode yolo", "takes one of"),
         ):

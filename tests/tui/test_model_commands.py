@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from mltui.ui.tui.app import MltuiApp
-from mltui.ui.tui.chooser import Chooser
+from mltui.ui.tui.models_screen import ModelsScreen
 
-from .driving import app_with, idle, running, until
+from .driving import app_with, idle, running, screen_text, until
 from .fake_session import FakeSession, said
 from .test_real_session import shows
 
@@ -21,10 +21,9 @@ async def test_f4_lists_the_models_with_their_price_and_picks_one() -> None:
     app = app_with()
     async with running(app, (120, 40)) as pilot:
         await pilot.press("f4")
-        await until(pilot, lambda: isinstance(app.screen, Chooser))
-        shown = app.export_screenshot()
-        assert "$3" in shown
-        assert "no&#160;key" in shown
+        await until(pilot, lambda: isinstance(app.screen, ModelsScreen) and app.screen.loaded)
+        await until(pilot, lambda: "$3 in, $15 out per million tokens" in screen_text(app))
+        assert "no key" in screen_text(app)
         await pilot.press("down", "enter")
         await until(pilot, lambda: session_of(app).model_info.id == "opus")
         await until(pilot, lambda: shows(app, "Model: opus"))

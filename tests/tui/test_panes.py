@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -22,7 +23,7 @@ from mltui.ui.tui.app import MltuiApp
 from mltui.ui.tui.decision_pane import DecisionPane
 
 from .driving import app_with, fake, idle, running, screen_text, until
-from .fake_session import call, said
+from .fake_session import FakeExperiments, call, said
 from .samples import experiment, proposal
 
 CALL = call("ProposeExperiment", title="t")
@@ -292,3 +293,69 @@ async def test_what_is_marked_is_seen_without_colours() -> None:
         await until(pilot, lambda: isinstance(app.screen, DecisionPane) and app.screen.armed)
         strips = app.screen._compositor.render_strips(app.size)
         assert any("n no" in segment.text and segment.style and segment.style.reverse for strip in strips for segment in strip)
+
+
+@pytest.mark.parametrize(
+    ("request_", "label", "answer"),
+    [
+        (EXPERIMENT, "y approve", "approve"),
+        (EXPERIMENT, "h hold", "hold"),
+        (KEEP, "x discard", "reject"),
+        (PERMISSION, "y yes, once", "approve"),
+        (QUESTION, "escape do not answer", "reject"),
+    ],
+)
+async def test_a_click_on_a_choice_is_its_key(request_: ApprovalRequest, label: str, answer: str) -> None:
+    app = app_with([request_], prompt="go")
+    async with running(app, (80, 24)) as pilot:
+        await until(pilot, lambda: isinstance(app.screen, DecisionPane) and app.screen.armed)
+        lines = screen_text(app).split("\n")
+        row = next(at for at in range(len(lines) - 1, -1, -1) if label in lines[at])
+        await pilot.click(offset=(lines[row].index(label) + 1, row))
+        await idle(pilot)
+        assert fake(app).decisions[0].answer == answer
+
+
+async def test_a_click_decides_nothing_before_the_pane_takes_keys_and_beside_a_choice() -> None:
+    app = app_with([EXPERIMENT], prompt="go")
+    async with running(app, (120, 40)) as pilot:
+        await until(pilot, lambda: isinstance(app.screen, DecisionPane))
+        pane: Any = app.screen
+        pane.bar.armed = False
+        row = next(at for at, line in enumerate(screen_text(app).split("\n")) if "one moment" in line or "y approve" in line)
+        await pilot.click(offset=(2, row))
+        pane.bar.armed = True
+        await pilot.click(offset=(110, row))
+        await pilot.pause()
+        assert app.screen is pane and not fake(app).decisions
+
+
+async def test_keys_of_a_diff_hold_in_a_pane_as_mapped_and_no_mapping_takes_an_answers_letter(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MLTUI_HOME", str(tmp_path))
+    (tmp_path / "keys.toml").write_text('"pane.diff" = "f8"\n"diff.wrap" = "h,z"\n"pane.edit-diff" = "f9"\n')
+    app: Any = app_with([EXPERIMENT], prompt="go")
+    async with running(app, (120, 40)) as pilot:
+        await until(pilot, lambda: "pane.diff" in app._keymap)
+        await until(pilot, lambda: isinstance(app.screen, DecisionPane) and app.screen.armed)
+        assert "F8 diff · F9 edit it · Esc hold" in screen_text(app)
+        await pilot.press("d")
+        assert not app.screen.has_class("-diff")
+        await pilot.press("f8")
+        await until(pilot, lambda: ("F8 back" in screen_text(app) and "h cut" in screen_text(app)) or "h wrap" in screen_text(app))
+        wrapped = app.screen._view.wrapped
+        await pilot.press("z")
+        assert app.screen._view.wrapped is not wrapped
+        await pilot.press("h")
+        await idle(pilot)
+        assert fake(app).decisions[0].answer == "hold"
+
+
+async def test_keeping_shows_p_corrected_for_all_comparisons_of_the_project() -> None:
+    log = FakeExperiments(experiment("interpreted"), experiment("compared", id="P-0008"), experiment("compared", id="P-0009"))
+    app = app_with([KEEP], prompt="go", experiments=log)
+    async with running(app, (120, 40)) as pilot:
+        await until(pilot, lambda: "by Holm, for 3 comparisons of this project" in screen_text(app))
+        await pilot.press("l")
+        await idle(pilot)

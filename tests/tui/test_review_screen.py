@@ -9,7 +9,8 @@ import pytest
 
 from mltui.core.events import ExperimentFinished
 from mltui.core.experiment import Estimate, Experiment, ExperimentKind, Review
-from mltui.ui.tui import review_screen
+from mltui.experiments.looking import Looking
+from mltui.ui import file_watch
 from mltui.ui.tui.app import MltuiApp
 from mltui.ui.tui.decision_pane import DecisionPane
 from mltui.ui.tui.review_rows import heading, pending, review_row
@@ -160,15 +161,22 @@ async def test_a_question_goes_to_the_agent() -> None:
         await idle(pilot)
 
 
-async def test_what_others_decide_goes_away_and_no_key_meets_another_proposal(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(review_screen, "POLL", 0.05)
+@pytest.mark.parametrize("by_kernel", [True, False])
+async def test_what_others_decide_goes_away_and_no_key_meets_another_proposal(
+    by_kernel: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     experiments = FakeExperiments(waiting("P-0001"), waiting("P-0002"))
+    experiments.looking = Looking(tmp_path, tmp_path)
+    if not by_kernel:
+        monkeypatch.setattr(file_watch, "LOOK", 0.05)
+        monkeypatch.setattr(file_watch, "_open", lambda folder: None)
     app = app_with(experiments=experiments)
     async with running(app) as pilot:
         await opened(pilot, app)
         screen: Any = app.screen
         screen.clock = lambda: 100.0
         experiments.decide("P-0001", answer="reject", by="bob", reason="mine")
+        experiments.looking.journal.write_text("{}\n")
         await until(pilot, lambda: "P-0001 was decided elsewhere: rejected · rejected by bob" in screen_text(app))
         await pilot.press("y")
         await until(pilot, lambda: "The list moved" in screen_text(app))

@@ -10,14 +10,19 @@ import pytest
 
 from mltui.agent import library
 from mltui.experiments.gpu import Gpu, GpuProcess
-from mltui.ui import jobs
+from mltui.models.local.gguf import GGUFInfo
+from mltui.models.local.memory import Device
+from mltui.models.roles import ModelOption
+from mltui.personas.loader import Persona, Personas, Problem
+from mltui.tools.base import Workspace
+from mltui.ui import jobs, model_facts
 from mltui.ui.commands import settings
-from mltui.ui.tui import settings_screen
+from mltui.ui.tui import personas_screen, settings_screen
 from mltui.ui.tui.sessions_screen import SessionsScreen
 from mltui.ui.tui.theme import DARK, LIGHT
 
-from .driving import app_with, idle, running, screen_text, until
-from .fake_session import FakeExperiments
+from .driving import app_with, fake, idle, running, screen_text, until
+from .fake_session import FakeExperiments, FakeSession
 from .test_snapshots import CHAT, LOG
 
 SIZES = {"usual": (80, 24), "wide": (120, 40)}
@@ -129,6 +134,95 @@ def test_sessions(theme: str, size: str, snap_compare: Any, monkeypatch: pytest.
     monkeypatch.setattr(library, "preview", lambda path: "> halve it\n\n  It **settles** now.\n\n● Read train.py")
     monkeypatch.setattr("time.time", lambda: now)
     look(snap_compare, theme, size, [], "It **settles** now", lambda app: app.push_screen(SessionsScreen(Path("/x"))))
+
+
+QWEN = GGUFInfo(
+    path=Path("/models/Qwen3-8B-Q4_K_M.gguf"),
+    version=3,
+    architecture="qwen3",
+    name="Qwen3 8B",
+    parameters=8_190_000_000,
+    tensor_count=399,
+    tensor_bytes=5_020_000_000,
+    block_bytes=(125_000_000,) * 36,
+    output_bytes=510_000_000,
+    shared_bytes=0,
+    context_length=40_960,
+    chat_template=None,
+    metadata={
+        "qwen3.attention.head_count": 32,
+        "qwen3.attention.head_count_kv": 8,
+        "qwen3.attention.key_length": 128,
+        "qwen3.attention.value_length": 128,
+        "qwen3.embedding_length": 4096,
+        "qwen3.vocab_size": 151_936,
+    },
+)
+PLACE = model_facts.Machine(48 << 30, (Device("NVIDIA RTX 4070", 9 << 30, 12 << 30),))
+
+
+def with_models(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
+    """Models of a provider and of this machine, on which a part of the layers fits the GPU."""
+    local = ModelOption("local:Qwen3-8B-Q4_K_M", str(QWEN.path), 32_768)
+    more = ModelOption("gpt-5-mini", "openai/gpt-5-mini", 272_000, 0.25, 2.0, "no key", sees=True)
+    usual = FakeSession.model_options
+    monkeypatch.setenv("MLTUI_HOME", str(folder))
+    monkeypatch.setattr(FakeSession, "model_options", lambda self: (local, *usual(self), more))
+    monkeypatch.setattr(model_facts.gguf, "inspect", lambda path: QWEN)
+    monkeypatch.setattr(model_facts, "machine", lambda: PLACE)
+
+
+@every
+def test_models(theme: str, size: str, snap_compare: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    with_models(monkeypatch, tmp_path)
+    look(snap_compare, theme, size, [], "layers", lambda app: app.action_model())
+
+
+@every
+def test_personas(theme: str, size: str, snap_compare: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    persona = Persona(
+        "checker",
+        "Checks what an experiment can detect and what its numbers mean.",
+        "You check statistics.",
+        Path("/home/anna/digits/.mltui/personas/checker.md"),
+        tools=("Read", "Grep", "ListExperiments", "ShowExperiment"),
+        model="opus",
+        permission_mode="plan",
+    )
+    engineer = Persona("ml-engineer", "Improves models by experiments.", "You improve.", Path("/usr/share/mltui/personas/ml-engineer.md"))
+    problems = (
+        Problem(persona.path, 8, "warning", "`weight` is no key of a persona"),
+        Problem(Path("/home/anna/digits/.claude/agents/old.md"), 1, "error", "the front matter has no end"),
+    )
+    found = Personas({one.name: one for one in (engineer, persona)}, problems)
+    monkeypatch.setattr(personas_screen, "load_personas", lambda cwd: found)
+    look(snap_compare, theme, size, [], "weight", lambda app: app.run_named("personas"))
+
+
+async def test_models_and_personas_fit_sixty_columns_and_are_kept_for_new_sessions(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    with_models(monkeypatch, tmp_path / "home")
+    app = app_with(CHAT, prompt="go")
+    async with running(app, (60, 20)) as pilot:
+        fake(app).workspace = Workspace(cwd=tmp_path, roots=(tmp_path,))
+        await pilot.press("f4")
+        await until(pilot, lambda: "layers" in screen_text(app))
+        await pilot.press("down", "down")
+        await until(pilot, lambda: "opus" in screen_text(app) and "no key: mltui auth login" in screen_text(app))
+        assert all(len(line) == 60 for line in screen_text(app).split("\n"))
+        assert "architect opus" in screen_text(app)
+        await pilot.press("ctrl+s")
+        await until(pilot, lambda: "for this project" in screen_text(app))
+        await pilot.press("enter")
+        await until(pilot, lambda: 'model.default = "opus"' in screen_text(app))
+        assert 'default = "opus"' in (tmp_path / "home" / "config.toml").read_text()
+        await pilot.press("escape")
+        app.run_named("personas", "review")
+        await until(pilot, lambda: "tools" in screen_text(app))
+        await pilot.press("enter")
+        await until(pilot, lambda: "persona = " in screen_text(app))
+        await pilot.press("enter")
+        await until(pilot, lambda: 'persona = "reviewer"' in screen_text(app))
+        assert 'persona = "reviewer"' in (tmp_path / "home" / "config.toml").read_text()
 
 
 async def test_every_screen_fits_twenty_columns_and_five_lines() -> None:

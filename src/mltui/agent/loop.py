@@ -25,7 +25,7 @@ from mltui.core.events import (
     TurnOutcome,
     TurnSteered,
 )
-from mltui.core.messages import AssistantMessage, Text, ToolCall, ToolSpec, Usage
+from mltui.core.messages import AssistantMessage, Text, ToolCall, ToolSpec, Usage, told
 from mltui.models.base import Answer, Model, ModelRequest, ReasoningPiece, Retry, Switch, TextPiece
 
 MOST_CALLS = 100
@@ -101,7 +101,7 @@ class Turn:
     once: bool = False
     room: Room | None = None
     steering: list[str] = field(default_factory=list[str])
-    heard: Callable[[str, Emit], Awaitable[str | None]] | None = None
+    heard: Callable[[str, Emit], Awaitable[TurnSteered | None]] | None = None
     news: Callable[[Emit], Awaitable[None]] | None = None
 
     async def run(self) -> TurnResult:
@@ -156,13 +156,15 @@ class Turn:
         while self.steering:
             text = self.steering.pop(0)
             try:
-                heard = text if self.heard is None else await self.heard(text, self.emit)
+                heard = TurnSteered(text=text) if self.heard is None else await self.heard(text, self.emit)
             except asyncio.CancelledError:
                 self.steering.insert(0, text)  # nobody had it: it can be the next prompt
                 raise
             if heard is not None:
-                await self.emit(TurnSteered(text=heard))
+                await self.emit(heard)
                 said = True
+                if heard.attachments:
+                    await self.emit(Notice(level="info", text=told(heard.attachments)))
         return said
 
     async def _answered(self, force: str | None) -> Answer:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import islice
 
@@ -86,8 +85,3 @@ def _name(mention: Mention) -> str:
     if mention.first is None:
         return mention.path
     return f"{mention.path}:{mention.first}" + (f"-{mention.last}" if mention.last != mention.first else "")
-
-
-def told(attachments: Sequence[Attachment]) -> str:
-    """The line that says what went with a prompt."""
-    return f"With the prompt: {', '.join(one.name for one in attachments)}"

@@ -18,7 +18,6 @@ from mltui.agent.experiment_news import tell_news
 from mltui.agent.forking import fork
 from mltui.agent.limits import RepeatGuard, TurnLimits
 from mltui.agent.loop import Turn, TurnResult
-from mltui.agent.mentions import told
 from mltui.agent.parts import Asked, Parts
 from mltui.agent.person_shell import PersonShell
 from mltui.agent.steering import Steering
@@ -42,7 +41,7 @@ from mltui.core.events import (
     TurnStarted,
     UsageAdded,
 )
-from mltui.core.messages import Image, ToolSpec, Usage
+from mltui.core.messages import Image, ToolSpec, Usage, told
 from mltui.models.assembly import whole
 from mltui.models.base import Model, ModelInfo
 from mltui.models.roles import Effort, ModelOption
@@ -218,7 +217,7 @@ class Session:
             once=asked.once,
             room=self.compactor,
             steering=self.steering.said,
-            heard=self.parts.border.heard,
+            heard=partial(self.parts.border.heard, model.info),
             news=partial(tell_news, self.parts.gate, self.transcript, self.experiments),
         )
         result = TurnResult("error", limits.steps)

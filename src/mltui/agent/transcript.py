@@ -142,9 +142,9 @@ class Transcript:
                 self._marks[self.turns], self._undone = self._mark(), []
                 self.messages.append(UserMessage(text=self._put_back + with_attachments(event.text, event.attachments), images=images))
                 self._put_back = ""
-            case TurnSteered(text=text):
+            case TurnSteered(images=images):
                 self._answer_pending()
-                self.messages.append(UserMessage(text=text))
+                self.messages.append(UserMessage(text=with_attachments(event.text, event.attachments), images=images))
             case JobFinished(job=job, message=text):
                 self.awaited = {id_: its for id_, its in self.awaited.items() if job not in (id_, its)}
                 self._answer_pending()

@@ -14,7 +14,7 @@ from mltui.agent.loop import TurnStopped
 from mltui.agent.mentions import Taken, take
 from mltui.agent.policy import Policy
 from mltui.core.errors import MltuiError
-from mltui.core.events import Emit, Notice, ToolsChanged
+from mltui.core.events import Emit, Notice, ToolsChanged, TurnSteered
 from mltui.core.messages import ToolSpec
 from mltui.extensions.hook_files import HookEvent
 from mltui.extensions.hook_protocol import NOTHING, HookVerdict
@@ -107,17 +107,25 @@ class TurnBorder:
         context, self._context = self._context, ""
         return _with_context(text, context, said.context)
 
-    async def heard(self, text: str, emit: Emit) -> str | None:
-        """What the model gets of a text that the person sends to the turn that runs; None: a hook refuses it, and the person was told.
+    async def heard(self, model: ModelInfo, text: str, emit: Emit) -> TurnSteered | None:
+        """What the model gets of a text that the person sends to the turn that runs, with the files that it names.
 
-        Raises: TurnStopped: a hook ends the turn.
+        Returns: None: a hook refuses it, and the person was told.
+
+        Raises: TurnStopped: a hook, or the person who is asked about a file, ends the turn.
         """
         said = await self._run("UserPromptSubmit", emit, prompt=text)
         if said.blocks or said.stop:
             await emit(Notice(level="warning", text=whole(f"A hook refused what you said: {said.reason or said.stop}")))
         if said.stop:
             raise TurnStopped(said.stop)
-        return None if said.blocks else whole(_with_context(text, said.context))
+        if said.blocks:
+            return None
+        try:
+            taken = await take(self._gate, self._policy.workspace, model, text, emit)
+        except MltuiError as error:
+            raise TurnStopped(str(error)) from error
+        return TurnSteered(text=whole(_with_context(text, said.context)), images=taken.images, attachments=taken.attachments)
 
     async def stopped(self, answer: str, emit: Emit) -> str:
         """Why the agent has to go on although it is done, as hooks of Stop say; empty: it need not."""

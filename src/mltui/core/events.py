@@ -101,6 +101,8 @@ class TurnSteered(EventBase):
 
     type: Literal["turn.steered"] = "turn.steered"
     text: str
+    images: tuple[Image, ...] = ()
+    attachments: tuple[Attachment, ...] = ()
 
 
 class TextDelta(EventBase):

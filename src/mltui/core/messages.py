@@ -68,6 +68,11 @@ class Attachment(Data):
     content: str
 
 
+def told(attachments: Sequence[Attachment]) -> str:
+    """The line that says what went with a prompt."""
+    return f"With the prompt: {', '.join(one.name for one in attachments)}"
+
+
 def with_attachments(text: str, attachments: Sequence[Attachment]) -> str:
     """A prompt as the model gets it, with the files behind it, marked as data."""
     if not attachments:

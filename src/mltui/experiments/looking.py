@@ -39,6 +39,11 @@ class Looking:
         self._root = root
         self.state = state
 
+    @property
+    def journal(self) -> Path:
+        """The file that changes whenever something is decided, or runs get further."""
+        return self._state / "journal.jsonl"
+
     def trail(self, proposal_id: str) -> Trail:
         """From the index. Raises: JournalError: the journal was changed."""
         with closing(Index(self.state)) as index:

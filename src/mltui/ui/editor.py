@@ -24,12 +24,14 @@ def editor(environ: Mapping[str, str]) -> list[str]:
     return command
 
 
-def edit(command: list[str], text: str) -> str:
+def edit(command: list[str], text: str, suffix: str = ".md") -> str:
     """Opens the text in an editor that has the terminal, and waits. Returns: the text as it was saved, without its last line end.
+
+    Args: suffix: of the file, by which editors know what it is.
 
     Raises: MltuiError: the editor cannot be started or failed, or what it saved is no text.
     """
-    descriptor, name = tempfile.mkstemp(prefix="mltui-prompt-", suffix=".md")
+    descriptor, name = tempfile.mkstemp(prefix="mltui-prompt-", suffix=suffix)
     path = Path(name)
     try:
         with os.fdopen(descriptor, "w", encoding="utf-8") as file:
@@ -39,10 +41,10 @@ def edit(command: list[str], text: str) -> str:
         except OSError as error:
             raise MltuiError(f"{command[0]} cannot be started: {error.strerror}", hint="Set $EDITOR to an editor that is there") from None
         if code:
-            raise MltuiError(f"{command[0]} ended with {code}", hint="The prompt is as it was")
+            raise MltuiError(f"{command[0]} ended with {code}", hint="The text is as it was")
         try:
             return path.read_text(encoding="utf-8").removesuffix("\n")
         except (OSError, UnicodeDecodeError):
-            raise MltuiError(f"What {command[0]} saved cannot be read", hint="The prompt is as it was") from None
+            raise MltuiError(f"What {command[0]} saved cannot be read", hint="The text is as it was") from None
     finally:
         path.unlink(missing_ok=True)

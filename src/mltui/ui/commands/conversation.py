@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from mltui.config import paths, trust
 from mltui.core.errors import UsageError
 from mltui.personas import loader
-from mltui.personas.loader import Personas
+from mltui.personas.loader import Persona, Personas
 from mltui.ui.commands.base import Console
 from mltui.ui.figures import dollars, short_name, tokens
 
@@ -28,7 +28,7 @@ async def set_mode(console: Console, argument: str) -> None:
 
 async def personas(console: Console, argument: str) -> None:
     session = console.session
-    found = await asyncio.to_thread(_load_personas, session.workspace.cwd)
+    found = await asyncio.to_thread(load_personas, session.workspace.cwd)
     ordered = sorted(found.personas.values(), key=lambda persona: persona.name)
     if argument:
         _tell_persona(console, found, argument)
@@ -45,7 +45,7 @@ async def personas(console: Console, argument: str) -> None:
 
 def known_personas(cwd: Path) -> list[tuple[str, str]]:
     """(name, description) of each. Blocks."""
-    found = _load_personas(cwd).personas.values()
+    found = load_personas(cwd).personas.values()
     return sorted((persona.name, " ".join(persona.description.split())) for persona in found)
 
 
@@ -53,20 +53,26 @@ def _tell_persona(console: Console, found: Personas, name: str) -> None:
     persona = found.personas.get(name)
     if persona is None:
         raise UsageError(f"There is no persona {name}", hint=f"There are: {', '.join(sorted(found.personas))}")
-    tools = "all" if persona.tools is None else ", ".join(persona.tools) or "none"
-    without = f", but not {', '.join(persona.disallowed_tools)}" if persona.disallowed_tools else ""
-    lines = [
-        persona.name,
-        " ".join(persona.description.split()),
-        f"model   {persona.model or 'that of the session'}" + (f"; architect {persona.architect_model}" if persona.architect_model else ""),
-        f"tools   {tools}{without}",
-        *([f"mode    {persona.permission_mode}"] if persona.permission_mode else []),
-        f"file    {persona.path}",
-    ]
+    lines = [persona.name, " ".join(persona.description.split()), *(f"{name:<7} {said}" for name, said in persona_facts(persona))]
     console.tell("info", "\n".join(lines), f"Start with it: mltui --persona {persona.name}")
 
 
-def _load_personas(cwd: Path) -> Personas:
+def persona_facts(persona: Persona) -> list[tuple[str, str]]:
+    """(name, what is said) of what a persona's file decides."""
+    tools = "all" if persona.tools is None else ", ".join(persona.tools) or "none"
+    without = f", but not {', '.join(persona.disallowed_tools)}" if persona.disallowed_tools else ""
+    architect = f"; architect {persona.architect_model}" if persona.architect_model else ""
+    return [
+        ("model", f"{persona.model or 'that of the session'}{architect}"),
+        ("tools", f"{tools}{without}"),
+        *([("mode", persona.permission_mode)] if persona.permission_mode else []),
+        *([("turns", f"at most {persona.max_turns} as a subagent")] if persona.max_turns else []),
+        ("file", str(persona.path)),
+    ]
+
+
+def load_personas(cwd: Path) -> Personas:
+    """All personas of a folder, and what is wrong with their files. Blocks."""
     root = paths.project_root(cwd)
     return loader.load_all(loader.folders(root, paths.config_dir(os.environ), trust.is_trusted(cwd, os.environ)), os.environ)
 

@@ -14,6 +14,7 @@ from mltui.core.errors import UsageError
 from mltui.ui.commands.base import Console
 
 _NOT_SET = "not set"
+_HOLDS = "It holds from the next session on"
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,19 +74,31 @@ def line(setting: Shown) -> str:
 async def change(console: Console, setting: Shown) -> None:
     """Lets the person set it anew, for them or for the project. Raises: ConfigError: the value does not fit."""
     text = await _value(console, setting)
-    if text is None:
-        return
+    if text is not None:
+        await put(console, setting.key, text)
+
+
+async def put(console: Console, key: str, text: str) -> None:
+    """Writes a value where the person says, for them or for the project; empty takes it out. Raises: ConfigError: it does not fit."""
     cwd = console.session.workspace.cwd
     places = [("for you", edit.file_of("user", cwd, os.environ)), ("for this project", edit.file_of("project", cwd, os.environ))]
-    where = await console.choose(f"{setting.key} = {text or '(taken out)'}", [(meaning, str(place[0])) for meaning, place in places])
+    where = await console.choose(f"{key} = {text or '(taken out)'}", [(meaning, str(place[0])) for meaning, place in places])
     if where is None:
         console.tell("info", "Nothing was changed")
         return
-    path = await asyncio.to_thread(edit.put, setting.key, text or None, "user" if where == 0 else "project", cwd, os.environ)
-    now = next(known for known in await asyncio.to_thread(shown, cwd) if known.key == setting.key)
-    said = f"{setting.key} = {now.value} in {path}" if text else f"{setting.key} is taken out of {path}: it is {now.value} now"
-    hidden = now.origin != str(path) and bool(text)
-    console.tell("info", said, f"But {now.origin} says otherwise and counts" if hidden else "It holds from the next session on")
+    path = await asyncio.to_thread(edit.put, key, text or None, "user" if where == 0 else "project", cwd, os.environ)
+    now = next(known for known in await asyncio.to_thread(shown, cwd) if known.key == key)
+    said = f"{key} = {now.value} in {path}" if text else f"{key} is taken out of {path}: it is {now.value} now"
+    console.tell("info", said, _effect(now, path) if text else _HOLDS)
+
+
+def _effect(now: Shown, path: Path) -> str:
+    """From when on a value that was written holds, or why it does not."""
+    if now.origin == str(path):
+        return _HOLDS
+    if not now.changed:
+        return "But this folder is not trusted, so that its file does not count"
+    return f"But {now.origin} says otherwise and counts"
 
 
 async def _value(console: Console, setting: Shown) -> str | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import getpass
+import os
 from collections.abc import Sequence
 from typing import Literal
 
@@ -20,8 +21,9 @@ from mltui.core.approval import (
 )
 from mltui.core.edits import parse_edits
 from mltui.core.effects import Effect
-from mltui.core.errors import UsageError
-from mltui.core.experiment import Proposal
+from mltui.core.errors import MltuiError, UsageError
+from mltui.core.experiment import Experiment, Proposal, ProposalEdits, Recommendation
+from mltui.ui.editor import edit, editor
 from mltui.ui.plain.experiments import exchange_lines, proposal_lines, result_lines
 from mltui.ui.plain.input import Interrupted, Reader
 from mltui.ui.plain.promotion import promotion_lines
@@ -35,13 +37,19 @@ ALIASES = {"ask": "question"}
 """Words that are no answer's beginning: `a` alone is to stay a clear answer."""
 
 
+RECOMMENDATIONS: dict[str, Recommendation] = {"keep": "accept", "discard": "discard", "inconclusive": "inconclusive"}
+"""What a person says of a result, and what is recommended by it."""
+
+
 class PlainApprover:
     """Implements `core.approval.Approver` over a reader and a printer."""
 
     def __init__(self, reader: Reader, printer: Printer) -> None:
         self._reader = reader
         self._printer = printer
-        self._by = _person()
+        self.by = _person()
+        self.editing = False
+        """Whether an editor has the terminal, and with it Ctrl-C."""
         self._one_at_a_time = asyncio.Lock()
 
     async def decide(self, request: ApprovalRequest | TrustRequest) -> Decision:
@@ -66,18 +74,18 @@ class PlainApprover:
     def _interrupted(self, request: ApprovalRequest | TrustRequest) -> Decision:
         """Ctrl-C decides nothing: what can wait for a decision waits, anything else ends the turn."""
         if not isinstance(request, ExperimentRequest | KeepRequest):
-            return Decision(answer="stop", by=self._by, reason="Ctrl-C")
+            return Decision(answer="stop", by=self.by, reason="Ctrl-C")
         proposal = request.proposal if isinstance(request, ExperimentRequest) else request.experiment.proposal
         verbs = "approve|reject" if isinstance(request, ExperimentRequest) else "accept|discard"
         self._printer.line(f"  {proposal.id} waits: mltui experiments {verbs} {proposal.id}")
-        return Decision(answer="hold", by=self._by, via="plain", reason="Ctrl-C")
+        return Decision(answer="hold", by=self.by, via="plain", reason="Ctrl-C")
 
     async def _trust(self, request: TrustRequest) -> Decision:
         is_new = "has something new that would run" if request.item else "is new here. mltui would obey what is in it"
         self._printer.line(f"{request.folder} {is_new}:")
         self._printer.lines(f"  {name}" for name in request.found)
         name, _ = await self._choice(f"{'Let it run' if request.item else 'Trust this folder'}? yes or no: ", ("yes", "no"))
-        return Decision(answer="approve" if name == "yes" else "reject", by=self._by)
+        return Decision(answer="approve" if name == "yes" else "reject", by=self.by)
 
     async def _permission(self, request: PermissionRequest) -> Decision:
         self._printer.line(f"? {request.call.name} asks for permission: {one_line(request.reason)}")
@@ -91,32 +99,43 @@ class PlainApprover:
         always = f"always ({one_line(request.rule)}), " if request.rule else ""
         name, reason = await self._choice(f"  Allow? yes, {always}no REASON: ", names)
         answer = "approve" if name in ("yes", "always") else "reject"
-        return Decision(answer=answer, by=self._by, reason=reason, remember=name == "always")
+        return Decision(answer=answer, by=self.by, reason=reason, remember=name == "always")
 
     async def _experiment(self, request: ExperimentRequest) -> Decision:
         proposal = request.proposal
         self._printer.line()
         self._printer.lines(proposal_lines(proposal))
         self._printer.lines(exchange_lines(request.exchanges))
-        name, words = await self._answer(proposal)
+        name, words, patch = await self._answer(proposal)
         if name in ("approve", "edit") and proposal.kind == "eval":
             self._printer.line("  It changes the evaluation: results from before cannot be compared with those after it.")
             name, words = await self._typed(proposal, name, words)
         if name == "maintenance" and proposal.kind in ("eval", "data"):
             self._printer.line("  It changes what results are measured with: all from before would be invalid, without a run to show it.")
             name, words = await self._typed(proposal, name, words)
-        if name == "edit":
-            return Decision(answer="approve", by=self._by, via="plain", edits=parse_edits(words.split()))
+        edits = parse_edits(words.split()) if name == "edit" else ProposalEdits()
+        if name in ("approve", "edit") and patch is not None:
+            edits = edits.model_copy(update={"patch": patch})
+        if not edits.empty:
+            return Decision(answer="approve", by=self.by, via="plain", edits=edits)
         answers: dict[str | None, Literal["approve", "reject", "ask", "maintenance"]]
         answers = {"approve": "approve", "reject": "reject", "question": "ask", "maintenance": "maintenance"}
-        return Decision(answer=answers.get(name, "hold"), by=self._by, via="plain", reason=words)
+        return Decision(answer=answers.get(name, "hold"), by=self.by, via="plain", reason=words)
 
-    async def _answer(self, proposal: Proposal) -> tuple[str | None, str]:
-        """An answer with what it needs, asked again where that is missing; None where no answer came."""
-        names = ("approve", "edit", "reject", "question", "maintenance", "hold")
-        prompt = "  Run it? approve, edit seeds=0,1 NAME=VALUE, reject REASON, question WORDS, maintenance REASON, hold: "
-        for _ in range(TRIES):
-            name, words = await self._choice(prompt, names)
+    async def _answer(self, proposal: Proposal) -> tuple[str | None, str, str | None]:
+        """An answer with what it needs, asked again where that is missing, and the edited diff; None where no answer came."""
+        names = ["approve", "edit", "reject", "question", "maintenance", "hold"]
+        diff = "diff to edit the change in your editor, " if self._reader.interactive and len(proposal.arms) > 1 else ""
+        names += ["diff"] if diff else []
+        how = f"approve, edit seeds=0,1 NAME=VALUE, {diff}reject REASON, question WORDS, maintenance REASON, hold"
+        patch, tries = None, TRIES
+        while tries:
+            name, words = await self._choice(f"  Run it? {how}: ", names)
+            tries -= 1
+            if name == "diff":
+                edited = await self._edited(proposal.patch if patch is None else patch)
+                patch, tries = (patch if edited is None else None if edited == proposal.patch else edited), TRIES
+                continue
             if name in ("question", "maintenance") and not words:
                 self._printer.line(f"  {name} needs words behind it.")
                 continue
@@ -127,8 +146,27 @@ class PlainApprover:
                 except UsageError as error:
                     self._printer.line(f"  {error}")
                     continue
-            return name, words
-        return None, "the answer was not understood"
+            return name, words, patch
+        return None, "the answer was not understood", None
+
+    async def _edited(self, patch: str) -> str | None:
+        """Lets the person change a diff in their editor. Returns: what it is then; None: it is as it was."""
+        self.editing = True
+        try:
+            command = editor(os.environ)
+            text = await asyncio.to_thread(edit, command, patch.rstrip("\n"), ".diff")
+        except MltuiError as error:
+            self._printer.line(f"  error: {error}")
+            return None
+        finally:
+            self.editing = False
+        edited = text.rstrip("\n") + "\n"
+        if edited == patch.rstrip("\n") + "\n":
+            self._printer.line("  The diff is as it was.")
+            return None
+        self._printer.line("  The diff is edited; approve takes it so:")
+        self._printer.block(edited)
+        return edited
 
     async def _typed(self, proposal: Proposal, name: str, words: str) -> tuple[str, str]:
         """The same answer once the person typed the proposal's id, else hold."""
@@ -140,7 +178,20 @@ class PlainApprover:
         self._printer.lines(result_lines(request.experiment))
         name, reason = await self._choice("  What becomes of the change? keep, discard REASON, later: ", ("keep", "discard", "later"))
         answer = "approve" if name == "keep" else "reject" if name == "discard" else "hold"
-        return Decision(answer=answer, by=self._by, via="plain", reason=reason)
+        return Decision(answer=answer, by=self.by, via="plain", reason=reason)
+
+    async def interpretation(self, experiment: Experiment) -> tuple[Recommendation, str] | None:
+        """Asks what a result means. Returns: what is recommended, and the person's words; None: later."""
+        self._printer.lines(result_lines(experiment))
+        prompt = "  What do the numbers show, and what not? keep WORDS, discard WORDS, inconclusive WORDS, later: "
+        for _ in range(TRIES):
+            name, words = await self._choice(prompt, (*RECOMMENDATIONS, "later"))
+            if name not in RECOMMENDATIONS:
+                return None
+            if words:
+                return RECOMMENDATIONS[name], words
+            self._printer.line("  An interpretation needs words behind it.")
+        return None
 
     async def _promotion(self, request: PromotionRequest) -> Decision:
         self._printer.line()
@@ -150,17 +201,17 @@ class PlainApprover:
         typed = await self._reader.line(f"  Type {request.experiment.id} to promote it, no REASON, or Enter to leave it: ", fresh=True)
         word, _, reason = (typed or "").strip().partition(" ")
         if word == request.experiment.id:
-            return Decision(answer="approve", by=self._by)
-        return Decision(answer="reject" if word.lower() in ("n", "no") else "hold", by=self._by, reason=reason.strip() or "not confirmed")
+            return Decision(answer="approve", by=self.by)
+        return Decision(answer="reject" if word.lower() in ("n", "no") else "hold", by=self.by, reason=reason.strip() or "not confirmed")
 
     async def _questions(self, request: QuestionRequest) -> Decision:
         answers: dict[str, str] = {}
         for question in request.questions:
             answer = await self._question(question)
             if answer is None:
-                return Decision(answer="reject", by=self._by, reason="no answer was given")
+                return Decision(answer="reject", by=self.by, reason="no answer was given")
             answers[question.question] = answer
-        return Decision(answer="approve", by=self._by, answers=answers)
+        return Decision(answer="approve", by=self.by, answers=answers)
 
     async def _question(self, question: Question) -> str | None:
         self._printer.line(f"? {question.question}")

@@ -16,8 +16,9 @@ from mltui.ui.commands.base import Level
 from mltui.ui.commands.extensions import more
 from mltui.ui.commands.table import offered, parse
 from mltui.ui.figures import short_name
+from mltui.ui.plain.approver import PlainApprover
 from mltui.ui.plain.events import EventPrinter
-from mltui.ui.plain.input import EditingReader, Reader
+from mltui.ui.plain.input import EditingReader, Interrupted, Reader
 from mltui.ui.plain.text import Printer
 from mltui.ui.session import AgentSession
 from mltui.ui.terminal.clipboard import copy
@@ -33,6 +34,7 @@ class PlainConsole:
     Args:
         send: takes a text for the agent, to be sent when the command has ended.
         open_other: opens the session of an id, which the conversation goes on with.
+        approver: asks the person; by default one of its own.
     """
 
     def __init__(
@@ -43,7 +45,9 @@ class PlainConsole:
         reader: Reader,
         send: Callable[[str], Awaitable[None]],
         open_other: Callable[[str], Awaitable[AgentSession]],
+        approver: PlainApprover | None = None,
     ) -> None:
+        self.approver = approver or PlainApprover(reader, printer)
         self.session = session
         self.events = events
         self._printer = printer
@@ -155,11 +159,15 @@ async def run_command(text: str, console: PlainConsole, printer: Printer) -> boo
             case "vim":
                 printer.line(console.toggle_vim())
             case "experiments":
+                from mltui.ui.plain.experiment_deeds import do
                 from mltui.ui.plain.experiment_log import show
 
-                await show(argument, console.session.experiments, printer)
+                if not await do(argument, console, printer):
+                    await show(argument, console.session.experiments, printer)
             case _:
                 await command.load()(console, argument)
     except MltuiError as error:
         printer.line(f"error: {error}")
+    except Interrupted:
+        printer.line("Nothing was decided.")
     return False

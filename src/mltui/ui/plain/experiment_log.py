@@ -39,10 +39,10 @@ async def show(argument: str, log: ExperimentLog, printer: Printer) -> None:
     Raises: MltuiError: there is no such experiment, or no such field.
     """
     if match := _COMPARE.fullmatch(argument.strip()):
-        ids = [_named(word) for word in re.split(r"[\s,]+", match[1].strip())]
+        ids = [named(word) for word in re.split(r"[\s,]+", match[1].strip())]
         printer.lines(await asyncio.to_thread(lambda: [*compare_lines([log.get(id_) for id_ in ids], log.looking)]))
     elif _ID.fullmatch(argument.strip()):
-        experiment = await asyncio.to_thread(log.get, _named(argument.strip()))
+        experiment = await asyncio.to_thread(log.get, named(argument.strip()))
         printer.lines(proposal_lines(experiment.proposal))
         printer.lines(result_lines(experiment))
         printer.lines(await asyncio.to_thread(lambda: [*detail_lines(experiment, log.looking)]))
@@ -57,11 +57,14 @@ async def show(argument: str, log: ExperimentLog, printer: Printer) -> None:
         printer.lines(map(list_line, experiments))
         if not experiments:
             printer.line("There are no experiments yet. The agent makes one when it proposes a change that needs a run.")
+        else:
+            printer.line("/experiments ID shows one; decide, run, stop, keep, interpret, discard or promote ID; compare ID ID; pending.")
 
 
-def _named(word: str) -> str:
-    """`7` is `P-0007`; an id in whatever case is itself."""
-    return f"P-{int(word):04d}" if word.isdecimal() else word.upper()
+def named(word: str) -> str:
+    """`7` is `P-0007`, `u-1` is `U-0001`; any other word is itself in capitals."""
+    letter, _, number = word.upper().rpartition("-")
+    return f"{letter or 'P'}-{int(number):04d}" if number.isdecimal() else word.upper()
 
 
 def row_line(row: Row, corrected: float | None) -> str:

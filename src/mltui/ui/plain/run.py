@@ -63,7 +63,7 @@ async def run_plain(open_session: OpenSession, initial_prompt: str = "", pick_fr
     async def open_other(session_id: str) -> AgentSession:
         return await open_session(approver, session_id)
 
-    conversation = _PlainConversation(session, reader, printer, open_other)
+    conversation = _PlainConversation(session, reader, printer, open_other, approver)
     try:
         return await conversation.run(initial_prompt)
     except BrokenPipeError:
@@ -76,14 +76,22 @@ async def run_plain(open_session: OpenSession, initial_prompt: str = "", pick_fr
 
 class _PlainConversation:
     def __init__(
-        self, session: AgentSession, reader: Reader, printer: Printer, open_other: Callable[[str], Awaitable[AgentSession]]
+        self,
+        session: AgentSession,
+        reader: Reader,
+        printer: Printer,
+        open_other: Callable[[str], Awaitable[AgentSession]],
+        approver: PlainApprover,
     ) -> None:
+        self._approver = approver
         self._reader = reader
         self._printer = printer
         self._turn: asyncio.Task[TurnCompleted | None] | None = None
         self._interrupts = 0
         self._queued: list[str] = []
-        self._console = PlainConsole(session, printer, EventPrinter(printer, session.workspace.cwd), reader, self._queue, open_other)
+        self._console = PlainConsole(
+            session, printer, EventPrinter(printer, session.workspace.cwd), reader, self._queue, open_other, approver
+        )
 
     @property
     def session(self) -> AgentSession:
@@ -170,7 +178,7 @@ class _PlainConversation:
 
     def _on_sigint(self) -> None:
         """A question that is open is answered by it; else the turn stops: gently first, at once the second time."""
-        if self._reader.interrupt() or self._turn is None:
+        if self._approver.editing or self._reader.interrupt() or self._turn is None:
             return
         self._interrupts += 1
         if self._interrupts == 1:

@@ -352,7 +352,9 @@ class MltuiApp(ConversationApp):
 
     def ask_agent(self, proposal_id: str, question: str) -> None:
         """Puts a person's question about a proposal to the agent as soon as it is free."""
-        self._waiting.append(f'About {proposal_id}: {question}\n\nAnswer with ProposeExperiment, experiment_id "{proposal_id}" and answer.')
+        from mltui.ui.deciding import question_about
+
+        self._waiting.append(question_about(proposal_id, question))
         self.send_next()
 
     # ── experiments that run beside the conversation ─────────────────────────────

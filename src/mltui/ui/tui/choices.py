@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from rich.text import Text
+from textual.message import Message
 from textual.strip import Strip
 
 from mltui.ui.tui.strip_view import StripView
+
+if TYPE_CHECKING:
+    from textual import events
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +41,13 @@ class ChoiceBar(StripView):
 
     DEFAULT_CSS = "ChoiceBar { height: auto; padding: 0 1; background: $panel; }"
 
+    class Clicked(Message):
+        """Attributes: index: of the choice."""
+
+        def __init__(self, index: int) -> None:
+            super().__init__()
+            self.index = index
+
     def __init__(self, choices: tuple[Choice, ...], chosen: int | None, tail: str) -> None:
         super().__init__()
         self.choices = choices
@@ -43,6 +55,15 @@ class ChoiceBar(StripView):
         self.armed = False
         self.note = ""
         self.tail = tail
+        self._spans: list[tuple[int, int, int]] = []
+        """(row, first column, column behind the last) of each choice, as drawn."""
+
+    def on_click(self, event: events.Click) -> None:
+        event.stop()
+        x, y = event.x - self.gutter.left, event.y - self.gutter.top
+        for index, (row, start, end) in enumerate(self._spans):
+            if row == y and start <= x < end:
+                self.post_message(self.Clicked(index))
 
     def show(self, *, chosen: int | None = None, armed: bool | None = None, note: str | None = None, tail: str | None = None) -> None:
         self.chosen = self.chosen if chosen is None else chosen
@@ -52,7 +73,7 @@ class ChoiceBar(StripView):
         self.changed()
 
     def build(self, width: int) -> list[Strip]:
-        lines = [Text()]
+        lines, spans = [Text()], list[tuple[int, int, int]]()
         for index, choice in enumerate(self.choices):
             part = Text.assemble(
                 " ", (choice.key, "strong" if self.armed else "faint"), (f" {choice.label} ", choice.style if self.armed else "faint")
@@ -64,6 +85,7 @@ class ChoiceBar(StripView):
                 lines.append(Text())
             elif lines[-1].cell_len:
                 lines[-1].append(" ")
+            spans.append((len(lines) - 1, lines[-1].cell_len, lines[-1].cell_len + part.cell_len))
             lines[-1].append_text(part)
         tail = Text(self.tail if self.armed else "one moment …", style="faint")
         if lines[-1].cell_len + tail.cell_len + 2 <= width:
@@ -71,6 +93,6 @@ class ChoiceBar(StripView):
             lines[-1].append_text(tail)
         elif self.armed and tail.cell_len < width:
             lines.append(Text(" ").append_text(tail))
-        if self.note:
-            lines.insert(0, Text(f" {self.note}", style="warning.bold", overflow="fold"))
-        return [strip for line in lines for strip in self.paint.strips(line, width)]
+        note = self.paint.strips(Text(f" {self.note}", style="warning.bold", overflow="fold"), width) if self.note else []
+        self._spans = [(row + len(note), start, end) for row, start, end in spans]
+        return [*note, *(strip for line in lines for strip in self.paint.strips(line, width))]

@@ -8,8 +8,8 @@ from rich.text import Text
 
 from mltui.core.approval import Decision
 from mltui.ui.tui.choices import Choice
-from mltui.ui.tui.proposal_view import Section, result_sections, title_line
-from mltui.ui.tui.split_pane import SplitPane
+from mltui.ui.tui.proposal_view import Section, title_line
+from mltui.ui.tui.result_pane import ResultPane
 from mltui.ui.tui.text import clean
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ _REQUIRED = "An interpretation needs words. Esc goes back."
 RECOMMENDATIONS = {"a": "accept", "x": "discard", "u": "inconclusive"}
 
 
-class ConcludePane(SplitPane):
+class ConcludePane(ResultPane):
     """a recommend to keep, x to discard, u inconclusive, each with words; l later, Esc later."""
 
     choices = (
@@ -32,20 +32,15 @@ class ConcludePane(SplitPane):
         Choice("l", "later", "accent"),
     )
     escape_key = "l"
-    tail = "d diff · Esc later"
+    tail = "Esc later"
 
     def __init__(self, experiment: Experiment, by: str) -> None:
-        self._experiment = experiment
         self._by = by
-        headline: Text = title_line(experiment.proposal)
-        super().__init__(headline, "What does this result mean?", marked=None)
+        super().__init__(experiment, title_line(experiment.proposal), "What does this result mean?")
 
     def case(self) -> list[RenderableType]:
-        proposal = self._experiment.proposal
-        return [*result_sections(self._experiment), Section("Hypothesis", (Text(clean(proposal.hypothesis).strip(), overflow="fold"),))]
-
-    def patch(self) -> str:
-        return self._experiment.proposal.patch
+        hypothesis = Text(clean(self.experiment.proposal.hypothesis).strip(), overflow="fold")
+        return [*self.results(), Section("Hypothesis", (hypothesis,))]
 
     def result_of(self, choice: Choice, reason: str) -> Decision:
         if choice.key not in RECOMMENDATIONS:

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import time
 from abc import abstractmethod
-from typing import TYPE_CHECKING, ClassVar, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
-from textual.binding import BindingType
+from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
 from textual.screen import ModalScreen
 
 from mltui.ui.tui.choices import Choice, ChoiceBar
+from mltui.ui.tui.keys import names
+from mltui.ui.tui.keys.line import keys_of
 from mltui.ui.tui.once import once
 from mltui.ui.tui.still_input import StillInput
 
 if TYPE_CHECKING:
     import asyncio
+    from collections.abc import Iterable, Iterator
 
     from textual import events
     from textual.widgets import Input
@@ -43,6 +46,8 @@ class DecisionPane(ModalScreen[R]):
     """
 
     BINDINGS: ClassVar[list[BindingType]] = []
+    PANE_KEYS: ClassVar[tuple[Binding, ...]] = ()
+    """Keys of a subclass's own that can be mapped; `handle` looks at them, Textual does not."""
     AUTO_FOCUS = ""
     quiet: ClassVar[float] = QUIET
     clock = staticmethod(time.monotonic)
@@ -67,6 +72,19 @@ class DecisionPane(ModalScreen[R]):
     def result_of(self, choice: Choice, reason: str) -> R:
         """The result that a choice stands for."""
 
+    def _declared(self) -> Iterator[Binding]:
+        for kind in type(self).__mro__:
+            yield from kind.__dict__.get("PANE_KEYS", ())
+
+    def is_key(self, event: events.Key, id_: str, declared: Iterable[Any] = ()) -> bool:
+        """Whether the key is mapped to this; a letter that answers the question always answers it."""
+        answers = {choice.key for choice in self.choices}
+        return (event.character or event.key) not in answers and event.key in keys_of(self, id_, declared or self._declared())
+
+    def key_for(self, id_: str, declared: Iterable[Any] = ()) -> str:
+        """The first key of this, as mapped and for people."""
+        return names.shown(keys_of(self, id_, declared or self._declared())[0])
+
     def body(self) -> VerticalScroll | None:
         """The part that the arrow keys scroll."""
         return next(iter(self.query(VerticalScroll)), None)
@@ -76,7 +94,12 @@ class DecisionPane(ModalScreen[R]):
         return self.bar.armed
 
     def on_mount(self) -> None:
+        self.bar.show(tail=self.tail_line())
         self.call_after_refresh(self._wait_for_quiet)
+
+    def tail_line(self) -> str:
+        """What stands at the end of the bar, with the keys as they are mapped."""
+        return self.tail
 
     def _wait_for_quiet(self) -> None:
         self._last_key = self.clock()
@@ -106,6 +129,15 @@ class DecisionPane(ModalScreen[R]):
             return
         if not self.handle(event) and not self._scroll(event.key):
             self._choose_by(event)
+
+    def on_choice_bar_clicked(self, event: ChoiceBar.Clicked) -> None:
+        """A click on a choice is its key."""
+        event.stop()
+        if self.armed and self._reason_for is None:
+            self.clicked(self.choices[event.index])
+
+    def clicked(self, choice: Choice) -> None:
+        self._take(choice)
 
     def typing(self, event: events.Key) -> bool:
         """Whether an input of a subclass has the keys now; what the input leaves over is done here."""

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
-from rich.text import Text
+from textual.binding import Binding
 
 from mltui.core.approval import Decision, ExperimentRequest, KeepRequest
 from mltui.core.experiment import ProposalEdits
 from mltui.ui.tui.choices import Choice
 from mltui.ui.tui.diff_editor import DiffEditor
 from mltui.ui.tui.edit_form import EditForm, FieldError
-from mltui.ui.tui.proposal_view import change_section, proposal_sections, result_sections, title_line
+from mltui.ui.tui.proposal_view import change_section, proposal_sections, title_line
+from mltui.ui.tui.result_pane import ResultPane
 from mltui.ui.tui.split_pane import SplitPane
 
 if TYPE_CHECKING:
@@ -65,8 +66,12 @@ class ExperimentPane(SplitPane):
     DEFAULT_CSS = """
     ExperimentPane.-editing > Horizontal { display: none; }
     """
+    PANE_KEYS: ClassVar[tuple[Binding, ...]] = (
+        Binding("E", "", "Edit the diff of a proposal", id="pane.edit-diff"),
+        Binding("u", "", "Take what was edited of the diff back", id="pane.reset-diff"),
+    )
     escape_key = "h"
-    tail = "d diff · E edit it · Esc hold"
+    tail = "Esc hold"
 
     def __init__(self, request: ExperimentRequest, by: str) -> None:
         self._request = request
@@ -93,17 +98,25 @@ class ExperimentPane(SplitPane):
         self._editing = choice
         self._form.open()
 
+    def tail_line(self) -> str:
+        edit = f"{self.key_for('pane.edit-diff')} edit it · " if len(self._request.proposal.arms) > 1 else ""
+        return f"{self.key_for('pane.diff')} diff · {edit}{self.tail}"
+
     def handle(self, event: events.Key) -> bool:
-        if event.character == "E" and len(self._request.proposal.arms) > 1:
+        if self.is_key(event, "pane.edit-diff") and len(self._request.proposal.arms) > 1:
             self.add_class("-editing")
             self._editor.open()
             self.bar.show(note="Change lines with + or -, add or take away such lines. Esc goes back to decide on it.")
             return True
-        if event.character == "u" and self._editor.edited is not None:
+        if self.is_key(event, "pane.reset-diff") and self._editor.edited is not None:
             self._editor.reset()
             self._close_editor()
             return True
         return super().handle(event)
+
+    def clicked(self, choice: Choice) -> None:
+        if self._editing is None and not self.has_class("-editing"):
+            super().clicked(choice)
 
     def _close_editor(self) -> None:
         self._editor.display = False
@@ -111,7 +124,8 @@ class ExperimentPane(SplitPane):
         self.set_focus(None)
         edited = self._editor.edited
         self.show_patch(self.patch() if edited is None else edited)
-        self.bar.show(note="" if edited is None else "The diff is edited: y approves it so. E edits on, u takes it back.")
+        on, back = self.key_for("pane.edit-diff"), self.key_for("pane.reset-diff")
+        self.bar.show(note="" if edited is None else f"The diff is edited: y approves it so. {on} edits on, {back} takes it back.")
 
     def typing(self, event: events.Key) -> bool:
         if self.has_class("-editing"):
@@ -152,26 +166,20 @@ class ExperimentPane(SplitPane):
         return Decision(answer=answer, by=self._by, reason=reason, edits=edits)
 
 
-class KeepPane(SplitPane):
+class KeepPane(ResultPane):
     """k keep, x discard, l later, d to the diff, Esc later."""
 
     choices = (Choice("k", "keep", "success"), Choice("x", "discard", "error"), Choice("l", "later", "accent"))
     escape_key = "l"
-    tail = "d diff · Esc later"
+    tail = "Esc later"
 
     def __init__(self, request: KeepRequest, by: str) -> None:
-        self._experiment = request.experiment
         self._by = by
-        headline: Text = title_line(request.experiment.proposal)
-        super().__init__(headline, "Keep this change?", marked=None)
+        super().__init__(request.experiment, title_line(request.experiment.proposal), "Keep this change?")
 
     def case(self) -> list[RenderableType]:
-        sections = result_sections(self._experiment)
-        change = change_section(self._experiment.proposal)
-        return [*sections, *([change] if change else [])]
-
-    def patch(self) -> str:
-        return self._experiment.proposal.patch
+        change = change_section(self.experiment.proposal)
+        return [*self.results(), *([change] if change else [])]
 
     def result_of(self, choice: Choice, reason: str) -> Decision:
         answers: dict[str, Answer] = {"k": "approve", "x": "reject", "l": "hold"}

@@ -10,10 +10,9 @@ from typing import TYPE_CHECKING, Protocol
 from mltui.core.approval import Decision, ExperimentRequest, KeepRequest
 from mltui.core.errors import MltuiError
 from mltui.core.messages import ToolCall
+from mltui.ui.deciding import OVER, SETTLING, Decider, Done, can, is_open
 from mltui.ui.tui.conclude_pane import ConcludePane
-from mltui.ui.tui.deciding import Decider, Done
 from mltui.ui.tui.experiment_pane import ExperimentPane, KeepPane
-from mltui.ui.tui.log_rows import is_open
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable
@@ -23,8 +22,6 @@ if TYPE_CHECKING:
     from mltui.experiments.orphans import Settled
 
 _OUTCOMES: dict[str, Settled] = {"adopt": "adopt", "discard": "discard"}
-_SETTLING = ("compared", "interpreted", "maintenance")
-_OVER = ("failed", "stopped")
 
 
 class Desk(Protocol):
@@ -54,19 +51,7 @@ class Deeds:
 
     def can(self, name: str, state: str) -> bool:
         """Whether the deed is one for an experiment in this state."""
-        match name:
-            case "decide":
-                return is_open(state) or state in (*_SETTLING, "approved")
-            case "keep":
-                return state in _SETTLING
-            case "discard":
-                return state in (*_SETTLING, *_OVER, "unplanned")
-            case "interpret":
-                return state in ("compared", "interpreted")
-            case "promote":
-                return state == "accepted"
-            case _:
-                return {"run": "approved", "stop": "running", "adopt": "unplanned"}.get(name) == state
+        return can(name, state)
 
     def act(self, name: str, id_: str, state: str) -> None:
         """Does it, or says why it cannot be done."""
@@ -85,7 +70,7 @@ class Deeds:
             self._do(id_, lambda: (log.start(id_), Done(id_, f"{id_} runs", runs=id_))[1])
         elif name == "stop":
             self._do(id_, lambda: (log.stop(id_), Done(id_, f"{id_} is stopped"))[1])
-        elif state in _OVER:
+        elif state in OVER:
             self._do(id_, partial(decider.settle, id_, Decision(answer="reject", by=decider.by)))
         else:
             self._desk.work(partial(self._put_to_person, id_), "pane")
@@ -101,7 +86,7 @@ class Deeds:
         if is_open(experiment.state):
             request = ExperimentRequest(id=id_, call=call, proposal=experiment.proposal, exchanges=experiment.exchanges)
             self._desk.ask(ExperimentPane(request, by), self._taken(id_, ("stop",), lambda said: self._decider.decide(id_, said)))
-        elif experiment.state in _SETTLING:
+        elif experiment.state in SETTLING:
             keep = KeepPane(KeepRequest(id=id_, call=call, experiment=experiment), by)
             self._desk.ask(keep, self._taken(id_, ("stop", "hold"), lambda said: self._decider.settle(id_, said)))
         else:

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from mltui.experiments.log_query import SORTS, Query, corrected_p, ordered, parse_query
+from mltui.ui.deciding import is_open
 from mltui.ui.tui.log_orphans import orphan_row
-from mltui.ui.tui.log_rows import Table, is_open
+from mltui.ui.tui.log_rows import Table
 
 if TYPE_CHECKING:
     from mltui.experiments.index import Row

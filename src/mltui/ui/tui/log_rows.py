@@ -77,11 +77,6 @@ def actions_for(state: str) -> list[tuple[str, str]]:
     return _ACTIONS.get(state, [])
 
 
-def is_open(state: str) -> bool:
-    """Whether a person has yet to decide on an experiment in this state."""
-    return state in ("proposed", "held")
-
-
 def color_of(name: str) -> str:
     """Returns: a named style as Textual's content writes it."""
     return _FADED.get(name, f"${name}")

@@ -38,8 +38,8 @@ if TYPE_CHECKING:
     from mltui.core.approval import Decision
     from mltui.core.events import ExperimentFinished, ExperimentProgressed
     from mltui.experiments.orphans import Orphan
+    from mltui.ui.deciding import Decider
     from mltui.ui.plots.canvas import Line
-    from mltui.ui.tui.deciding import Decider
 
 SETTLE = 0.05
 """Seconds that a row is chosen before it is read: who scrolls by is not to be held up."""

@@ -25,6 +25,7 @@ from mltui.ui.tui.plot_view import Plot
 from mltui.ui.tui.proposal_view import (
     Section,
     change_section,
+    corrected_words,
     guard_line,
     proposal_sections,
     rows,
@@ -125,10 +126,8 @@ class Look:
             ("test", Text(f"p {comparison.p_value:.3g}, {comparison.test}, {counted(comparison.n, comparison.of)}{ties}")),
         ]
         if self._corrected is not None:
-            text = f"p {self._corrected:.3g} by Holm, for {self._family} comparison{'s' if self._family != 1 else ''} of this project"
-            late = self._corrected >= comparison.alpha > comparison.p_value
-            why = "; by chance one of so many looks like this" if late else ""
-            facts.append(("corrected", Text(text + why, style="warning" if late else "")))
+            text, late = corrected_words(comparison, self._corrected, self._family)
+            facts.append(("corrected", Text(text, style="warning" if late else "")))
         if comparison.second:
             second = comparison.second
             facts.append(("or", Text(f"[{second.low:.3g}, {second.high:.3g}], {second.method}")))

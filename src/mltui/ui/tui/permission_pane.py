@@ -14,6 +14,7 @@ from mltui.ui.tui.diff import DiffText
 from mltui.ui.tui.diff_layout import Layout, stands_beside
 from mltui.ui.tui.strip_view import RichView
 from mltui.ui.tui.text import clean, one_line
+from mltui.ui.tui.tool_card import ToolCard
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -94,11 +95,14 @@ class PermissionPane(DecisionPane[Decision]):
         return lines
 
     def handle(self, event: events.Key) -> bool:
-        if event.key != "s" or not self._request.diff:
+        if not self._request.diff or not self.is_key(event, "transcript.layout", ToolCard.BINDINGS):
             return False
         self._layout = "below" if stands_beside(self._layout, self._view.content_size.width) else "beside"
         self._view.update(*self._content())
         return True
+
+    def tail_line(self) -> str:
+        return f"{self.key_for('transcript.layout', ToolCard.BINDINGS)} beside or below · {self.tail}" if self._request.diff else self.tail
 
     def result_of(self, choice: Choice, reason: str) -> Decision:
         if choice.key == "n":

@@ -73,8 +73,7 @@ class Presenter:
     def show(self, event: Event) -> None:
         match event:
             case TurnStarted() | TurnSteered():
-                images = event.images if isinstance(event, TurnStarted) else ()
-                self.view.add(UserItem(Said(event.text, tuple(map(Picture.of, images)))))
+                self.view.add(UserItem(Said(event.text, tuple(map(Picture.of, event.images)))))
                 self.view.anchor()
             case TextDelta():
                 self._text(event.text)

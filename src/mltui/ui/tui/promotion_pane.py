@@ -26,7 +26,7 @@ class PromotionPane(SplitPane):
     )
     escape_key = "l"
     diff_key = "d"
-    tail = "d diff · Esc later"
+    tail = "Esc later"
 
     def __init__(self, request: PromotionRequest, by: str) -> None:
         self._request = request

@@ -20,6 +20,10 @@ if TYPE_CHECKING:
 Wish = Literal["search", "editor", "picture", "queue"]
 
 
+PLACEHOLDER = "Ask, or / for commands"
+LONG_PLACEHOLDER = "Ask · / commands · @ files · ! shell · # notes"
+
+
 class PromptArea(TextArea):
     """The editor itself. Enter sends; Shift+Enter, Alt+Enter and Ctrl+J make a new line."""
 
@@ -74,7 +78,7 @@ class PromptArea(TextArea):
             self.wish: Wish = wish
 
     def __init__(self) -> None:
-        super().__init__(compact=True, highlight_cursor_line=False, placeholder="Ask, or / for commands")
+        super().__init__(compact=True, highlight_cursor_line=False, placeholder=PLACEHOLDER)
         self.cursor_blink = False
         self.sent: list[str] = []
         self.queue: list[str] = []
@@ -127,6 +131,10 @@ class PromptArea(TextArea):
         start, end = self.selection
         self.replace(shown, start, end, maintain_selection_offset=False)
         return None
+
+    def on_resize(self, event: events.Resize) -> None:
+        """Says as much as there is room for."""
+        self.placeholder = LONG_PLACEHOLDER if event.size.width > len(LONG_PLACEHOLDER) else PLACEHOLDER
 
     def action_wish(self, wish: Wish) -> None:
         self.post_message(self.Wished(wish))

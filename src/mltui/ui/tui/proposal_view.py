@@ -213,11 +213,18 @@ class ComparisonText:
             yield Text(f"\n{block}", no_wrap=True, overflow="ellipsis")
 
 
-def result_sections(experiment: Experiment) -> list[Section]:
-    """Returns: what came out: comparison, guardrails, runs that failed, interpretation."""
+def result_sections(experiment: Experiment, corrected: tuple[float, int] | None = None) -> list[Section]:
+    """Returns: what came out: comparison, guardrails, runs that failed, interpretation.
+
+    Args: corrected: the p-value as corrected for so many comparisons of the project, where they are known.
+    """
     sections: list[Section] = []
     if experiment.comparison is not None:
-        sections.append(Section("Result", (ComparisonText(experiment.comparison),)))
+        parts: list[RenderableType] = [ComparisonText(experiment.comparison)]
+        if corrected is not None:
+            text, late = corrected_words(experiment.comparison, *corrected)
+            parts += [Text(), Text.assemble(("corrected  ", "faint"), (text, "warning" if late else ""), overflow="fold")]
+        sections.append(Section("Result", tuple(parts)))
     if experiment.guardrails:
         lines = tuple(guard_line(guard) for guard in experiment.guardrails)
         sections.append(Section("Guardrails", lines))
@@ -228,6 +235,13 @@ def result_sections(experiment: Experiment) -> list[Section]:
     if trouble := trouble_section(experiment):
         sections.append(trouble)
     return sections
+
+
+def corrected_words(comparison: Comparison, p_value: float, family: int) -> tuple[str, bool]:
+    """(the p-value as corrected for the family, in words; whether it is this that makes chance an explanation)."""
+    text = f"p {p_value:.3g} by Holm, for {family} comparison{'s' if family != 1 else ''} of this project"
+    late = p_value >= comparison.alpha > comparison.p_value
+    return text + ("; by chance one of so many looks like this" if late else ""), late
 
 
 def trouble_section(experiment: Experiment) -> Section | None:

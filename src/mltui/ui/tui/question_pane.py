@@ -97,14 +97,23 @@ class QuestionPane(DecisionPane[Decision]):
         elif event.key == "space" and self._question.multi_select and count:
             self._ticked ^= {self._at}
         elif event.key == "enter":
-            if count:
-                picked = sorted(self._ticked) if self._question.multi_select and self._ticked else [self._at]
-                self._answer(", ".join(self._question.options[index].label for index in picked))
+            self._answer_marked()
             return True
         else:
             return event.key in ("left", "right")
         self._draw()
         return True
+
+    def clicked(self, choice: Choice) -> None:
+        if choice is SEND:
+            self._answer_marked()
+        else:
+            super().clicked(choice)
+
+    def _answer_marked(self) -> None:
+        if self._question.options:
+            picked = sorted(self._ticked) if self._question.multi_select and self._ticked else [self._at]
+            self._answer(", ".join(self._question.options[index].label for index in picked))
 
     def _answer(self, text: str) -> None:
         self._answers[self._question.question] = text

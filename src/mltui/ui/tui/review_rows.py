@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 from rich.text import Text
 from textual.content import Content
 
+from mltui.ui.deciding import is_open
 from mltui.ui.tui.evidence_view import short_baseline, short_minutes, short_power
 from mltui.ui.tui.experiment_card import parameter_line
-from mltui.ui.tui.log_rows import color_of, is_open
+from mltui.ui.tui.log_rows import color_of
 from mltui.ui.tui.proposal_view import KIND_STYLES
 from mltui.ui.tui.text import one_line
 

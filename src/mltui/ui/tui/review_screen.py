@@ -18,6 +18,7 @@ from textual.widgets.option_list import Option
 from mltui.core.approval import Decision, ExperimentRequest
 from mltui.core.errors import MltuiError
 from mltui.core.messages import ToolCall
+from mltui.ui.file_watch import FileWatch
 from mltui.ui.tui.decision_pane import ReasonInput
 from mltui.ui.tui.diff import counts
 from mltui.ui.tui.diff_lines import DiffLines
@@ -37,10 +38,8 @@ if TYPE_CHECKING:
     from textual.widgets._input import Input
 
     from mltui.core.experiment import Experiment
-    from mltui.ui.tui.deciding import Decider, Done
+    from mltui.ui.deciding import Decider, Done
 
-POLL = 1.5
-"""Seconds between two looks at what others decided."""
 UNSURE = 1.0
 """Seconds in which no key decides, after the list moved under the mark by itself."""
 _KEYS = (
@@ -95,8 +94,7 @@ class ReviewScreen(Screen[None]):
         self._panes: list[str] = []
         self._once: frozenset[str] = frozenset()
         self._moved = float("-inf")
-        self._loading = False
-        self._loaded = False
+        self._loading = self._stale = self._loaded = False
         self._headline = RichView(classes="headline")
         self._list = ExperimentList(markup=False, compact=True)
         self._report = RichView()
@@ -107,6 +105,7 @@ class ReviewScreen(Screen[None]):
         self._keys = RichView(id="keys")
         self._mapped: dict[str, str] = {}
         self._note: Text | None = None
+        self._watch: FileWatch | None = None
 
     def compose(self) -> ComposeResult:
         yield self._headline
@@ -122,8 +121,12 @@ class ReviewScreen(Screen[None]):
     def on_mount(self) -> None:
         self._mapped = live(self)
         self._list.focus()
-        self.set_interval(POLL, self.refresh_all)
+        self._watch = FileWatch(self._decider.experiments.looking.journal, self.refresh_all)
         self.refresh_all()
+
+    def on_unmount(self) -> None:
+        if self._watch is not None:
+            self._watch.stop()
 
     def on_experiment_list_resized(self) -> None:
         self._fill()
@@ -131,7 +134,8 @@ class ReviewScreen(Screen[None]):
     # ── what is shown ────────────────────────────────────────────────────────────
 
     def refresh_all(self) -> None:
-        """Reads the log again, unless that goes on already."""
+        """Reads the log again; while that goes on, once more when it is done."""
+        self._stale = self._loading
         if not self._loading:
             self.run_worker(self._load, group="load", exit_on_error=False)
 
@@ -144,6 +148,8 @@ class ReviewScreen(Screen[None]):
             return
         finally:
             self._loading = False
+            if self._stale:
+                self.call_later(self.refresh_all)
         self._loaded = True
         before, self._open = self._open, {experiment.id: experiment for experiment in pending(found)}
         if gone := [experiment for experiment in gone if experiment.id not in self._mine]:

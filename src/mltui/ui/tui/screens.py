@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from mltui.ui.deciding import Decider
     from mltui.ui.session import AgentSession
     from mltui.ui.tui.app import MltuiApp
-    from mltui.ui.tui.deciding import Decider
 
 
 def _session(app: MltuiApp) -> AgentSession | None:
@@ -22,7 +22,7 @@ def _session(app: MltuiApp) -> AgentSession | None:
 
 def decider(app: MltuiApp, session: AgentSession) -> Decider:
     from mltui.experiments.origin import origin
-    from mltui.ui.tui.deciding import Decider
+    from mltui.ui.deciding import Decider
 
     return Decider(session.experiments, app.approver.by, partial(origin, session.workspace.cwd, "app"))
 
@@ -78,6 +78,24 @@ def settings(app: MltuiApp, narrow: str = "") -> None:
 
     if (session := _session(app)) is not None:
         app.push_screen(SettingsScreen(session.workspace.cwd, partial(ScreenConsole, app, session), narrow))
+
+
+async def models(app: MltuiApp, session: AgentSession) -> None:
+    """Lets the person go on with another model. Raises: MltuiError: it cannot be asked."""
+    from mltui.ui.tui.models_screen import ModelsScreen
+    from mltui.ui.tui.screen_console import ScreenConsole
+
+    name = await app.push_screen_wait(ModelsScreen(session, partial(ScreenConsole, app, session)))
+    if name is not None:
+        await session.set_model(name, app.show)
+
+
+def personas(app: MltuiApp, narrow: str = "") -> None:
+    from mltui.ui.tui.personas_screen import PersonasScreen
+    from mltui.ui.tui.screen_console import ScreenConsole
+
+    if (session := _session(app)) is not None:
+        app.push_screen(PersonasScreen(session, partial(ScreenConsole, app, session), narrow))
 
 
 async def sessions(app: MltuiApp, session: AgentSession) -> None:

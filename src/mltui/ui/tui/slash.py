@@ -87,6 +87,11 @@ async def run_command(app: MltuiApp, command: Command, argument: str) -> None:
         case "sessions" if not argument:
             await screens.sessions(app, app.session)
             app.refresh_status()
+        case "model" if not argument:
+            await screens.models(app, app.session)
+            app.refresh_status()
+        case "personas":
+            screens.personas(app, argument)
         case "theme":
             from mltui.ui.commands.theme import theme
 

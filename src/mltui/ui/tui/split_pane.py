@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from rich.text import Text
+from textual.binding import Binding
 from textual.containers import Horizontal, VerticalScroll
 
 from mltui.core.approval import Decision
 from mltui.ui.tui.decision_pane import DecisionPane
 from mltui.ui.tui.diff import counts
 from mltui.ui.tui.diff_lines import DiffLines
+from mltui.ui.tui.diff_screen import DiffScreen
 from mltui.ui.tui.diff_view import STEP, DiffView
 from mltui.ui.tui.strip_view import RichView
 
@@ -20,11 +22,14 @@ if TYPE_CHECKING:
     from textual import events
     from textual.app import ComposeResult
 
+_DIFF_KEYS = ("layout", "wrap", "left", "right", "previous", "next")
+
 
 class SplitPane(DecisionPane[Decision]):
     """A full-height pane: a headline, the case on the left, the diff on the right (below where it is narrow).
 
-    `diff_key` gives the diff the whole width, and back. There old and new stand side by side if there is room.
+    `pane.diff` gives the diff the whole width, and back. There old and new stand side by side if there is room, and the keys of a
+    diff (`diff.…`) hold, as they are mapped.
     """
 
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (110, "-wide")]  # noqa: RUF012  (the base declares its type)
@@ -46,7 +51,7 @@ class SplitPane(DecisionPane[Decision]):
     }
     """
 
-    diff_key = "d"
+    PANE_KEYS: ClassVar[tuple[Binding, ...]] = (Binding("d", "", "The diff alone, and back", id="pane.diff"),)
 
     def __init__(self, headline: Text, question: str, marked: int | None) -> None:
         super().__init__(marked)
@@ -54,6 +59,7 @@ class SplitPane(DecisionPane[Decision]):
         self._question = question
         self._main = VerticalScroll(id="main", can_focus=False)
         self._side = VerticalScroll(id="side", can_focus=False)
+        self._case = RichView()
         self._diff_head = RichView(classes="diff-head")
         self._lines: DiffLines | None = None
         self._view: DiffView | None = None
@@ -74,7 +80,8 @@ class SplitPane(DecisionPane[Decision]):
         yield RichView(Text(self._question, style="accent.bold"), self._headline, classes="headline")
         with Horizontal():
             with self._main:
-                yield RichView(*self.case())
+                yield self._case
+                self.show_case()
                 self._below_head.update(self._head(keys=False))
                 yield self._below_head
                 self._below = DiffView(lines, classes="below")
@@ -86,6 +93,10 @@ class SplitPane(DecisionPane[Decision]):
         yield self.reason
         yield from self.inputs()
         yield self.bar
+
+    def show_case(self) -> None:
+        """Draws what speaks for a decision anew."""
+        self._case.update(*self.case())
 
     def show_patch(self, patch: str) -> None:
         """Shows another diff than that of before."""
@@ -104,26 +115,29 @@ class SplitPane(DecisionPane[Decision]):
         return self._side if self.has_class("-diff") else self._main
 
     def handle(self, event: events.Key) -> bool:
-        key = event.character or event.key
-        if key == self.diff_key:
+        if self.is_key(event, "pane.diff"):
             self.toggle_class("-diff")
-            self.bar.show(tail=f"{self.diff_key} back" if self.has_class("-diff") else type(self).tail)
+            self.bar.show(tail=f"{self.key_for('pane.diff')} back" if self.has_class("-diff") else self.tail_line())
             self._show_head()
             return True
         if self._view is None or not self.has_class("-diff"):
             return False
-        return self._handle_diff(key, self._view)
+        return self._handle_diff(event, self._view)
 
-    def _handle_diff(self, key: str, view: DiffView) -> bool:
-        match key:
-            case "s":
+    def tail_line(self) -> str:
+        return f"{self.key_for('pane.diff')} diff · {self.tail}"
+
+    def _handle_diff(self, event: events.Key, view: DiffView) -> bool:
+        found = next((name for name in _DIFF_KEYS if self.is_key(event, f"diff.{name}", DiffScreen.BINDINGS)), "")
+        match found:
+            case "layout":
                 view.show(layout="below" if view.beside else "beside")
-            case "w":
+            case "wrap":
                 view.show(wrapped=not view.wrapped)
-            case "<" | ">":
-                view.scroll_sideways(STEP if key == ">" else -STEP)
-            case "[" | "]":
-                self._jump(view, forward=key == "]")
+            case "left" | "right":
+                view.scroll_sideways(STEP if found == "right" else -STEP)
+            case "previous" | "next":
+                self._jump(view, forward=found == "next")
             case _:
                 return False
         return True
@@ -150,9 +164,10 @@ class SplitPane(DecisionPane[Decision]):
         head = Text.assemble(("Changed code  ", "primary.bold"), counts(self._lines), overflow="fold")
         if keys and self._view is not None:
             layout = "below" if self._view.beside else "beside"
-            pairs = [("s", f"new {layout} old"), ("w", "cut" if self._view.wrapped else "wrap"), ("[ ]", "changes")]
-            pairs += [] if self._view.wrapped else [("< >", "sideways")]
-            for key, label in pairs:
+            pairs = [("layout", f"new {layout} old"), ("wrap", "cut" if self._view.wrapped else "wrap"), ("previous next", "changes")]
+            pairs += [] if self._view.wrapped else [("left right", "sideways")]
+            for ids, label in pairs:
+                key = " ".join(self.key_for(f"diff.{name}", DiffScreen.BINDINGS) for name in ids.split())
                 head.append("   ")
                 head.append(key, style="strong")
                 head.append(f" {label}", style="muted")

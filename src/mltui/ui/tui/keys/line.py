@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from textual.app import App
-    from textual.binding import Binding
     from textual.dom import DOMNode
     from textual.screen import Screen
     from textual.signal import Signal
@@ -109,12 +108,17 @@ def chosen(app: App[Any]) -> Mapping[str, str]:
     return app._keymap  # pyright: ignore[reportPrivateUsage]  (Textual has no other way to ask)
 
 
+def keys_of(node: DOMNode, id_: str, declared: Iterable[Any]) -> tuple[str, ...]:
+    """All keys of a binding among those that are declared, as mapped, in Textual's names."""
+    app = cast("App[Any]", node.app)  # pyright: ignore[reportUnknownMemberType]  (Textual leaves its parameter open)
+    usual = next(binding.key for binding in declared if binding.id == id_)
+    return tuple(key.strip() for key in chosen(app).get(id_, usual).split(","))
+
+
 def key_anywhere(node: DOMNode, id_: str, owner: type[DOMNode] | None = None) -> str:
     """The first key of a binding, as mapped and for people, wherever the focus is. Args: owner: of the binding; the app without it."""
     app = cast("App[Any]", node.app)  # pyright: ignore[reportUnknownMemberType]  (Textual leaves its parameter open)
-    declared = cast("Iterable[Binding]", (owner or type(app)).BINDINGS)
-    usual = next(binding.key for binding in declared if binding.id == id_)
-    return names.shown(chosen(app).get(id_, usual).split(",")[0])
+    return names.shown(keys_of(node, id_, (owner or type(app)).BINDINGS)[0])
 
 
 class KeyLine(StripView):

@@ -26,6 +26,7 @@ AREAS: dict[str, str] = {
     "list": "A list to pick from",
     "palette": "Command palette",
     "sessions": "Sessions",
+    "models": "Models",
     "jobs": "Jobs and GPUs",
     "settings": "Settings",
     "text": "A text to change",
@@ -63,7 +64,11 @@ FIXED: tuple[Key, ...] = (
     Key("", "escape", "The harmless way out", "pane"),
     Key("", "enter", "Pick", "list"),
 )
-"""Keys that a widget handles by itself, so that they cannot be changed. The letters of a question stand on its last line."""
+"""Keys that a widget handles by itself, so that they cannot be changed.
+
+Nor can the letters of a question, which stand on its last line: they differ from question to question, and a mapping that
+lets a key mean yes here and no there would be noticed too late.
+"""
 
 
 def modules() -> Iterator[Any]:
@@ -81,7 +86,8 @@ def bindings() -> Iterator[tuple[type, Binding]]:
             if isinstance(owner, type) and owner.__module__ == module.__name__ and owner not in seen:
                 seen.add(owner)
                 declared: Iterable[Any] = owner.__dict__.get("BINDINGS", ())
-                for one in declared:
+                looked_up: Iterable[Any] = owner.__dict__.get("PANE_KEYS", ())
+                for one in (*declared, *looked_up):
                     yield owner, one if isinstance(one, Binding) else Binding(*one)
 
 

@@ -1,4 +1,4 @@
-"""Carries out what was decided about an experiment outside of a turn: in the log and among the pending ones."""
+"""What can be decided about an experiment outside of a turn, in the log and among the pending ones, and carrying it out."""
 
 from __future__ import annotations
 
@@ -22,6 +22,36 @@ WORDS = {
     "ask": "asked about, and waits for the agent",
     "maintenance": "let through as maintenance: the change is in the working tree",
 }
+SETTLING = ("compared", "interpreted", "maintenance")
+"""States in which the change is kept or let go."""
+OVER = ("failed", "stopped")
+
+
+def is_open(state: str) -> bool:
+    """Whether a person has yet to decide on an experiment in this state."""
+    return state in ("proposed", "held")
+
+
+def can(name: str, state: str) -> bool:
+    """Whether a deed of the log is one for an experiment, or training outside one (`unplanned`), in this state."""
+    match name:
+        case "decide":
+            return is_open(state) or state in (*SETTLING, "approved")
+        case "keep":
+            return state in SETTLING
+        case "discard":
+            return state in (*SETTLING, *OVER, "unplanned")
+        case "interpret":
+            return state in ("compared", "interpreted")
+        case "promote":
+            return state == "accepted"
+        case _:
+            return {"run": "approved", "stop": "running", "adopt": "unplanned"}.get(name) == state
+
+
+def question_about(proposal_id: str, question: str) -> str:
+    """Returns: the prompt that puts a person's question about a proposal to the agent."""
+    return f'About {proposal_id}: {question}\n\nAnswer with ProposeExperiment, experiment_id "{proposal_id}" and answer.'
 
 
 @dataclass(frozen=True)
