@@ -30,6 +30,10 @@ The line at the bottom of the app shows those that matter where the focus is.
 or a key that does not exist, one key for two things in one place, a key that tmux, screen or the terminal keeps to itself.
 What is wrong does not count, and is told when the app starts; the rest counts.
 
+The letters that answer a question are fixed, and stand on its last line: a mapping that made one of them another answer would be
+noticed too late. So are Enter and Tab where you type. The keys of a diff (`diff.…`) hold in a question as you map them, unless they
+are one of its letters.
+
 Keys are written as `ctrl+p`, `alt+up`, `shift+tab`, `f5`, `pageup`, or as the sign itself: `/`, `?`, `[`.
 """
 

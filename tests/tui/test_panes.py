@@ -356,6 +356,6 @@ async def test_keeping_shows_p_corrected_for_all_comparisons_of_the_project() ->
     log = FakeExperiments(experiment("interpreted"), experiment("compared", id="P-0008"), experiment("compared", id="P-0009"))
     app = app_with([KEEP], prompt="go", experiments=log)
     async with running(app, (120, 40)) as pilot:
-        await until(pilot, lambda: "by Holm, for 3 comparisons of this project" in screen_text(app))
+        await until(pilot, lambda: "corrected: p 0.093 by Holm, for 3 comparisons" in screen_text(app))
         await pilot.press("l")
         await idle(pilot)

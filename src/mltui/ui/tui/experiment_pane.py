@@ -67,8 +67,8 @@ class ExperimentPane(SplitPane):
     ExperimentPane.-editing > Horizontal { display: none; }
     """
     PANE_KEYS: ClassVar[tuple[Binding, ...]] = (
-        Binding("E", "", "Edit the diff of a proposal", id="pane.edit-diff"),
-        Binding("u", "", "Take what was edited of the diff back", id="pane.reset-diff"),
+        Binding("E", "edit_diff", "Edit the diff of a proposal", id="pane.edit-diff"),
+        Binding("u", "reset_diff", "Take what was edited of the diff back", id="pane.reset-diff"),
     )
     escape_key = "h"
     tail = "Esc hold"
@@ -104,15 +104,21 @@ class ExperimentPane(SplitPane):
 
     def handle(self, event: events.Key) -> bool:
         if self.is_key(event, "pane.edit-diff") and len(self._request.proposal.arms) > 1:
-            self.add_class("-editing")
-            self._editor.open()
-            self.bar.show(note="Change lines with + or -, add or take away such lines. Esc goes back to decide on it.")
+            self.action_edit_diff()
             return True
         if self.is_key(event, "pane.reset-diff") and self._editor.edited is not None:
-            self._editor.reset()
-            self._close_editor()
+            self.action_reset_diff()
             return True
         return super().handle(event)
+
+    def action_edit_diff(self) -> None:
+        self.add_class("-editing")
+        self._editor.open()
+        self.bar.show(note="Change lines with + or -, add or take away such lines. Esc goes back to decide on it.")
+
+    def action_reset_diff(self) -> None:
+        self._editor.reset()
+        self._close_editor()
 
     def clicked(self, choice: Choice) -> None:
         if self._editing is None and not self.has_class("-editing"):

@@ -194,10 +194,14 @@ def proposal_sections(proposal: Proposal, exchanges: tuple[Exchange, ...] = ()) 
 
 
 class ComparisonText:
-    """A comparison drawn for whatever width there is, its verdict first."""
+    """A comparison drawn for whatever width there is, its verdict first.
 
-    def __init__(self, comparison: Comparison) -> None:
+    Args: corrected: the p-value as corrected for so many comparisons, where they are known.
+    """
+
+    def __init__(self, comparison: Comparison, corrected: tuple[float, int] | None = None) -> None:
         self._comparison = comparison
+        self._corrected = corrected
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         width = max(20, min(100, options.max_width))
@@ -206,6 +210,9 @@ class ComparisonText:
         yield Text(comparison.verdict.upper(), style=f"{style}.bold")
         first, *rest = render_comparison(comparison, width).split("\n\n")
         yield Text(first, style=style)
+        if self._corrected is not None:
+            text, late = corrected_words(comparison, *self._corrected)
+            yield Text(f"corrected: {text}", style="warning" if late else "muted", overflow="fold")
         if comparison.n > 1:
             yield Text()
             yield Plot(lambda _: difference_lines(comparison, width))
@@ -220,11 +227,7 @@ def result_sections(experiment: Experiment, corrected: tuple[float, int] | None 
     """
     sections: list[Section] = []
     if experiment.comparison is not None:
-        parts: list[RenderableType] = [ComparisonText(experiment.comparison)]
-        if corrected is not None:
-            text, late = corrected_words(experiment.comparison, *corrected)
-            parts += [Text(), Text.assemble(("corrected  ", "faint"), (text, "warning" if late else ""), overflow="fold")]
-        sections.append(Section("Result", tuple(parts)))
+        sections.append(Section("Result", (ComparisonText(experiment.comparison, corrected),)))
     if experiment.guardrails:
         lines = tuple(guard_line(guard) for guard in experiment.guardrails)
         sections.append(Section("Guardrails", lines))

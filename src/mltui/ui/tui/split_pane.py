@@ -51,7 +51,7 @@ class SplitPane(DecisionPane[Decision]):
     }
     """
 
-    PANE_KEYS: ClassVar[tuple[Binding, ...]] = (Binding("d", "", "The diff alone, and back", id="pane.diff"),)
+    PANE_KEYS: ClassVar[tuple[Binding, ...]] = (Binding("d", "diff_alone", "The diff alone, and back", id="pane.diff"),)
 
     def __init__(self, headline: Text, question: str, marked: int | None) -> None:
         super().__init__(marked)
@@ -116,13 +116,16 @@ class SplitPane(DecisionPane[Decision]):
 
     def handle(self, event: events.Key) -> bool:
         if self.is_key(event, "pane.diff"):
-            self.toggle_class("-diff")
-            self.bar.show(tail=f"{self.key_for('pane.diff')} back" if self.has_class("-diff") else self.tail_line())
-            self._show_head()
+            self.action_diff_alone()
             return True
         if self._view is None or not self.has_class("-diff"):
             return False
         return self._handle_diff(event, self._view)
+
+    def action_diff_alone(self) -> None:
+        self.toggle_class("-diff")
+        self.bar.show(tail=f"{self.key_for('pane.diff')} back" if self.has_class("-diff") else self.tail_line())
+        self._show_head()
 
     def tail_line(self) -> str:
         return f"{self.key_for('pane.diff')} diff · {self.tail}"
