@@ -60,20 +60,21 @@ class PersonasScreen(FactsList[None]):
         words = narrow.casefold().split()
         shown = {name: one for name, one in self._personas.items() if all(word in f"{name} {one.description}".casefold() for word in words)}
         width = max(map(len, shown), default=0)
+        doubtful = {problem.path for problem in self._problems.values() if problem.level != "info"}
         for name, one in shown.items():
-            troubled = any(problem.path == one.path and problem.level != "info" for problem in self._problems.values())
             yield (
                 name,
                 Content.assemble(
                     ("● " if name == self._session.persona_name else "  ", "$accent"),
-                    ("! " if troubled else "", "$warning"),
-                    f"{one_line(name):<{width}}  ",
+                    f"{one_line(name):<{width}} ",
+                    ("! " if one.path in doubtful else "  ", "$warning"),
                     (one_line(one.description), "$foreground 62%"),
                 ),
             )
         for id_, problem in self._problems.items():
             if problem.level == "error" and all(word in str(problem).casefold() for word in words):
-                yield id_, Content.assemble(("✗ ", "$error"), one_line(problem.path.name), "  ", (one_line(problem.text), "$error"))
+                name = f"{one_line(problem.path.name):<{width}}   "
+                yield id_, Content.assemble(("✗ ", "$error"), name, (one_line(problem.text), "$error"))
 
     def known(self, id_: str) -> Sequence[tuple[str, str]]:
         if problem := self._problems.get(id_):
