@@ -42,7 +42,7 @@ class Looking:
     @property
     def journal(self) -> Path:
         """The file that changes whenever something is decided, or runs get further."""
-        return self._state / "journal.jsonl"
+        return self.state / "journal.jsonl"
 
     def trail(self, proposal_id: str) -> Trail:
         """From the index. Raises: JournalError: the journal was changed."""
