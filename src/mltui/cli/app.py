@@ -20,6 +20,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "experiments": ("mltui.cli.experiments_commands:experiments", "List, decide, run and compare experiments."),
     "jobs": ("mltui.cli.jobs:jobs", "See what runs: list, show, logs, stop, attach."),
     "promote": ("mltui.cli.promote:promote", "Make a measured model the champion, or a prompt the production prompt."),
+    "sweep": ("mltui.cli.sweep:sweep", "Try many settings under one approval, and confirm the best."),
     "data": ("mltui.cli.data:data", "Check, fingerprint and split data."),
     "sessions": ("mltui.cli.sessions:sessions", "List, search, show, export, rename and delete conversations."),
     "personas": ("mltui.cli.personas:personas", "List and check personas."),

@@ -64,15 +64,16 @@ def start_and_watch(found: Experiments, experiment_id: str, wait: bool) -> None:
         job = found.start(experiment_id)
         click.echo(f"{experiment_id} runs as {job}; it goes on if you leave (Ctrl-C).", err=True)
     if wait:
-        _wait(found, experiment_id)
+        wait_for(found, experiment_id)
 
 
-def _wait(found: Experiments, experiment_id: str) -> None:
+def wait_for(found: Experiments, experiment_id: str, again: str = "", end: str = "") -> None:
+    """Shows the runs to their end. Args: again, end: the commands that watch and stop it, told to whoever leaves."""
     try:
         asyncio.run(watch(found, experiment_id))
     except KeyboardInterrupt:
-        click.echo(f"\n{experiment_id} goes on. To watch it again: mltui experiments run {experiment_id}", err=True)
-        click.echo(f"To end it: mltui experiments stop {experiment_id}", err=True)
+        click.echo(f"\n{experiment_id} goes on. To watch it again: {again or f'mltui experiments run {experiment_id}'}", err=True)
+        click.echo(f"To end it: {end or f'mltui experiments stop {experiment_id}'}", err=True)
         raise
 
 
@@ -89,7 +90,8 @@ async def watch(found: Experiments, experiment_id: str) -> None:
                 if experiment.state == "measured":
                     click.echo(event.message)
                 elif comparison is None:
-                    raise ExperimentError(f"{experiment_id} failed: {event.message}", hint=_output_of_failed(experiment, found.root))
+                    how = "is stopped" if experiment.state == "stopped" else "failed"
+                    raise ExperimentError(f"{experiment_id} {how}: {event.message}", hint=_output_of_failed(experiment, found.root))
                 else:
                     show_comparison(experiment)
             case _:
@@ -98,7 +100,8 @@ async def watch(found: Experiments, experiment_id: str) -> None:
 
 def _output_of_failed(experiment: Experiment, root: Path) -> str:
     """Where to read what the last failed run printed."""
-    failed = [run.folder for run in experiment.runs if run.status not in ("finished", "running") and run.folder]
+    runs = (*experiment.runs, *(run for trial in experiment.trials if trial.state == "failed" for run in trial.runs))
+    failed = [run.folder for run in runs if run.status not in ("finished", "running") and run.folder]
     return f"All that it printed is in {root / failed[-1]}" if failed else f"mltui experiments show {experiment.id}"
 
 
@@ -134,7 +137,7 @@ def baseline(seeds: str | None, wait: bool, cwd: Path) -> None:
     plan = found.start_baseline(by=person(), seeds=chosen, origin=origin_of(found.root, "cli"))
     click.echo(f"{plan.id} measures {len(plan.seeds)} seeds; it goes on if you leave (Ctrl-C).", err=True)
     if wait:
-        _wait(found, plan.id)
+        wait_for(found, plan.id)
 
 
 COMMANDS = (run, stop, baseline)

@@ -38,7 +38,8 @@ def line(event: Event) -> str:
         case ExperimentProgressed(metrics=metrics) if metrics or event.message:
             values = figures.metrics(metrics)
             note = f" ({event.message})" if values and event.message not in ("", "finished") else ""
-            return f"  [{event.done}/{event.total}] {event.arm} seed {event.seed}: {values or event.message}{note}"
+            who = f"{event.arm} seed {event.seed}" if event.trial is None else f"trial {event.trial}"
+            return f"  [{event.done}/{event.total}] {who}: {values or event.message}{note}"
         case ExperimentFinished(comparison=comparison) if comparison is not None:
             return f"◆ {event.proposal_id} {comparison.summary}"
         case ExperimentFinished():

@@ -233,12 +233,13 @@ class ExperimentStarted(EventBase):
 
 
 class ExperimentProgressed(EventBase):
-    """One run of the plan ended (or, with `metrics` empty, began)."""
+    """One run of the plan ended (or, with `metrics` empty, began), or one `trial` of a sweep."""
 
     type: Literal["experiment.progressed"] = "experiment.progressed"
     proposal_id: str
     arm: Arm
     seed: int
+    trial: int | None = None
     done: int
     total: int
     metrics: dict[str, float] = Field(default_factory=dict)

@@ -17,6 +17,7 @@ from mltui.core.comparison import Verdict as Verdict
 from mltui.core.data import Data, JsonObject, JsonValue
 from mltui.core.origin import Origin
 from mltui.core.reproduction import Reproduction
+from mltui.core.sweep import Selection, SweepPlan, TrialState
 
 ExperimentKind = Literal["train", "hparam", "prompt", "data", "eval", "infra"]
 ExperimentState = Literal[
@@ -179,6 +180,8 @@ class Proposal(Data):
         environment: digest of interpreter and packages that the runs use; empty where they are not known.
         evaluate: the evaluator's command, run from the baseline's tree; empty where the metrics are self-reported.
         test: how it is decided; None in journals of versions that paired by seed alone.
+        sweep: the plan of a sweep, whose trials are made from the base with `seeds`; None: it compares.
+        selected: the trial of a sweep that it confirms.
         origin: who the process that proposed belongs to; None in journals of versions that did not say.
         hash: SHA-256 over everything that an approval covers (see `experiments.proposals`).
     """
@@ -206,6 +209,8 @@ class Proposal(Data):
     test: ComparisonPlan | None = None
     evaluation_reason: str = ""
     supersedes: str | None = None
+    sweep: SweepPlan | None = None
+    selected: Selection | None = None
     review: Review = Review()
     author: str
     session_id: str | None = None
@@ -220,6 +225,9 @@ class Proposal(Data):
 
     @property
     def planned_runs(self) -> int:
+        """Of a sweep with those that confirm its winner."""
+        if self.sweep is not None:
+            return self.sweep.trials * len(self.seeds) + 2 * len(self.sweep.confirm_seeds)
         return len(self.arms) * len(self.seeds)
 
 
@@ -276,6 +284,17 @@ class Run(Data):
     reused: bool = False
 
 
+class Trial(Data):
+    """One setting of a sweep. Attributes: value: mean of the primary metric over the runs; None where there is none."""
+
+    number: int
+    params: JsonObject
+    state: TrialState
+    value: float | None = None
+    runs: tuple[Run, ...] = ()
+    message: str = ""
+
+
 class Conclusion(Data):
     """What the result means, in words, and what is recommended."""
 
@@ -306,12 +325,15 @@ class Experiment(Data):
 
     Attributes:
         reproductions: attempts to get its numbers again, the latest last.
+        trials: of a sweep.
+        confirmation: the experiment that compares a sweep's winner with the baseline.
     """
 
     proposal: Proposal
     state: ExperimentState
     approval: Approval | None = None
     runs: tuple[Run, ...] = ()
+    trials: tuple[Trial, ...] = ()
     comparison: Comparison | None = None
     guardrails: tuple[Comparison, ...] = ()
     conclusion: Conclusion | None = None
@@ -319,6 +341,7 @@ class Experiment(Data):
     reproductions: tuple[Reproduction, ...] = ()
     decided_by: str | None = None
     superseded_by: str | None = None
+    confirmation: str | None = None
     message: str = ""
 
     @property

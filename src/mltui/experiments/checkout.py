@@ -47,6 +47,10 @@ class Checkouts:
             self._entries[tree] = self._git.entries(tree)
         return self._entries[tree]
 
+    def same_files(self, tree: str, as_in: str) -> None:
+        """Says that a tree has the files of another, some with other content, so that git need not list it."""
+        self._entries[tree] = self.entries(as_in)
+
     def borrowed(self, tree: str, *, labels: bool = False) -> tuple[DataVersion, ...]:
         """The data that a checkout of the tree has from the working tree, as it is there now."""
         present = [name for name in self._linked(tree, labels) if (self._root / name).is_file()]

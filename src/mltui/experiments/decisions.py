@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from mltui.core.data import JsonObject
 from mltui.core.errors import ApprovalVoidError, ProposalError
 from mltui.core.experiment import Answer, Approval, Experiment, Origin, Proposal
+from mltui.core.sweep import BY_SWEEP
 from mltui.experiments.drafts import Draft
 from mltui.experiments.fold import advance
 from mltui.experiments.grants import Preapprovals
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
 
 CAREFUL = ("eval", "data")
 """Kinds whose change makes every earlier result invalid."""
-NOT_A_PERSON = ("policy:", "grant:", "headless", "model:", "mltui")
+NOT_A_PERSON = ("policy:", "grant:", BY_SWEEP, "headless", "model:", "mltui")
 
 
 class Decisions:
@@ -63,6 +64,8 @@ class Decisions:
         _check(experiment, answer, by, reason, confirmed)
         if answer == "approve" and experiment.state in OPEN:
             self._bench().check_present(experiment.proposal, here)
+        if by.startswith(BY_SWEEP):
+            self._bench().check_covered(experiment.proposal, by, self._ledger)
         with file_lock(self._state / "decisions.lock"):
             self._record(experiment, answer, by, reason, origin, rule or {})
         return self.accept(proposal_id, by=by, origin=origin) if answer == "maintenance" else self._ledger.get(proposal_id)
@@ -106,8 +109,11 @@ class Decisions:
 
         Raises: ApprovalVoidError: names what changed.
         """
+        approval = experiment.approval
         try:
             self._bench().check(experiment)
+            if approval is not None and approval.by.startswith(BY_SWEEP):
+                self._bench().check_covered(experiment.proposal, approval.by, self._ledger)
         except ApprovalVoidError as error:
             if experiment.state == "approved":
                 self.reopen(experiment.id, str(error.args[0]), "mltui")

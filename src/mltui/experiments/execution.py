@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import json
 import math
@@ -14,7 +15,7 @@ from types import MappingProxyType
 from mltui.config.schema import MetricsSource
 from mltui.core.data import JsonObject
 from mltui.core.errors import ApprovalVoidError, ExperimentError
-from mltui.core.experiment import Arm, Proposal, Run
+from mltui.core.experiment import Arm, ParameterChange, Proposal, Run
 from mltui.experiments import capture
 from mltui.experiments import metrics as metrics_of
 from mltui.experiments.autologging import read_notes
@@ -38,14 +39,15 @@ from mltui.experiments.system_metrics import SystemMetrics
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """Attributes: name: also that of the run's folder."""
+    """Attributes: label: takes the place of the arm in the name; name: also that of the run's folder."""
 
     arm: Arm
     seed: int
+    label: str = ""
 
     @property
     def name(self) -> str:
-        return f"{self.arm}-{self.seed}"
+        return f"{self.label or self.arm}-{self.seed}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +121,15 @@ class Execution:
             self._matters,
         )
 
+    def with_candidate(self, commit: str, tree: str, parameters: tuple[ParameterChange, ...]) -> Execution:
+        """One that runs another candidate of the same files, for everything else as this one."""
+        other = copy.copy(self)
+        other._proposal = self._proposal.model_copy(update={"parameters": parameters})
+        other._trees = {**self._trees, "candidate": tree}
+        other._commits = {**self._commits, "candidate": commit}
+        self._checkouts.same_files(tree, self._proposal.base_tree)
+        return other
+
     def key(self, task: Task) -> str:
         """What makes the run's result: equal keys may share it."""
         made_of: JsonObject = {
@@ -142,21 +153,34 @@ class Execution:
         """The metrics that a run must have."""
         return (self._proposal.metric.name, *(guardrail.name for guardrail in self._proposal.guardrails))
 
-    def run(self, task: Task, runner: Runner, limit: float, left: float, variables: Mapping[str, str] = MappingProxyType({})) -> Run:
+    def folder(self, task: Task) -> Path:
+        """Where the run leaves what it wants to."""
+        return self._places.job / "runs" / task.name
+
+    def run(
+        self,
+        task: Task,
+        runner: Runner,
+        limit: float,
+        left: float,
+        variables: Mapping[str, str] = MappingProxyType({}),
+        ends_early: Callable[[], bool] = lambda: False,
+    ) -> Run:
         """Runs the task. The worktree is gone afterwards, the run's folder stays.
 
         Args:
             variables: of the environment that this run gets beside the others, and its evaluation: its GPUs.
             limit: seconds that a run may take, and again its evaluation.
             left: seconds of the approved budget, for both.
+            ends_early: see `Runner.run`.
 
         Raises: ApprovalVoidError: data, environment or checkout are not what was approved.
         """
-        folder = self._places.job / "runs" / task.name
+        folder = self.folder(task)
         folder.mkdir(parents=True, exist_ok=True)
         started, clock = time.time(), time.monotonic()
         command = self._proposal.command.replace("{seed}", str(task.seed))
-        ran = self._train(task, folder, command, runner, min(limit, left), variables)
+        ran = self._train(task, folder, command, runner, min(limit, left), variables, ends_early)
         evaluation = Evaluation(ran.found)
         message = ran.problem
         if self._evaluator and not message:
@@ -194,7 +218,16 @@ class Execution:
         self._write_down(run, command, ran, evaluation)
         return run
 
-    def _train(self, task: Task, folder: Path, command: str, runner: Runner, seconds: float, variables: Mapping[str, str]) -> _Ran:
+    def _train(
+        self,
+        task: Task,
+        folder: Path,
+        command: str,
+        runner: Runner,
+        seconds: float,
+        variables: Mapping[str, str],
+        ends_early: Callable[[], bool],
+    ) -> _Ran:
         worktree = self._places.worktrees / task.name
         moved = self._environment.changed()
         if moved:
@@ -220,6 +253,7 @@ class Execution:
                     seconds=seconds,
                     launcher=sampling.launcher(self._launcher(folder)),
                     watch=printed.take if printed else None,
+                    ends_early=ends_early,
                 )
             finally:
                 sampling.stop()

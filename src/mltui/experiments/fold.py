@@ -32,7 +32,10 @@ from mltui.experiments.records import (
     RunFinished,
     RunStarted,
     RunWaiting,
+    SweepConfirmed,
+    SweepFinished,
     SyncFailed,
+    TrialFinished,
 )
 
 BEFORE: dict[str, tuple[ExperimentState, ...]] = {
@@ -46,6 +49,9 @@ BEFORE: dict[str, tuple[ExperimentState, ...]] = {
     RunFinished.type: ("running",),
     ExperimentCompared.type: ("running",),
     BaselineMeasured.type: ("running",),
+    TrialFinished.type: ("running",),
+    SweepFinished.type: ("running",),
+    SweepConfirmed.type: ("measured",),
     ExperimentFailed.type: ("running",),
     ExperimentStopped.type: ("running",),
     ExperimentConcluded.type: ("compared", "interpreted"),
@@ -66,6 +72,9 @@ VERBS = {
     RunFinished.type: "run",
     ExperimentCompared.type: "be compared",
     BaselineMeasured.type: "be measured",
+    TrialFinished.type: "have trials",
+    SweepFinished.type: "end as a sweep",
+    SweepConfirmed.type: "be confirmed",
     ExperimentFailed.type: "fail",
     ExperimentStopped.type: "be stopped",
     ExperimentConcluded.type: "be interpreted",
@@ -84,7 +93,7 @@ HINTS: dict[ExperimentState, str] = {
     "running": "It is running: wait for the end, or stop it.",
     "failed": "Its runs failed; discard it, or propose again.",
     "stopped": "It was stopped; discard it, or propose again.",
-    "measured": "It is a baseline: propose a change to compare with it.",
+    "measured": "It is measured: propose a change to compare with it, or look at what confirms a sweep's winner.",
     "compared": "Its result is there: interpret, accept or discard it.",
     "interpreted": "Its result is there: accept or discard it.",
     "accepted": "It was accepted already.",
@@ -133,9 +142,14 @@ def advance(experiment: Experiment | None, entry: AnyEntry) -> Experiment:
         return Experiment(proposal=entry.proposal, state="proposed")
     if experiment is None:
         raise ProposalError(f"there is no experiment {entry.proposal_id}")
-    if entry.type in BEFORE and experiment.state not in BEFORE[entry.type]:
+    if entry.type in BEFORE and experiment.state not in BEFORE[entry.type] and not _resumes(experiment, entry):
         raise ProposalError(f"{experiment.id} cannot {VERBS[entry.type]}: it is {experiment.state}", hint=HINTS[experiment.state])
     return _changed(experiment, entry)
+
+
+def _resumes(experiment: Experiment, entry: AnyEntry) -> bool:
+    """A sweep goes on where it was: what is left of its trials is still what was approved."""
+    return isinstance(entry, JobStarted) and experiment.proposal.sweep is not None and experiment.state in ("failed", "stopped")
 
 
 def _changed(experiment: Experiment, entry: AnyEntry) -> Experiment:
@@ -164,7 +178,13 @@ def _changed(experiment: Experiment, entry: AnyEntry) -> Experiment:
             return _with(experiment, runs=(*experiment.runs, run))
         case ExperimentCompared(comparison=comparison, guardrails=guardrails):
             return _with(experiment, state="compared", comparison=comparison, guardrails=guardrails)
-        case BaselineMeasured(message=message):
+        case TrialFinished(trial=trial):
+            if any(old.number == trial.number for old in experiment.trials):
+                raise ProposalError(f"{experiment.id} already has a trial {trial.number}")
+            return _with(experiment, trials=(*experiment.trials, trial))
+        case SweepConfirmed(confirmation=confirmation):
+            return _with(experiment, confirmation=confirmation)
+        case BaselineMeasured(message=message) | SweepFinished(message=message):
             return _with(experiment, state="measured", message=message)
         case ExperimentFailed(message=message):
             return _with(experiment, state="failed", message=message)

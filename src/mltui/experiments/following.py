@@ -11,7 +11,8 @@ from mltui.core.experiment import ExperimentState
 from mltui.experiments.fold import HINTS
 from mltui.experiments.journal import Record
 from mltui.experiments.ledger import Ledger
-from mltui.experiments.records import RunFinished, RunStarted, RunWaiting
+from mltui.experiments.records import RunFinished, RunStarted, RunWaiting, TrialFinished
+from mltui.experiments.render import setting
 
 NOT_STARTED: tuple[ExperimentState, ...] = ("proposed", "held", "rejected", "approved")
 CHECK_EVERY = 1.0
@@ -89,5 +90,18 @@ def _progress(record: Record, judged_by: Sequence[str]) -> ExperimentProgressed 
             # What decides comes first: autologging leaves many more.
             metrics={name: run.metrics[name] for name in dict.fromkeys((*judged_by, *run.metrics)) if name in run.metrics},
             message=run.message or ("reused" if run.reused else run.status),
+        )
+    if record.type == TrialFinished.type:
+        trial = (ended := TrialFinished.model_validate(record.payload)).trial
+        return ExperimentProgressed(
+            at=record.ts,
+            proposal_id=ended.proposal_id,
+            arm="candidate",
+            seed=trial.runs[0].seed if trial.runs else 0,
+            trial=trial.number,
+            done=ended.done,
+            total=ended.total,
+            metrics={} if trial.value is None else {judged_by[0]: trial.value},
+            message=setting(trial.params) + ("" if trial.state == "complete" else f": {trial.state}, {trial.message}"),
         )
     return None

@@ -162,10 +162,11 @@ class GitTree:
             self._git("apply", "--cached", "--recount", "--whitespace=nowarn", "-", env=env, data=patch.encode("utf-8", "surrogateescape"))
             return self._text("write-tree", env=env)
 
-    def commit(self, tree: str, parent: str, message: str, ref: str) -> str:
-        """A commit of mltui's own, on no branch, kept by REF below mltui's refs."""
+    def commit(self, tree: str, parent: str, message: str, ref: str | None) -> str:
+        """A commit of mltui's own, on no branch, kept by REF below mltui's refs. None: by the worktree that it is for, if any."""
         made = self._text("commit-tree", tree, "-p", parent, "-m", message, env=_IDENTITY)
-        self.keep(made, ref)
+        if ref is not None:
+            self.keep(made, ref)
         return made
 
     def keep(self, commit: str, ref: str) -> None:

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mltui.core.errors import ProposalError
-from mltui.core.experiment import Experiment, ExperimentState, Origin, Proposal, ProposalEdits, ProposalRequest
+from mltui.core.experiment import Experiment, ExperimentState, Origin, Proposal, ProposalEdits, ProposalRequest, Trial
+from mltui.core.sweep import SweepRequest
 from mltui.experiments.drafts import Draft
 from mltui.experiments.fold import advance
 from mltui.experiments.ledger import Ledger
@@ -64,6 +65,40 @@ class Intake:
             former = {request.supersedes, *(item.id for item in _same_change(built.proposal, experiments))} - {None}
             return self._record(bench.finish(built, experiments), sorted(name for name in former if name), author)
 
+    def propose_sweep(self, request: SweepRequest, *, session_id: str | None, author: str, origin: Origin | None = None) -> Proposal:
+        """A new proposal of many trials, or the one that the same plan had already.
+
+        Raises: ProposalError: it makes no plan, or the session has edits that would take no part in it.
+        """
+        bench = self._bench()
+        staged = self._draft(session_id).paths() if session_id else ()
+        if staged:
+            raise ProposalError(
+                f"the draft changes {', '.join(str(path) for path in staged[:3])}, and a sweep is of the working tree",
+                hint="Have that change decided first, or sweep without it once it is taken back.",
+            )
+        make_state_folder(self._state)
+        with file_lock(self._state / "proposals.lock", timeout=120.0):
+            experiments = [*self._ledger.refresh().values()]
+            used = frozenset(run.seed for item in experiments for runs in (item.runs, *(t.runs for t in item.trials)) for run in runs)
+            built = bench.build_sweep(self._ledger.next_id("P"), request, used, author, session_id, origin)
+            known = _same(built.proposal, experiments)
+            if known is not None:
+                return known.proposal
+            check_metric(built.proposal.metric, experiments, self._confirmed())
+            return self._record(bench.finish(built, experiments), (), author)
+
+    def confirmation(self, sweep: Experiment, best: Trial, minutes: float, origin: Origin | None) -> Proposal:
+        """The proposal that compares a sweep's best trial with the baseline; the one that there is, if a crash left one."""
+        bench = self._bench()
+        with file_lock(self._state / "proposals.lock", timeout=120.0):
+            experiments = [*self._ledger.refresh().values()]
+            for item in experiments:
+                if item.proposal.selected is not None and item.proposal.selected.sweep == sweep.id:
+                    return item.proposal
+            built = bench.build_confirmation(self._ledger.next_id("P"), sweep, best, minutes, origin)
+            return self._record(bench.finish(built, experiments), (), sweep.id)
+
     def baseline(self, seeds: tuple[int, ...] | None, by: str, origin: Origin | None = None) -> Proposal:
         """A plan that changes nothing and measures the working tree."""
         bench = self._bench()
@@ -82,6 +117,8 @@ class Intake:
         with file_lock(self._state / "proposals.lock", timeout=120.0), file_lock(self._state / "decisions.lock"):
             experiment = self._ledger.get(proposal_id)
             advance(experiment, _replaced(proposal_id, "", by))
+            if experiment.proposal.sweep is not None:
+                raise ProposalError(f"{proposal_id} is a sweep: its plan is not edited", hint="Reject it, and propose the other plan.")
             if len(experiment.proposal.arms) < 2:
                 raise ProposalError(f"{proposal_id} is a baseline: nothing to edit", hint="Start another: mltui experiments baseline")
             staged = self._ledger.created(proposal_id)
@@ -123,10 +160,15 @@ def _replaced(proposal_id: str, successor: str, by: str) -> ProposalSuperseded:
 
 def _same(proposal: Proposal, experiments: Sequence[Experiment]) -> Experiment | None:
     """The newest experiment of the very same plan, if that was answered or waits for an answer."""
-    found = next((item for item in reversed(experiments) if item.proposal.hash == proposal.hash and len(item.proposal.arms) > 1), None)
+    found = next((item for item in reversed(experiments) if item.proposal.hash == proposal.hash and _is_change(item)), None)
     if found is None or found.state not in SETTLED or (found.state == "discarded" and found.comparison is None):
         return None
     return found
+
+
+def _is_change(item: Experiment) -> bool:
+    """Whether it is no plain measurement of the baseline, which may be made as often as one likes."""
+    return len(item.proposal.arms) > 1 or item.proposal.sweep is not None
 
 
 def _same_change(proposal: Proposal, experiments: Sequence[Experiment]) -> list[Experiment]:

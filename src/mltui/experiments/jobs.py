@@ -174,6 +174,12 @@ class Job:
         except OSError:
             return False
 
+    def await_end(self, seconds: float) -> None:
+        """Returns when the supervisor is gone, or so much later."""
+        deadline = time.monotonic() + seconds
+        while self.alive() and time.monotonic() < deadline:
+            time.sleep(0.05)
+
     def interrupt(self) -> None:
         """Asks the supervisor to stop its runs, and returns. Raises: ExperimentError: it is another user's."""
         mark = self._mark()

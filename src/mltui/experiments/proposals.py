@@ -42,7 +42,7 @@ KIND_ORDER: tuple[ExperimentKind, ...] = ("eval", "data", "train", "prompt", "hp
 
 COVERED = ("base_tree", "tree", "command", "seeds", "budget", "metric", "guardrails", "data")
 """Fields of a proposal that an approval is bound to."""
-COVERED_IF_KNOWN = ("environment", "evaluate", "test")
+COVERED_IF_KNOWN = ("environment", "evaluate", "test", "sweep", "selected")
 """Likewise; an empty one is as good as none, as in proposals of versions that did not know them."""
 
 
@@ -65,7 +65,9 @@ class Built:
 
 
 @dataclass(frozen=True, slots=True)
-class _Plan:
+class RunPlan:
+    """What a proposal runs, and what it changes for it."""
+
     kind: ExperimentKind
     metric: Metric
     command: str
@@ -110,7 +112,7 @@ class ProposalBuilder:
         files = self._files(snapshot.tree, tree)
         check_together(files, request.evaluation_reason)
         self._check_data(files)
-        plan = _Plan(kind=_kind(files), metric=metric, command=command, seeds=seeds, files=files, parameters=parameters)
+        plan = RunPlan(kind=_kind(files), metric=metric, command=command, seeds=seeds, files=files, parameters=parameters)
         built = self._built(proposal_id, request, plan, snapshot, tree, author)
         check_seed_change(parameters, built.proposal.patch)
         return replace(built, staged=draft.digests() if draft else {})
@@ -137,7 +139,7 @@ class ProposalBuilder:
         files = self._files(former.base_tree, tree)
         if edits.patch is not None:
             check_together(files, former.evaluation_reason)
-        plan = _Plan(
+        plan = RunPlan(
             kind=_kind(files), metric=former.metric, command=former.command, seeds=self._seeds(request), files=files, parameters=parameters
         )
         built = self._built(proposal_id, request, plan, Snapshot(former.base_tree, ()), tree, author)
@@ -152,7 +154,7 @@ class ProposalBuilder:
             }
         )
         check_seed_change(parameters, proposal.patch)
-        return replace(built, proposal=_sealed(proposal))
+        return replace(built, proposal=sealed(proposal))
 
     def build_baseline(self, baseline_id: str, seeds: tuple[int, ...] | None, author: Author) -> Built:
         """A plan that changes nothing and measures the working tree. Raises: ProposalError: as `build`."""
@@ -162,7 +164,7 @@ class ProposalBuilder:
             methodology="The working tree as it is, once for each seed.",
             seeds=seeds,
         )
-        plan = _Plan(kind="train", metric=self._metric(), command=self._command(request), seeds=self._seeds(request))
+        plan = RunPlan(kind="train", metric=self._metric(), command=self._command(request), seeds=self._seeds(request))
         self._check_data(())
         snapshot = self._git.snapshot()
         return self._built(baseline_id, request, plan, snapshot, snapshot.tree, author)
@@ -190,7 +192,7 @@ class ProposalBuilder:
         patterns = [pattern for pattern in self._section.data if not pattern.startswith("!")]
         return tuple(p for p in patterns if not any(Globs.of((p,), "[experiments] data").walk(self._control.root)))
 
-    def _built(self, id: str, request: ProposalRequest, plan: _Plan, snapshot: Snapshot, tree: str, author: Author) -> Built:
+    def _built(self, id: str, request: ProposalRequest, plan: RunPlan, snapshot: Snapshot, tree: str, author: Author) -> Built:
         data_files = self._control.data_files()
         arms = 1 if tree == snapshot.tree else 2
         proposal = Proposal(
@@ -224,7 +226,7 @@ class ProposalBuilder:
             hash="",
         )
         left_out = tuple(name for name in snapshot.left_out if name not in set(data_files))
-        return Built(_sealed(proposal), left_out, {})
+        return Built(sealed(proposal), left_out, {})
 
     def _check_data(self, files: Sequence[ControlledChange]) -> None:
         """Raises: ProposalError: data is declared, and there is none."""
@@ -275,8 +277,7 @@ class ProposalBuilder:
             )
         if len(set(seeds)) != len(seeds):
             raise ProposalError("a seed is given twice", hint="Each seed counts once.")
-        if request.minutes is not None and not 0 < request.minutes < math.inf:
-            raise ProposalError("the budget must be a number of more than 0 minutes", hint="Leave `minutes` out for the configured budget.")
+        check_minutes(request.minutes)
         return tuple(seeds)
 
     def _changes(self, request: ProposalRequest, draft: Draft | None) -> tuple[dict[str, bytes | None], tuple[ParameterChange, ...]]:
@@ -344,9 +345,16 @@ class ProposalBuilder:
         return self._git.read(tree, path) if path in self._git.entries(tree, (path,)) else None
 
 
+def check_minutes(minutes: float | None) -> float | None:
+    """The same. Raises: ProposalError: it is no budget."""
+    if minutes is not None and not 0 < minutes < math.inf:
+        raise ProposalError("the budget must be a number of more than 0 minutes", hint="Leave `minutes` out for the configured budget.")
+    return minutes
+
+
 def _kind(files: Sequence[ControlledChange]) -> ExperimentKind:
     return next(kind for kind in KIND_ORDER if any(file.kind == kind for file in files))
 
 
-def _sealed(proposal: Proposal) -> Proposal:
+def sealed(proposal: Proposal) -> Proposal:
     return proposal.model_copy(update={"hash": proposal_hash(proposal)})

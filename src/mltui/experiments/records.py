@@ -7,7 +7,7 @@ from typing import ClassVar
 from pydantic import Field
 
 from mltui.core.data import Data, JsonObject
-from mltui.core.experiment import Approval, Arm, Clause, Comparison, Conclusion, Proposal, Run
+from mltui.core.experiment import Approval, Arm, Clause, Comparison, Conclusion, Proposal, Run, Trial
 from mltui.core.origin import Origin
 from mltui.core.reproduction import Reproduction, ReproductionState, RunAgain
 
@@ -115,6 +115,31 @@ class BaselineMeasured(Entry):
 
     type: ClassVar[str] = "baseline.measured"
     message: str
+
+
+class TrialFinished(Entry):
+    """A trial of a sweep: complete, pruned or failed. What it measured is the sweep's own, and compared with nothing."""
+
+    type: ClassVar[str] = "trial.finished"
+    trial: Trial
+    done: int
+    total: int
+
+
+class SweepFinished(Entry):
+    """Attributes: best: number of the best trial; minutes: of the budget that are spent; message: for people."""
+
+    type: ClassVar[str] = "sweep.finished"
+    best: int
+    minutes: float
+    message: str
+
+
+class SweepConfirmed(Entry):
+    """Attributes: confirmation: the experiment that compares the winner with the baseline on seeds that no trial had."""
+
+    type: ClassVar[str] = "sweep.confirmed"
+    confirmation: str
 
 
 class ExperimentFailed(Entry):
@@ -333,6 +358,9 @@ AnyEntry = (
     | RunFinished
     | ExperimentCompared
     | BaselineMeasured
+    | TrialFinished
+    | SweepFinished
+    | SweepConfirmed
     | ExperimentFailed
     | ExperimentStopped
     | ExperimentConcluded
@@ -358,6 +386,9 @@ ENTRIES: dict[str, type[AnyEntry]] = {
         RunFinished,
         ExperimentCompared,
         BaselineMeasured,
+        TrialFinished,
+        SweepFinished,
+        SweepConfirmed,
         ExperimentFailed,
         ExperimentStopped,
         ExperimentConcluded,

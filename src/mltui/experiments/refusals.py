@@ -56,9 +56,14 @@ def check_together(files: Sequence[ControlledChange], evaluation_reason: str) ->
         )
 
 
+def is_seed(name: str) -> bool:
+    """Whether a parameter, by its name or key, is what runs are seeded with."""
+    return bool(_SEED_NAME.fullmatch(name))
+
+
 def check_seed_change(parameters: Sequence[ParameterChange], patch: str) -> None:
     """Raises: ProposalError: only a seed changes. That is an A/A comparison: its difference is noise, whatever it is."""
-    by_name = bool(parameters) and all(_SEED_NAME.fullmatch(change.name) or _SEED_NAME.fullmatch(change.key) for change in parameters)
+    by_name = bool(parameters) and all(is_seed(change.name) or is_seed(change.key) for change in parameters)
     removed, added = _lines(patch, "-"), _lines(patch, "+")
     normal = [_SEED_VALUE.sub(r"\1#", line) for line in removed], [_SEED_VALUE.sub(r"\1#", line) for line in added]
     by_text = bool(removed) and sorted(normal[0]) == sorted(normal[1]) and sorted(removed) != sorted(added)

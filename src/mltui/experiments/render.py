@@ -7,6 +7,7 @@ import re
 import textwrap
 import unicodedata
 
+from mltui.core.data import JsonObject
 from mltui.core.experiment import Comparison
 
 NARROW = 48
@@ -27,6 +28,11 @@ def decimals_for(width: float, value: float) -> int:
     """Returns: digits after the point that show two significant digits of an interval's width (or of the value without one)."""
     scale = width or abs(value)
     return 1 if scale == 0 or not math.isfinite(scale) else min(9, max(0, 1 - math.floor(math.log10(scale))))
+
+
+def setting(params: JsonObject) -> str:
+    """Returns: a trial's values, `lr 0.0123, optimizer adam`."""
+    return ", ".join(f"{name} {value:.4g}" if isinstance(value, float) else f"{name} {value}" for name, value in params.items())
 
 
 def p_text(p_value: float) -> str:

@@ -165,11 +165,13 @@ class Runner:
         seconds: float,
         launcher: Launcher = launch,
         watch: Callable[[bytes], None] | None = None,
+        ends_early: Callable[[], bool] = lambda: False,
     ) -> Outcome:
         """Runs a shell command; `folder` gets `stdout.log` and `stderr.log`. Nothing of it runs any more when this returns.
 
         Args:
             watch: is given all of the standard output, in a thread of its own.
+            ends_early: is asked now and then while it runs; True ends it as `killed`.
 
         Raises: OSError: it cannot be started, or its folder cannot be written to.
         """
@@ -194,7 +196,7 @@ class Runner:
         self._trees[folder] = tree
         reason = ""
         try:
-            ended, reason = self._wait(child, seconds, Watch(tree, self._limits, (cwd, folder)), pumps)
+            ended, reason = self._wait(child, seconds, Watch(tree, self._limits, (cwd, folder)), pumps, ends_early)
         finally:
             # Whatever the command left behind, in its group or out of it, ends with it.
             signal_group(process.pid, signal.SIGKILL)
@@ -214,14 +216,16 @@ class Runner:
         """Ends every running command, and every one that would still start. Returns at once."""
         self._stopped.set()
 
-    def _wait(self, child: _Child, seconds: float, watch: Watch, pumps: Sequence[Pump]) -> tuple[Ended, str]:
+    def _wait(
+        self, child: _Child, seconds: float, watch: Watch, pumps: Sequence[Pump], ends_early: Callable[[], bool]
+    ) -> tuple[Ended, str]:
         deadline = time.monotonic() + seconds
         pause = _FIRST_LOOK
         while not child.wait(max(0.0, min(pause, deadline - time.monotonic()))):
             pause = min(0.5, pause * 2)
             ended: Ended = "exit"
             reason = ""
-            if self._stopped.is_set():
+            if self._stopped.is_set() or ends_early():
                 ended = "killed"
             elif time.monotonic() >= deadline:
                 ended = "timeout"

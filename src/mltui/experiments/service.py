@@ -53,6 +53,7 @@ if TYPE_CHECKING:
     from mltui.experiments.looking import Looking
     from mltui.experiments.promotion import Promotions
     from mltui.experiments.reproductions import Reproductions
+    from mltui.experiments.sweeps.service import Sweeps
     from mltui.experiments.workbench import Workbench
 
 STOP_SECONDS = 15.0
@@ -198,7 +199,7 @@ class Experiments:
         self._workbench().check_sandbox()
         self._ledger.check()
         self._decisions.check_start(experiment)
-        job = self._workbench().create_job(proposal_id)
+        job = self._job_to_go_on(experiment) or self._workbench().create_job(proposal_id)
         self._ledger.record(entry.model_copy(update={"job": job.id}), experiment.approval.by if experiment.approval else "mltui")
         try:
             job.spawn()
@@ -313,6 +314,11 @@ class Experiments:
         return self._orphans
 
     @property
+    def sweeps(self) -> Sweeps:
+        """Proposals of many trials, and the confirmation of the best."""
+        return cast("Sweeps", importlib.import_module("mltui.experiments.sweeps.service").Sweeps(self, self._intake))
+
+    @property
     def looking(self) -> Looking:
         """What can be looked at beside the fold: records, curves, output."""
         return cast("Looking", importlib.import_module("mltui.experiments.looking").Looking(self.root, self.state))
@@ -371,6 +377,13 @@ class Experiments:
             return None
         jobs = importlib.import_module("mltui.experiments.jobs")
         return jobs.Job(self.state, JobStarted.model_validate(started[-1].payload).job)
+
+    def _job_to_go_on(self, experiment: Experiment) -> Job | None:
+        """Of a sweep that was killed or stopped: its folder has what the sampler learned."""
+        job = self._job(experiment.id) if experiment.proposal.sweep else None
+        if job:
+            job.await_end(STOP_SECONDS)  # it may still be telling the tracker
+        return job
 
     def _runs(self, proposal_id: str) -> bool:
         return self._ledger.get(proposal_id).state == "running"

@@ -21,6 +21,7 @@ from typing import cast
 
 from mltui.core.errors import ApprovalVoidError, ExperimentError, JournalError, MltuiError
 from mltui.core.experiment import Arm, Experiment, Run
+from mltui.core.sweep import BY_SWEEP
 from mltui.experiments import report_files
 from mltui.experiments.approvals import check_approval
 from mltui.experiments.control import Control
@@ -43,6 +44,7 @@ from mltui.experiments.records import (
     RunFinished,
     RunStarted,
     RunWaiting,
+    SweepFinished,
 )
 from mltui.experiments.run_confinement import RunConfinement
 from mltui.experiments.run_environment import RunEnvironment
@@ -50,6 +52,7 @@ from mltui.experiments.run_limits import Limits
 from mltui.experiments.runner import Runner
 from mltui.experiments.slots import Slots
 from mltui.experiments.storage import disk_full, file_lock, full_disk_text, write_atomically
+from mltui.experiments.sweeps.covering import check_covered
 from mltui.experiments.turns import Turns
 from mltui.sandbox import choose
 
@@ -67,6 +70,7 @@ FULL_DISK = (5.0, 120)
 _OUTCOMES: dict[str, str] = {
     ExperimentCompared.type: "compared",
     BaselineMeasured.type: "measured",
+    SweepFinished.type: "measured",
     ExperimentStopped.type: "stopped",
     ExperimentFailed.type: "failed",
 }
@@ -129,16 +133,7 @@ class Supervisor:
     def _outcome(self) -> AnyEntry:
         proposal_id = self._proposal.id
         try:
-            self._run_all()
-            if self._asked_to_stop:
-                return ExperimentStopped(proposal_id=proposal_id, message=f"stopped after {self._done} of {self._total} runs")
-            if self._gave_up:
-                return ExperimentFailed(proposal_id=proposal_id, message=self._gave_up)
-            if len(self._proposal.arms) == 1:
-                return BaselineMeasured(proposal_id=proposal_id, message=self._spread())
-            examples = source_of(self._root, evaluated=bool(self._proposal.evaluate or self._section.evaluate))
-            comparison, guardrails = comparing().compare(self._proposal, self._experiment().runs, examples)
-            return ExperimentCompared(proposal_id=proposal_id, comparison=comparison, guardrails=guardrails)
+            return self._result()
         except MltuiError as error:
             return ExperimentFailed(proposal_id=proposal_id, message=str(error))
         except Exception as error:
@@ -148,11 +143,30 @@ class Supervisor:
             what = f"mltui failed: {type(error).__name__}: {error} (see {self._job.log})"
             return ExperimentFailed(proposal_id=proposal_id, message=what)
 
-    def _run_all(self) -> None:
+    def _result(self) -> AnyEntry:
+        proposal_id = self._proposal.id
+        self._run_all()
+        if self._asked_to_stop:
+            return ExperimentStopped(proposal_id=proposal_id, message=f"stopped after {self._done} of {self._total} runs")
+        if self._gave_up:
+            return ExperimentFailed(proposal_id=proposal_id, message=self._gave_up)
+        if len(self._proposal.arms) == 1:
+            return BaselineMeasured(proposal_id=proposal_id, message=self._spread())
+        examples = source_of(self._root, evaluated=bool(self._proposal.evaluate or self._section.evaluate))
+        comparison, guardrails = comparing().compare(self._proposal, self._experiment().runs, examples)
+        return ExperimentCompared(proposal_id=proposal_id, comparison=comparison, guardrails=guardrails)
+
+    def _prepared(self) -> tuple[GitTree, Execution]:
+        """Raises: ApprovalVoidError: what would run is not what was approved."""
         git = GitTree(self._root, self._state)
         control = Control(self._root, self._section)
-        check_approval(self._experiment(), git, control, Digests(self._state / "digests.json"))
-        execution = self._execution(git, control)
+        approval = check_approval(self._experiment(), git, control, Digests(self._state / "digests.json"))
+        if approval.by.startswith(BY_SWEEP):
+            check_covered(self._proposal, approval.by, self._ledger, git)
+        return git, self._execution(git, control)
+
+    def _run_all(self) -> None:
+        _, execution = self._prepared()
         tasks = [Task(arm, seed) for seed in self._proposal.seeds for arm in self._proposal.arms]
         wanted = {execution.key(task) for task in tasks if task.arm == "baseline"}
         reusable = {entry.key: entry.run for entry in self._ledger.finished_runs(wanted)}
@@ -347,11 +361,13 @@ class Supervisor:
 
 
 def _supervisor(job: Job) -> Supervisor:
-    again = job.plan().again
-    if again is None:
-        return Supervisor(job)
-    # It builds on this module.
-    return cast(Supervisor, importlib.import_module("mltui.experiments.reproducing").Reproducer(job, again))
+    plan = job.plan()
+    # Those that build on this module, with what they need.
+    if plan.again is not None:
+        return cast(Supervisor, importlib.import_module("mltui.experiments.reproducing").Reproducer(job, plan.again))
+    if Ledger(Path(plan.root) / ".mltui").get(plan.proposal_id).proposal.sweep is not None:
+        return cast(Supervisor, importlib.import_module("mltui.experiments.sweeps.supervising").SweepSupervisor(job))
+    return Supervisor(job)
 
 
 def main(folder: Path) -> int:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from mltui.config.schema import Config
-from mltui.core.experiment import Experiment, Origin, Proposal, ProposalEdits, ProposalRequest
+from mltui.core.experiment import Experiment, Origin, Proposal, ProposalEdits, ProposalRequest, Trial
+from mltui.core.sweep import SweepRequest
 from mltui.experiments.approvals import check_approval, check_present
 from mltui.experiments.control import Control
 from mltui.experiments.datasets import Digests
@@ -15,9 +16,12 @@ from mltui.experiments.drafts import Draft
 from mltui.experiments.git_tree import GitTree
 from mltui.experiments.jobs import Job
 from mltui.experiments.keeping import apply_change
-from mltui.experiments.proposals import Author, Built, ProposalBuilder
+from mltui.experiments.ledger import Ledger
+from mltui.experiments.proposals import Author, Built
 from mltui.experiments.review import Circumstances, review
 from mltui.experiments.run_environment import environment_digest
+from mltui.experiments.sweeps.building import SweepBuilder
+from mltui.experiments.sweeps.covering import check_covered
 from mltui.sandbox import choose
 
 
@@ -31,7 +35,7 @@ class Workbench:
         self._config = config
         self._git = GitTree(root, state)
         self._digests = Digests(state / "digests.json")
-        self._builder = ProposalBuilder(control, config.experiments, self._git, self._digests, self._environment)
+        self._builder = SweepBuilder(control, config.experiments, self._git, self._digests, self._environment)
 
     def build(
         self, proposal_id: str, request: ProposalRequest, draft: Draft | None, author: str, session_id: str | None, origin: Origin | None
@@ -43,6 +47,18 @@ class Workbench:
 
     def build_baseline(self, baseline_id: str, seeds: tuple[int, ...] | None, by: str, origin: Origin | None) -> Built:
         return self._builder.build_baseline(baseline_id, seeds, Author(by, None, origin))
+
+    def build_sweep(
+        self, proposal_id: str, request: SweepRequest, used: Collection[int], author: str, session_id: str | None, origin: Origin | None
+    ) -> Built:
+        return self._builder.build_sweep(proposal_id, request, used, Author(author, session_id, origin))
+
+    def build_confirmation(self, proposal_id: str, sweep: Experiment, best: Trial, minutes: float, origin: Origin | None) -> Built:
+        return self._builder.build_confirmation(proposal_id, sweep, best, minutes, Author(sweep.id, sweep.proposal.session_id, origin))
+
+    def check_covered(self, proposal: Proposal, by: str, ledger: Ledger) -> None:
+        """Whether a sweep's approval covers it. Raises: ApprovalVoidError: names what it does not cover."""
+        check_covered(proposal, by, ledger, self._git)
 
     def finish(self, built: Built, experiments: Sequence[Experiment]) -> Built:
         """With its commits, and with what a person should know before deciding."""

@@ -163,7 +163,8 @@ class EventPrinter:
                 line(f"= {event.proposal_id}: running, {event.runs} runs at most (job {event.job})")
             case ExperimentProgressed():
                 metrics = figures.metrics(event.metrics, digits=5)
-                line(f"  {event.done}/{event.total} {event.arm} seed {event.seed} {metrics or event.message}".rstrip())
+                who = f"{event.arm} seed {event.seed}" if event.trial is None else f"trial {event.trial}"
+                line(f"  {event.done}/{event.total} {who} {metrics or event.message}".rstrip())
             case ExperimentFinished():
                 self._running = ""
                 line(f"= {event.proposal_id}: {event.message or 'compared'}")

@@ -1,0 +1,60 @@
+"""The file of a sweep, as a person writes it."""
+
+from __future__ import annotations
+
+import difflib
+import re
+import tomllib
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from mltui.core.errors import UsageError
+from mltui.core.sweep import SweepRequest
+
+LARGEST = 1 << 20
+"""Bytes of a sweep file at most."""
+
+
+def example() -> str:
+    """A file to begin with, with everything that it may say."""
+    return (files("mltui.experiments.sweeps") / "example.toml").read_text(encoding="utf-8")
+
+
+def read_sweep(path: Path) -> SweepRequest:
+    """Raises: UsageError: it cannot be read, is no TOML, or has an unknown key or a wrong value; names the file and the key."""
+    try:
+        if path.stat().st_size > LARGEST:
+            raise UsageError(f"{path} has {path.stat().st_size / 1e6:.0f} MB", hint="A sweep has a few lines")
+        text = path.read_bytes().decode("utf-8")
+        raw: dict[str, Any] = tomllib.loads(text)
+    except UnicodeDecodeError:
+        raise UsageError(f"{path} is not UTF-8", hint="Save it as UTF-8") from None
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        raise UsageError(f"{path} is not valid TOML: {error}", hint="`mltui sweep init` prints an example") from None
+    except OSError as error:
+        raise UsageError(f"{path} cannot be read: {error.strerror}", hint="`mltui sweep init > sweep.toml` writes an example") from None
+    for key in raw:
+        if key not in SweepRequest.model_fields:
+            near = difflib.get_close_matches(key, SweepRequest.model_fields, n=1)
+            hint = f"Did you mean {near[0]}?" if near else f"Known: {', '.join(SweepRequest.model_fields)}"
+            raise UsageError(f"{path}: {key}{_line(text, key)}: there is no such key", hint=hint)
+    names = ", ".join(raw["space"]) if isinstance(raw.get("space"), dict) and raw["space"] else "the declared parameters"
+    raw.setdefault("title", f"Sweep of {names}"[:200])
+    raw.setdefault("hypothesis", f"A setting of {names} beats the present one")
+    try:
+        return SweepRequest.model_validate(raw)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        where = ".".join(str(part) for part in first["loc"] if part not in ("float", "int", "str"))
+        said = str(first["msg"]).removeprefix("Input ")
+        raise UsageError(
+            f"{path}: {where}{_line(text, str(first['loc'][0]))}: {said}", hint="`mltui sweep init` prints an example"
+        ) from None
+
+
+def _line(text: str, key: str) -> str:
+    found = re.search(rf"^[ \t]*\[?[ \t]*[\"']?{re.escape(key)}[\"']?[ \t]*[=\]]", text, re.MULTILINE)
+    return f" (line {text.count(chr(10), 0, found.start()) + 1})" if found else ""
