@@ -41,9 +41,10 @@ def _objection(proposal: Proposal, by: str, ledger: Ledger, git: GitTree) -> str
     end = finished(ledger, chosen.sweep)
     if not _approved(sweep) or end is None:
         return f"{sweep.id} is not an approved sweep that has finished"
-    if sweep.confirmation not in (None, proposal.id):
+    objection = _about_plan(proposal, sweep, end) or _about_code(proposal, sweep, end, git)
+    if not objection and sweep.confirmation not in (None, proposal.id):
         return f"{sweep.confirmation} confirms {sweep.id} already"
-    return _about_plan(proposal, sweep, end) or _about_code(proposal, sweep, end, git)
+    return objection
 
 
 def _approved(sweep: Experiment) -> bool:
