@@ -25,6 +25,7 @@ from mltui.core.events import (
 )
 from mltui.core.experiment import Conclusion, Experiment, ProposalRequest, Recommendation
 from mltui.core.messages import ToolCall, ToolResult
+from mltui.core.sweep import SweepRequest
 from mltui.experiments.error_facts import ErrorAnalysis
 from mltui.experiments.error_summary import summary_lines
 from mltui.experiments.intake import OPEN
@@ -65,15 +66,18 @@ class Desk:
     doubted: set[str] = field(default_factory=set[str])
     quiet: Callable[[], AbstractAsyncContextManager[object]] = nullcontext
 
-    async def propose(self, request: ProposalRequest) -> ToolResult:
+    async def propose(self, request: ProposalRequest | SweepRequest) -> ToolResult:
         """Makes the proposal, has it decided, and if it is approved runs it and waits for the comparison.
 
         The plan of an earlier proposal is not asked about again: what was said to it holds.
         """
         self._need("propose")
         origin = await asyncio.to_thread(origin_of, self.experiments.root, "agent")
-        made = partial(self.experiments.propose, request, session_id=self.session_id, author=self.author, origin=origin)
-        proposal = await asyncio.to_thread(made)
+        who = {"session_id": self.session_id, "author": self.author, "origin": origin}
+        if isinstance(request, SweepRequest):
+            proposal = await asyncio.to_thread(partial(self.experiments.sweeps.propose, request, **who))
+        else:
+            proposal = await asyncio.to_thread(partial(self.experiments.propose, request, **who))
         experiment = await asyncio.to_thread(self.experiments.get, proposal.id)
         if experiment.state != "proposed":
             return await self._known(experiment)
@@ -197,7 +201,9 @@ class Desk:
         return await self._follow(proposal_id, PROPOSAL_WAIT)
 
     async def _follow(self, proposal_id: str, seconds: float) -> ToolResult:
-        """Shows the runs as they go. They are a process of their own: leaving here does not end them."""
+        """Shows the runs as they go, those that confirm a sweep's best included. They are a process of their own: leaving here does not
+        end them."""
+        begun = time.monotonic()
         try:
             async with asyncio.timeout(seconds):
                 async for event in self.experiments.follow(proposal_id):
@@ -206,7 +212,22 @@ class Desk:
                         break
         except TimeoutError:
             pass
-        return await self._described(await asyncio.to_thread(self.experiments.get, proposal_id))
+        experiment = await asyncio.to_thread(self.experiments.get, proposal_id)
+        if experiment.proposal.sweep is None or experiment.state != "measured":
+            return await self._described(experiment)
+        return await self._confirmation(experiment, seconds - (time.monotonic() - begun))
+
+    async def _confirmation(self, sweep: Experiment, seconds: float) -> ToolResult:
+        """What came of a sweep's best trial."""
+        trials = describe(sweep)
+        try:
+            confirming = await asyncio.to_thread(self.experiments.sweeps.confirm, sweep.id)
+        except ExperimentError as error:
+            return trials.model_copy(update={"content": f"{trials.content}\n{error}"})
+        if confirming.state not in ("running", "compared"):
+            return trials
+        rest = await self._follow(confirming.id, max(0.0, seconds))
+        return rest.model_copy(update={"content": f"{trials.content}\n\n{rest.content}"})
 
     def _newest(self) -> str:
         """A line for each of the newest experiments, the newest last."""
@@ -307,6 +328,10 @@ def describe(experiment: Experiment, errors: ErrorAnalysis | None = None) -> Too
         lines += [f"errors, {line}" for line in summary_lines(errors)]
     if experiment.message:
         lines.append(experiment.message)
+    if experiment.proposal.selected is not None:
+        lines.append(f"It confirms the {experiment.proposal.selected.words}.")
+    if experiment.confirmation is not None:
+        lines.append(f"{experiment.confirmation} compares the best trial with the baseline: look there for the result.")
     lines += [f"{run.arm} seed {run.seed} {run.status}: {run.message}" for run in experiment.runs if run.status != "finished"]
     if experiment.conclusion is not None:
         lines.append(f"interpretation ({experiment.conclusion.recommendation}): {experiment.conclusion.interpretation}")

@@ -28,6 +28,7 @@ _KINDS: dict[str, EffectKind] = {
     "KillShell": "note",
     "ExperimentStatus": "note",
     "ProposeExperiment": "propose",
+    "ProposeSweep": "propose",
     "ConcludeExperiment": "conclude",
     "Promote": "promote",
     "Task": "delegate",

@@ -65,4 +65,6 @@ def _implied(name: str, granted: Sequence[str]) -> bool:
     """Tools that a persona has without naming them: notes and questions, and with anything that acts the road to an experiment."""
     if name in ("TodoWrite", "AskUserQuestion", "ExperimentStatus"):
         return bool(granted)
-    return name in ("ProposeExperiment", "ConcludeExperiment", "Promote") and not {"Edit", "Write", "Bash"}.isdisjoint(granted)
+    return name in ("ProposeExperiment", "ProposeSweep", "ConcludeExperiment", "Promote") and not {"Edit", "Write", "Bash"}.isdisjoint(
+        granted
+    )

@@ -15,6 +15,7 @@ from mltui.core.effects import Effect, Grant
 from mltui.core.errors import UndeclaredEffectError
 from mltui.core.experiment import ProposalRequest, Recommendation
 from mltui.core.messages import ToolResult
+from mltui.core.sweep import SweepRequest
 from mltui.tools.base import (
     Agents,
     BackgroundOutput,
@@ -196,7 +197,7 @@ class _Experiments:
         self._experiments = experiments
         self._granted = granted
 
-    async def propose(self, request: ProposalRequest) -> ToolResult:
+    async def propose(self, request: ProposalRequest | SweepRequest) -> ToolResult:
         self._granted.need(Effect(kind="propose", target=request.title))
         return await self._experiments.propose(request)
 

@@ -15,7 +15,7 @@ def values_of(experiment: Experiment, first: int, ts: float) -> tuple[str | floa
     proposal, comparison = experiment.proposal, experiment.comparison
     guardrails = {guard.metric.name: guard.verdict for guard in experiment.guardrails}
     approval = experiment.approval
-    made = [run for run in experiment.runs if not run.reused]
+    made = [*(run for run in experiment.runs if not run.reused), *(run for trial in experiment.trials for run in trial.runs)]
     return (
         experiment.id,
         first,

@@ -230,6 +230,8 @@ def objections(rule: ApproveRule, proposal: Proposal, spent: Spent | None = None
         spent: what it approved so far.
         now: seconds since the epoch.
     """
+    if proposal.sweep is not None:
+        return "it is a sweep, whose space a person approves"
     if proposal.kind in NEVER_IN_ADVANCE or proposal.kind not in rule.kinds:
         return f"kind {proposal.kind} is not among {', '.join(rule.kinds)}"
     if any(file.kind in NEVER_IN_ADVANCE for file in proposal.files):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import ClassVar, cast, get_args
 
 from pydantic import Field
 
@@ -372,34 +372,7 @@ AnyEntry = (
     | SyncFailed
 )
 
-ENTRIES: dict[str, type[AnyEntry]] = {
-    entry.type: entry
-    for entry in (
-        ProposalCreated,
-        ProposalDecided,
-        ProposalAnswered,
-        ProposalSuperseded,
-        ProposalReopened,
-        JobStarted,
-        RunWaiting,
-        RunStarted,
-        RunFinished,
-        ExperimentCompared,
-        BaselineMeasured,
-        TrialFinished,
-        SweepFinished,
-        SweepConfirmed,
-        ExperimentFailed,
-        ExperimentStopped,
-        ExperimentConcluded,
-        ExperimentAccepted,
-        ExperimentDiscarded,
-        ReproductionStarted,
-        ReproductionRun,
-        ReproductionFinished,
-        SyncFailed,
-    )
-}
+ENTRIES: dict[str, type[AnyEntry]] = {entry.type: entry for entry in cast("tuple[type[AnyEntry], ...]", get_args(AnyEntry))}
 
 AnyMatter = (
     ChangePassed | UnplannedTraining | UnplannedSettled | GrantGiven | GrantRevoked | MetricConfirmed | PromotionIntended | PromotionDecided

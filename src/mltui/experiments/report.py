@@ -69,7 +69,7 @@ def sections(experiment: Experiment, standing: Standing | None = None, errors: E
     made = [
         *_plan(experiment.proposal),
         _changes(experiment.proposal),
-        Section("Runs", "\n\n".join(filter(None, (_runs(experiment), _circumstances(experiment)))), ("curves",)),
+        Section("Trials", _trials(experiment)) if experiment.proposal.sweep else Section("Runs", _runs(experiment), ("curves",)),
     ]
     if experiment.comparison:
         made.append(Section("Comparison", _comparison(experiment.comparison, standing), ("comparison",)))
@@ -119,6 +119,7 @@ def _plan(proposal: Proposal) -> list[Section]:
         ("Evaluator", _evaluator(proposal)),
         *([("Test", proposal.test.text)] if proposal.test else []),
         ("Seeds", ", ".join(map(str, proposal.seeds))),
+        *_sweep(proposal),
         ("Budget", f"{proposal.budget.minutes:g} minutes, {proposal.budget.runs} runs"),
         ("Code", f"from {code(proposal.base_commit[:12])} to {code(proposal.commit[:12])}"),
         *(("Data", f"{code(version.name)}, {version.size} bytes, SHA-256 {code(version.digest[:16])}…") for version in proposal.data),
@@ -129,6 +130,17 @@ def _plan(proposal: Proposal) -> list[Section]:
         *([Section("Methodology", quoted(proposal.methodology))] if proposal.methodology else []),
         Section("Plan", "\n".join(f"- {name}: {value}" for name, value in facts)),
     ]
+
+
+def _sweep(proposal: Proposal) -> list[tuple[str, str]]:
+    """The plan of a sweep, or of which sweep it confirms the best."""
+    plan = proposal.sweep
+    chosen = [("Confirms", proposal.selected.words)] if proposal.selected else []
+    if plan is None:
+        return chosen
+    space = [("Space", f"{clean(one.name)} {clean(one.words)} ({code(one.key)})") for one in plan.space]
+    confirming = f"the best and the baseline with seeds {', '.join(map(str, plan.confirm_seeds))}, which no trial has"
+    return [*space, ("Search", plan.method), ("Then", confirming)]
 
 
 def _evaluator(proposal: Proposal) -> str:
@@ -174,14 +186,25 @@ def _runs(experiment: Experiment) -> str:
         values = [f"{run.metrics[name]:.6g}" if name in run.metrics else "–" for name in names]
         memory = [f"{run.peak_memory / 1e6:,.0f} MB" if run.peak_memory else "–"] if measured else []
         rows.append([run.arm, str(run.seed), run.status, *values, f"{run.ended - run.started:.1f}", *memory, _note(run)])
-    return table(rows)
+    return f"{table(rows)}\n\n{_circumstances(experiment)}"
+
+
+def _trials(experiment: Experiment) -> str:
+    """Of a sweep; what they measured is compared with nothing."""
+    if not experiment.trials:
+        return "None yet."
+    names = [one.name for one in experiment.proposal.sweep.space] if experiment.proposal.sweep else []
+    rows = [["trial", "state", experiment.proposal.metric.name, *names, "note"]]
+    for trial in sorted(experiment.trials, key=lambda trial: trial.number):
+        value = "–" if trial.value is None else f"{trial.value:.6g}"
+        rows.append([str(trial.number), trial.state, value, *(_value(trial.params.get(name)) for name in names), trial.message])
+    confirmed = f"The best is judged by {experiment.confirmation}, on seeds that no trial had." if experiment.confirmation else ""
+    return "\n\n".join(filter(None, [table(rows), confirmed]))
 
 
 def _circumstances(experiment: Experiment) -> str:
     """What measured the runs, and what confined them."""
     runs = experiment.runs
-    if not runs:
-        return ""
     evaluators = dict.fromkeys(run.evaluator for run in runs if run.evaluator)
     if evaluators:
         measured = f"the evaluator, SHA-256 {', '.join(code(f'{digest[:16]}…') for digest in evaluators)}"

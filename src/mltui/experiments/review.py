@@ -132,6 +132,8 @@ def _spread(proposal: Proposal, baseline: BaselineSummary | None, experiments: S
 
 
 def _estimate(proposal: Proposal, known: dict[Arm, _Known], around: Circumstances) -> Estimate:
+    if proposal.sweep is not None:
+        known = {"baseline": {}, "candidate": {}}  # no trial was made before
     reused = sum(seed in known[arm] for arm in proposal.arms for seed in proposal.seeds)
     planned = proposal.planned_runs
     seconds = [
@@ -145,6 +147,10 @@ def _estimate(proposal: Proposal, known: dict[Arm, _Known], around: Circumstance
         return Estimate(runs=planned, reused=reused, basis="nothing like it ever ran")
     median = statistics.median(seconds)
     rounds = math.ceil((planned - reused) / max(1, around.parallel))
+    if proposal.sweep is not None:
+        plan = proposal.sweep
+        confirming = math.ceil(2 * len(plan.confirm_seeds) / max(1, around.parallel))
+        rounds = math.ceil(plan.trials / plan.parallel) * len(proposal.seeds) + confirming
     count = "one earlier run" if len(seconds) == 1 else f"{len(seconds)} earlier runs"
     return Estimate(minutes=median * rounds / 60, runs=planned, reused=reused, basis=f"median {median:.3g} s of {count} of this command")
 

@@ -41,6 +41,8 @@ class Facts:
 
 def warnings(facts: Facts) -> Iterator[str]:
     """One line each."""
+    if facts.proposal.sweep is not None:
+        yield from _of_sweep(facts)
     if len(facts.proposal.arms) < 2:
         return
     yield from _of_kind(facts.proposal)
@@ -57,6 +59,19 @@ def warnings(facts: Facts) -> Iterator[str]:
         yield f"The declared data {pattern} matches no file."
     if not facts.proposal.methodology:
         yield "No methodology is stated."
+
+
+def _of_sweep(facts: Facts) -> Iterator[str]:
+    proposal, plan, estimate = facts.proposal, facts.proposal.sweep, facts.estimate
+    assert plan is not None
+    if len(plan.confirm_seeds) < LEAST_PAIRS:
+        yield f"The winner is confirmed by {len(plan.confirm_seeds)} pairs, which can never be significant: {LEAST_PAIRS} are needed."
+    if estimate.minutes is not None and estimate.minutes > proposal.budget.minutes:
+        yield f"All runs take about {estimate.minutes:.3g} minutes, more than the budget of {proposal.budget.minutes:g}: trials end early."
+    if facts.sandboxed is False:
+        yield "No sandbox confines the runs: they can read and write what you can."
+    if facts.dirty:
+        yield "The working tree has changes that are not committed; they are part of every trial."
 
 
 def _of_kind(proposal: Proposal) -> Iterator[str]:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, cast
 from mltui.config.paths import project_root
 from mltui.config.schema import Config
 from mltui.core.data import JsonObject
-from mltui.core.errors import ExperimentError, MltuiError, NotARepositoryError, ProposalError
+from mltui.core.errors import ExperimentError, MltuiError, ProposalError
 from mltui.core.events import ExperimentFinished, ExperimentProgressed
 from mltui.core.experiment import (
     Answer,
@@ -34,6 +34,7 @@ from mltui.experiments.fold import advance
 from mltui.experiments.grants import Preapprovals
 from mltui.experiments.index import Index, Row
 from mltui.experiments.intake import Intake
+from mltui.experiments.late_libraries import workbench
 from mltui.experiments.ledger import Ledger
 from mltui.experiments.orphans import Orphans
 from mltui.experiments.records import (
@@ -297,8 +298,7 @@ class Experiments:
         """All experiments as a list shows them, the newest last, from the index; those whose supervisor died are ended first."""
         with closing(Index(self.state)) as index:
             found = index.rows()
-        running = [row.id for row in found if row.state == "running"]
-        if not running:
+        if not (running := [row.id for row in found if row.state == "running"]):
             return found
         for name in running:
             self._recover(name)
@@ -360,23 +360,13 @@ class Experiments:
 
     def _workbench(self) -> Workbench:
         """Loads git at the first need."""
-        bench = self._bench
-        if bench is None:
-            try:
-                module = importlib.import_module("mltui.experiments.workbench")
-            except ImportError as error:
-                if "git executable" not in str(error).lower():
-                    raise
-                raise NotARepositoryError("git is not installed, and experiments run from commits", hint="Install git.") from error
-            bench = self._bench = cast("Workbench", module.Workbench(self.root, self.state, self.control, self.config))
-        return bench
+        self._bench = self._bench or workbench()(self.root, self.state, self.control, self.config)
+        return self._bench
 
     def _job(self, proposal_id: str) -> Job | None:
-        started = [record for record in self._ledger.records(proposal_id) if record.type == JobStarted.type]
-        if not started:
-            return None
+        started = [record.payload for record in self._ledger.records(proposal_id) if record.type == JobStarted.type]
         jobs = importlib.import_module("mltui.experiments.jobs")
-        return jobs.Job(self.state, JobStarted.model_validate(started[-1].payload).job)
+        return jobs.Job(self.state, JobStarted.model_validate(started[-1]).job) if started else None
 
     def _job_to_go_on(self, experiment: Experiment) -> Job | None:
         """Of a sweep that was killed or stopped: its folder has what the sampler learned."""

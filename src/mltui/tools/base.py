@@ -16,6 +16,7 @@ from mltui.core.data import JsonObject
 from mltui.core.effects import Effect
 from mltui.core.experiment import ProposalRequest, Recommendation
 from mltui.core.messages import ToolResult, ToolSpec
+from mltui.core.sweep import SweepRequest
 
 
 class Args(BaseModel):
@@ -263,7 +264,7 @@ class Questions(Protocol):
 class ExperimentDesk(Protocol):
     """The only way to an experiment from inside a tool."""
 
-    async def propose(self, request: ProposalRequest) -> ToolResult: ...
+    async def propose(self, request: ProposalRequest | SweepRequest) -> ToolResult: ...
 
     async def answer(self, experiment_id: str, answer: str) -> ToolResult: ...
 

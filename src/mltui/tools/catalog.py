@@ -15,6 +15,7 @@ from mltui.tools.kill_shell import KillShell
 from mltui.tools.notebook_edit import NotebookEdit
 from mltui.tools.notebook_run import NotebookRun
 from mltui.tools.promote import Promote
+from mltui.tools.propose_sweep import ProposeSweep
 from mltui.tools.read import Read
 from mltui.tools.skill import Skill
 from mltui.tools.task import Task
@@ -45,6 +46,7 @@ _CATALOG: tuple[Tool, ...] = (
     BashOutput(),
     KillShell(),
     NotebookRun(),
+    ProposeSweep(),
 )
 
 

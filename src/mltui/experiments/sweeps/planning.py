@@ -8,7 +8,6 @@ from collections.abc import Collection, Sequence
 
 from mltui.config.schema import Experiments as Section
 from mltui.core.errors import ExperimentError, ProposalError
-from mltui.core.experiment import Proposal
 from mltui.core.sweep import ChoiceDimension, Dimension, FloatDimension, SweepPlan, SweepRequest
 from mltui.experiments.sweeps.space import Read, resolve
 
@@ -63,14 +62,6 @@ def make_plan(request: SweepRequest, section: Section, read: Read, used: Collect
 
 def size_of_grid(space: Sequence[Dimension]) -> int:
     return math.prod(len(one.values()) for one in space)
-
-
-def sweep_minutes(proposal: Proposal, run_minutes: float, parallel: int) -> float:
-    """About how long all runs take when one takes so long, those that confirm the winner included."""
-    plan = proposal.sweep
-    assert plan is not None
-    rounds = math.ceil(plan.trials / plan.parallel) * len(proposal.seeds) + math.ceil(2 * len(plan.confirm_seeds) / max(1, parallel))
-    return rounds * run_minutes
 
 
 def _check_whole(key: str, value: int, most: int) -> None:

@@ -8,12 +8,12 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
-from mltui.core.experiment import Experiment, Run
+from mltui.core.experiment import Experiment, Run, Trial
 from mltui.experiments.chain import lines
 from mltui.experiments.index import Index
 from mltui.experiments.journal import Record
 from mltui.experiments.log_query import corrected_p
-from mltui.experiments.records import ENTRIES, ProposalCreated, RunFinished, SyncFailed
+from mltui.experiments.records import ENTRIES, ProposalCreated, RunFinished, SyncFailed, TrialFinished
 
 _KEY = re.compile(rb'"key":"([^"\\]*)"')
 
@@ -25,12 +25,14 @@ class TrackedRun:
     Attributes:
         reused_from: the event id of the run that was really made, for a run that stands in from an earlier proposal.
         reused_by_proposal: the proposal which that run was made for.
+        trial: of a sweep, which it was made for.
     """
 
     event_id: str
     run: Run
     reused_from: str | None = None
     reused_by_proposal: str | None = None
+    trial: Trial | None = None
 
 
 @dataclass(frozen=True)
@@ -71,6 +73,8 @@ def histories(journal: Path, ids: Collection[str] | None = None) -> tuple[list[H
     for record, entry in finished:
         origin, proposal = _origin(made.get(entry.key, ()), record.seq) if entry.run.reused else (None, None)
         runs[entry.proposal_id].append(TrackedRun(record.hash, entry.run, origin, proposal))
+    for name, records in about.items():
+        runs[name] += [run for record in records if record.type == TrialFinished.type for run in _trial_runs(record)]
     adjusted, families = corrected_p(rows)
     found: list[History] = []
     for experiment in experiments:
@@ -88,6 +92,11 @@ def _tells(record: Record) -> bool:
 
 def _is_run(record: Record) -> bool:
     return record.type == RunFinished.type
+
+
+def _trial_runs(record: Record) -> list[TrackedRun]:
+    trial = TrialFinished.model_validate(record.payload).trial
+    return [TrackedRun(f"{record.hash}/{at}", run, trial=trial) for at, run in enumerate(trial.runs)]
 
 
 def _origin(made: Collection[tuple[int, str, str]], before: int) -> tuple[str | None, str | None]:

@@ -88,7 +88,7 @@ def parent_run(history: History, head: str, root: Path) -> MlflowRun:
     experiment, proposal = history.experiment, history.experiment.proposal
     status = STATUS_OF_STATE[experiment.state]
     over = status not in {"SCHEDULED", "RUNNING"}
-    ended = max((run.ended for run in experiment.runs), default=history.closed_at)
+    ended = max((tracked.run.ended for tracked in history.runs), default=history.closed_at)
     return MlflowRun(
         event_id=history.event_id,
         name=f"{proposal.id} {proposal.title}"[:NAME_LIMIT],
@@ -110,7 +110,7 @@ def child_runs(history: History, root: Path) -> list[MlflowRun]:
 
 
 def _child(experiment: Experiment, tracked: TrackedRun, root: Path) -> MlflowRun:
-    proposal, run = experiment.proposal, tracked.run
+    proposal, run, trial = experiment.proposal, tracked.run, tracked.trial
     status: RunStatus = "FINISHED" if run.status == "finished" else "FAILED" if run.status == "failed" else "KILLED"
     tags = {
         "mltui.proposal_id": proposal.id,
@@ -123,24 +123,27 @@ def _child(experiment: Experiment, tracked: TrackedRun, root: Path) -> MlflowRun
         "mltui.reused_from": tracked.reused_from or "",
         "mltui.reused_from_proposal": tracked.reused_by_proposal or "",
         "mltui.reused": "true" if run.reused else "",
+        "mltui.trial": "" if trial is None else str(trial.number),
+        "mltui.trial_state": "" if trial is None else trial.state,
         "mlflow.source.name": proposal.command,
         "mlflow.source.type": "LOCAL",
+        # A trial's commit is that of the base with its parameters.
         "mlflow.source.git.commit": proposal.commit if run.arm == "candidate" else proposal.base_commit,
     }
     folder = root / run.folder if run.folder else None
     artifacts = {**logged_texts(folder), **run_logs(folder)} if folder else {}
     if folder:
         tags |= environment_tags(run, folder)
-    if run.arm == "candidate":
+    if run.arm == "candidate" and trial is None:
         artifacts["mltui/diff.patch"] = proposal.patch
     return MlflowRun(
         event_id=tracked.event_id,
-        name=f"{proposal.id} {run.arm} seed {run.seed}",
+        name=f"{proposal.id} {run.arm if trial is None else f'trial {trial.number}'} seed {run.seed}",
         status=status,
         started=run.started,
         ended=run.ended,
         tags=_kept(tags),
-        params=_params(experiment, run, folder),
+        params=_params(experiment, tracked, folder),
         metrics={mlflow_name(name): value for name, value in last_values(run).items()},
         measured=run.ended,
         curves=_curves(run, folder) if folder else (),
@@ -171,15 +174,17 @@ def whole_steps(series: Series) -> list[int]:
     return [int(step) for step in series.steps] if whole else [*range(len(series.steps))]
 
 
-def parameters(experiment: Experiment, run: Run, folder: Path | None) -> dict[str, JsonValue]:
+def parameters(experiment: Experiment, tracked: TrackedRun, folder: Path | None) -> dict[str, JsonValue]:
     """What the run was started with, over what its code or autologging logged of itself."""
+    run = tracked.run
     logged: Mapping[str, JsonValue] = logged_params(folder) if folder else {}
     changed = {change.name: change.before if run.arm == "baseline" else change.after for change in experiment.proposal.parameters}
-    return {**logged, **run.params, **changed, "seed": run.seed, "arm": run.arm}
+    tried = tracked.trial.params if tracked.trial else {}
+    return {**logged, **run.params, **changed, **tried, "seed": run.seed, "arm": run.arm}
 
 
-def _params(experiment: Experiment, run: Run, folder: Path | None) -> dict[str, str]:
-    return {mlflow_name(name): _cut(_value_text(value), PARAM_LIMIT) for name, value in parameters(experiment, run, folder).items()}
+def _params(experiment: Experiment, tracked: TrackedRun, folder: Path | None) -> dict[str, str]:
+    return {mlflow_name(name): _cut(_value_text(value), PARAM_LIMIT) for name, value in parameters(experiment, tracked, folder).items()}
 
 
 def _value_text(value: JsonValue) -> str:
@@ -214,6 +219,9 @@ def _parent_tags(experiment: Experiment, head: str) -> dict[str, str]:
         "mltui.concluded_by": conclusion.by if conclusion else "",
         "mltui.accepted_by": (experiment.decided_by or "") if experiment.state == "accepted" else "",
         "mltui.discarded_by": (experiment.decided_by or "") if experiment.state == "discarded" else "",
+        "mltui.sweep": proposal.sweep.method if proposal.sweep else "",
+        "mltui.confirmed_by": experiment.confirmation or "",
+        "mltui.confirms": proposal.selected.words if proposal.selected else "",
         "mltui.journal_head": head,
     }
     return _kept(tags)

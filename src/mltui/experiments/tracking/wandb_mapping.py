@@ -67,17 +67,17 @@ def _run(history: History, tracked: TrackedRun, root: Path) -> WandbRun:
     files = {name: text.encode() for name, text in texts.items()}
     files |= left_files(folder) if folder else {}
     files["mltui/report.md"] = experiment_report(experiment).encode()
-    if run.arm == "candidate":
+    if run.arm == "candidate" and tracked.trial is None:
         files["mltui/diff.patch"] = proposal.patch.encode()
         files |= {f"mltui/{path.name}": path.read_bytes() for path in kept_files(root / STATE, proposal.id)}
     return WandbRun(
         id=f"{proposal.id.lower()}-{run.arm}-{run.seed}-{tracked.event_id[:8]}",
-        name=f"{proposal.id} {run.arm} seed {run.seed}",
+        name=f"{proposal.id} {run.arm if tracked.trial is None else f'trial {tracked.trial.number}'} seed {run.seed}",
         group=f"{proposal.id} {proposal.title}"[:128],
         job_type=run.arm,
         notes="\n\n".join(part for part in (proposal.hypothesis, proposal.methodology) if part),
         tags=tuple(tag[:TAG_LIMIT] for tag in (proposal.kind, experiment.state, _verdict(experiment)) if tag),
-        config={**parameters(experiment, run, folder), "mltui": _about(history, tracked)},
+        config={**parameters(experiment, tracked, folder), "mltui": _about(history, tracked)},
         rows=_rows(record),
         summary=_summary(history, tracked),
         files=files,

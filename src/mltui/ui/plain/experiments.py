@@ -16,6 +16,9 @@ def proposal_lines(proposal: Proposal) -> Iterator[str]:
     yield f"  Method: {proposal.methodology or 'not stated'}"
     for warning in proposal.review.warnings:
         yield f"  Warning: {warning}"
+    if proposal.selected is not None:
+        yield f"  Confirms: the {proposal.selected.words}"
+    yield from _sweep_lines(proposal)
     yield f"  Metric: {_metric(proposal.metric)}"
     yield from review_lines(proposal)
     for guardrail in proposal.guardrails:
@@ -27,7 +30,8 @@ def proposal_lines(proposal: Proposal) -> Iterator[str]:
     for data in proposal.data:
         yield f"  Data: {data.name}, {data.size:,} bytes, sha256 {data.digest[:16]}"
     yield f"  Command: {proposal.command}"
-    yield f"  Seeds: {', '.join(map(str, proposal.seeds))}; baseline and candidate, {runs} runs at most"
+    who = "each trial" if proposal.sweep is not None else "baseline and candidate"
+    yield f"  Seeds: {', '.join(map(str, proposal.seeds))}; {who}, {runs} runs at most"
     yield f"  Budget: {proposal.budget.minutes:g} minutes, {proposal.budget.runs} runs"
     if proposal.test:
         yield f"  Test: {proposal.test.text}"
@@ -38,20 +42,35 @@ def proposal_lines(proposal: Proposal) -> Iterator[str]:
         yield f"  Takes the place of: {proposal.supersedes}"
     yield f"  Proposed by: {proposal.author}"
     yield f"  Base: {proposal.base_commit[:12]}, tree {proposal.tree[:12]}"
+    if proposal.sweep is not None:
+        return
     yield "  Change:"
     yield from (f"    {line}" for line in proposal.patch.rstrip("\n").split("\n"))
 
 
+def _sweep_lines(proposal: Proposal) -> Iterator[str]:
+    """The space of a sweep, how it is searched, and what follows from it."""
+    plan = proposal.sweep
+    if plan is None:
+        return
+    for one in plan.space:
+        yield f"  Space: {one.name} {one.words} ({one.key})"
+    yield f"  Search: {plan.method}"
+    yield f"  Then: the best trial and the baseline with seeds {', '.join(map(str, plan.confirm_seeds))}, which no trial has"
+
+
 def review_lines(proposal: Proposal) -> Iterator[str]:
     """What is known before anything runs: the baseline with its error bars, what the seeds can show, what it costs."""
-    if len(proposal.arms) < 2:
+    if len(proposal.arms) < 2 and proposal.sweep is None:
         return
     baseline, power, estimate = proposal.review.baseline, proposal.review.power, proposal.review.estimate
     if baseline is None:
         yield "  Baseline: not measured yet"
     else:
         yield f"  Baseline: {baseline.mean:.5g} +- {baseline.std:.2g} (sd of {baseline.n} seeds, {baseline.source})"
-    if power is None:
+    if proposal.sweep is not None:
+        pass
+    elif power is None:
         yield "  Detectable: not known, nothing like it was measured"
     else:
         needed = f", {power.needed_n} seeds find {proposal.metric.min_effect:g}" if power.needed_n else ""

@@ -45,7 +45,7 @@ def choices_for(proposal: Proposal) -> tuple[Choice, ...]:
     )
     return (
         Choice("y", "approve", "success", twice=warning),
-        Choice("e", "edit", "success", twice=warning, form=True),
+        *([Choice("e", "edit", "success", twice=warning, form=True)] if proposal.sweep is None else []),
         Choice("n", "reject", "error", asks_reason=True, required="Say why, the agent is told. Esc goes back."),
         Choice(
             "a",

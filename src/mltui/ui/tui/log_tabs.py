@@ -19,6 +19,7 @@ from mltui.experiments.render import counted
 from mltui.ui.figures import duration, size
 from mltui.ui.plots.errors import error_lines
 from mltui.ui.plots.of_experiment import curve_grid, difference_lines, seed_lines, system_lines
+from mltui.ui.plots.of_sweep import best_lines, parallel_lines, trial_lines
 from mltui.ui.tui.experiment_card import VERDICT_STYLES
 from mltui.ui.tui.gallery import Picture, Shown
 from mltui.ui.tui.plot_view import Plot
@@ -176,6 +177,8 @@ class Look:
         return [Plot(lambda width: curve_grid(records, metric, width, height))]
 
     def _seeds(self) -> list[RenderableType]:
+        if self.experiment.proposal.sweep is not None:
+            return self._trials()
         comparison = self.experiment.comparison
         if comparison is None:
             values = [run for run in self.experiment.runs if self.experiment.proposal.metric.name in run.metrics]
@@ -186,6 +189,19 @@ class Look:
             parts += [Text(), Text(f"Guardrail {one_line(guard.metric.name)}: {guard.verdict}", style="primary.bold")]
             parts.append(Plot(partial(seed_lines, guard)))
         return parts
+
+    def _trials(self) -> list[RenderableType]:
+        """Of a sweep: the best so far, then all of them, the best first."""
+        experiment = self.experiment
+        if not experiment.trials:
+            return [Text("No trial is over yet", style="strong")]
+        return [
+            Plot(partial(best_lines, experiment)),
+            Text(),
+            Plot(lambda width: trial_lines(experiment, width, 0)),
+            Text(),
+            Plot(lambda width: parallel_lines(experiment, {}, width)),
+        ]
 
     def _plan(self) -> list[RenderableType]:
         return [*proposal_sections(self.experiment.proposal, self.experiment.exchanges)]
@@ -284,7 +300,7 @@ def _said(record: Record) -> Text:
     """A record in a line: what happened, by whom, and its most telling field."""
     payload: Mapping[str, object] = record.payload
     text = Text.assemble((one_line(record.type.replace(".", " ")), "strong"), (f" by {one_line(record.actor)}", "muted"), overflow="fold")
-    for name in ("approval", "conclusion", "run"):
+    for name in ("approval", "conclusion", "run", "trial"):
         inner = payload.get(name)
         if isinstance(inner, dict):
             payload = inner  # pyright: ignore[reportUnknownVariableType]

@@ -90,6 +90,27 @@ def change_section(proposal: Proposal) -> Section | None:
     return Section("What changes", tuple(parts)) if parts else None
 
 
+def sweep_section(proposal: Proposal) -> Section | None:
+    """The space of a sweep, how it is searched and what follows; or of which sweep a proposal confirms the best."""
+    plan = proposal.sweep
+    if proposal.selected is not None:
+        return Section("Confirms a sweep", (Text(f"The {proposal.selected.words}, on seeds that no trial had", overflow="fold"),))
+    if plan is None:
+        return None
+    table = Table.grid(padding=(0, 2, 0, 0))
+    for style in ("strong", "secondary", "faint"):
+        table.add_column(style=style, overflow="fold")
+    for one in plan.space:
+        table.add_row(Text(one_line(one.name)), Text(one_line(one.words)), Text(one_line(one.key)))
+    seeds = ", ".join(map(str, plan.confirm_seeds))
+    facts: list[tuple[str, RenderableType]] = [
+        ("search", Text(plan.method)),
+        ("runs", Text(f"{proposal.planned_runs} at most, all under this one approval", style="strong")),
+        ("then", Text(f"the best trial and the baseline with seeds {seeds}: no trial has them")),
+    ]
+    return Section("The space", (table, rows(facts)))
+
+
 def _marked(mark: str, text: str, style: str = "warning") -> Table:
     """Text that hangs beside its mark."""
     table = Table.grid(padding=(0, 1, 0, 0))
@@ -142,7 +163,7 @@ def plan_section(proposal: Proposal) -> Section:
     )
     pairs: list[tuple[str, RenderableType]] = [
         ("command", Text(clean(proposal.command), style="secondary")),
-        ("seeds", Text(f"{seeds}  ({len(proposal.seeds)} pairs)")),
+        ("seeds", Text(f"{seeds}  ({len(proposal.seeds)} {'a trial' if proposal.sweep else 'pairs'})")),
         ("limits", limit_text(proposal)),
         ("evaluator", evaluator),
     ]
@@ -183,6 +204,7 @@ def proposal_sections(proposal: Proposal, exchanges: tuple[Exchange, ...] = ()) 
         asked if exchanges and exchanges[-1].answer else None,
         Section("Hypothesis", (Text(clean(proposal.hypothesis).strip(), overflow="fold"),)),
         change_section(proposal),
+        sweep_section(proposal),
         warning_section(proposal),
         methodology_section(proposal),
         evidence_section(proposal),

@@ -25,6 +25,7 @@ _TARGETS = {
     "WebSearch": ("query",),
     "Task": ("description",),
     "ProposeExperiment": ("title",),
+    "ProposeSweep": ("title",),
     "ExperimentStatus": ("experiment_id",),
     "ConcludeExperiment": ("experiment_id", "recommendation"),
     "Skill": ("skill",),
@@ -66,7 +67,7 @@ def outcome_of(name: str, details: JsonObject) -> str:
             return f"{_count(details['errors'], 'error')}, {_count(details['warnings'], 'warning')}"
         case "TodoWrite" if "total" in details:
             return f"{details['done']} of {details['total']} done"
-        case "ProposeExperiment" | "ExperimentStatus" | "ConcludeExperiment":
+        case "ProposeExperiment" | "ProposeSweep" | "ExperimentStatus" | "ConcludeExperiment":
             return one_line(" ".join(str(details[key]) for key in ("experiment_id", "state") if details.get(key)))
         case _:
             return ""
