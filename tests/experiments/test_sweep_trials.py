@@ -5,7 +5,8 @@ from __future__ import annotations
 import dataclasses
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Generator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from tests.experiments.test_sweep import propose
 
 from mltui.core.experiment import Run, Trial
 from mltui.core.sweep import FloatDimension, SweepPlan
+from mltui.experiments.budget_clock import BudgetClock
 from mltui.experiments.execution import Task
 from mltui.experiments.git_tree import GitTree
 from mltui.experiments.records import AnyEntry, ExperimentFailed, ExperimentStopped, SweepFinished, TrialFinished
@@ -42,13 +44,27 @@ class Instant:
     def folder(self, task: Task) -> Path:
         return Path("/nowhere")
 
-    def run(self, task: Task, runner: Runner, limit: float, left: float, ends_early: Callable[[], bool]) -> Run:
+    def run(
+        self, task: Task, runner: Runner, limit: float, left: float, variables: Mapping[str, str], ends_early: Callable[[], bool]
+    ) -> Run:
         self.made.append((task.name, task.seed))
         said = self._outcome(self.values, task.seed)
         run = Run(arm="candidate", seed=task.seed, status="finished", started=0.0, ended=self._seconds)
         if isinstance(said, str):
             return run.model_copy(update={"status": "failed", "message": said})
         return run.model_copy(update={"metrics": {"accuracy": said}})
+
+
+class AtOnce:
+    """Stands for `Turns` on a machine where nothing else runs."""
+
+    def __init__(self, minutes: float) -> None:
+        self.clock = BudgetClock(minutes * 60)
+
+    @contextmanager
+    def turn(self, name: str, over: Callable[[], bool]) -> Generator[dict[str, str] | None]:
+        with self.clock.running():
+            yield None if over() else {}
 
 
 @dataclasses.dataclass
@@ -73,9 +89,11 @@ def stage(project: Project, outcome: Callable[[dict[str, Any], int], float | str
         execution=Instant(outcome, seconds),  # type: ignore[arg-type]
         git=GitTree(project.root, project.root / ".mltui"),
         runner=Runner(),
+        turns=AtOnce(proposal.budget.minutes),  # type: ignore[arg-type]
         limit=60.0,
         confirming_parallel=1,
         record=entries.append,
+        over=lambda name, done: None,
         stopping=lambda: False,
         folder=project.root / ".mltui" / "jobs" / proposal.id,
     )

@@ -199,8 +199,8 @@ async def test_a_command_in_the_background_is_seen_and_stopped_by_two_keys(monke
 
 
 async def test_an_experiments_job_leads_to_its_experiment(monkeypatch: pytest.MonkeyPatch) -> None:
-    view = jobs_module.JobView("P-0007-ab", "P-0007", True, 0.0, 0.0, ("candidate-1",), 150.0, 2_000_000, None)
-    monkeypatch.setattr(jobs_module.JobList, "look", lambda self: [view])
+    view = jobs_module.JobView("P-0007-ab", "P-0007", True, "running", 0.0, 0.0, "", ("candidate-1",), 150.0, 2_000_000)
+    monkeypatch.setattr(jobs_module.JobList, "look", lambda self, wanted="": [view])
     app = app_with(experiments=FakeExperiments(experiment("running", title="Cosine schedule")))
     async with running(app, (120, 30)) as pilot:
         await pilot.press("f6")

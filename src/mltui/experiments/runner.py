@@ -81,7 +81,7 @@ class _Child:
         self.cpu_seconds = 0.0
         self.peak_memory = 0
         self._process = process
-        self._own_peak = _maxrss(resource.getrusage(resource.RUSAGE_SELF))
+        self._own_peak = _own_peak()
 
     def wait(self, seconds: float | None) -> bool:
         """Whether it has ended, at the latest after so many seconds (None: when it has)."""
@@ -249,6 +249,15 @@ def _unwritten(folder: Path, pumps: Sequence[Pump]) -> str:
     """Why a command's output is not all on the disk."""
     problem = next((pump.problem for pump in pumps if pump.problem), "")
     return f"its output cannot be written to {folder}: {problem}. Free some space, and propose it again" if problem else ""
+
+
+def _own_peak() -> int:
+    """Bytes that this process held at the most. What the kernel accounts to it begins with what its parent held; its memory does not."""
+    with contextlib.suppress(OSError, ValueError):
+        for line in Path("/proc/self/status").read_text().splitlines():
+            if line.startswith("VmHWM:"):
+                return int(line.split()[1]) * 1024
+    return _maxrss(resource.getrusage(resource.RUSAGE_SELF))
 
 
 def _maxrss(usage: resource.struct_rusage) -> int:

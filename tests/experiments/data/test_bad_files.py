@@ -46,7 +46,11 @@ def _parquet() -> bytes:
         ("a.csv", b"", "is empty"),
         ("a.csv", b"\x00\x01,b\n1,2\n", "zero bytes"),
         ("a.csv", b"\n\n", "is empty"),
-        ("a.csv.gz", gzip.compress("".join(f"{number},{number * 7919}\n" for number in range(500)).encode())[:400], "cannot be read"),
+        (
+            "a.csv.gz",
+            gzip.compress("".join(f"{number},{number * 7919}\n" for number in range(500)).encode(), mtime=0)[:400],
+            "cannot be read",
+        ),
         ("a.csv.gz", b"a,b\n1,2\n", "cannot be read"),
         ("a.csv.zst", b"a,b\n1,2\n", "cannot be read"),
         ("a.parquet", b"PAR1", "cannot be read as parquet"),
@@ -175,11 +179,12 @@ def test_any_csv_is_checked_or_refused(tmp_path: Path, names: list[str], data: l
 )
 @example(content=(130, 128), kind="parquet")
 @example(content=(202, 128), kind="parquet")
+@example(content=(60, 0), kind="npy")
 def test_any_bytes_are_checked_or_refused(tmp_path: Path, content: bytes | tuple[int, int], kind: str) -> None:
     if isinstance(content, tuple):
         at, value = content
         whole = {"npy": _npy(np.eye(5)), "npz": _npz(x=np.eye(5), y=np.arange(5)), "parquet": _parquet()}.get(
-            kind, gzip.compress(b'{"a":1}\n' * 20)
+            kind, gzip.compress(b'{"a":1}\n' * 20, mtime=0)
         )
         content = whole[: at % len(whole)] + bytes([value]) + whole[at % len(whole) + 1 :]
     (tmp_path / f"a.{kind}").write_bytes(content)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import tokenize
 import zipfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -43,7 +44,7 @@ def batches(path: Path, kind: str, shown: str, rows: int) -> Iterator[dict[str, 
                 yield from _array(file, shown, rows)
         else:
             yield from _archive(path, shown, rows)
-    except (ValueError, EOFError, zipfile.BadZipFile, NotImplementedError) as error:
+    except (ValueError, EOFError, SyntaxError, tokenize.TokenError, zipfile.BadZipFile, NotImplementedError) as error:
         said = " ".join(str(error).split())[:160]
         raise UsageError(
             f"{shown} cannot be read as {kind}: {said}", hint="It may be broken, or of another kind than its name says"
