@@ -35,6 +35,7 @@ from mltui.experiments.run_environment import RunEnvironment, RunPlace
 from mltui.experiments.runner import Launcher, Outcome, Runner, launch
 from mltui.experiments.storage import write_atomically
 from mltui.experiments.system_metrics import SystemMetrics
+from mltui.experiments.tracking import spool
 
 
 @dataclass(frozen=True, slots=True)
@@ -292,7 +293,8 @@ class Execution:
         """A run without its model can be compared, and not promoted."""
         target = self._places.job / "models" / task.name
         try:
-            kept, digest = keep_model(self._rules.artifact, (place.folder, place.worktree), target)
+            logged = spool.logged_models(place.folder).get(self._rules.artifact)
+            kept, digest = keep_model(self._rules.artifact, (place.folder, place.worktree), target, logged)
         except (ModelMissing, OSError) as error:
             return {"missing": str(error)}
         return {"path": kept.relative_to(self._places.root).as_posix(), "sha256": digest}

@@ -13,12 +13,13 @@ class ModelMissing(ValueError):
     """The declared artifact is not there, or is nothing that can be kept; the text is one line for the person."""
 
 
-def keep_model(artifact: str, sources: Sequence[Path], target: Path) -> tuple[Path, str]:
+def keep_model(artifact: str, sources: Sequence[Path], target: Path, logged: Path | None = None) -> tuple[Path, str]:
     """Keeps the artifact of the first folder that has it. Files are linked where the disk can, so that gigabytes cost nothing.
 
     Args:
         artifact: a file or folder, relative to a source.
         target: a folder for it; what is there goes.
+        logged: where a model of that name lies that the run logged to its tracker, in case no source has it.
 
     Returns: where it is now, and its SHA-256; of a folder, over digest and name of each file, sorted.
 
@@ -27,8 +28,8 @@ def keep_model(artifact: str, sources: Sequence[Path], target: Path) -> tuple[Pa
     path = PurePosixPath(artifact)
     if path.is_absolute() or ".." in path.parts or not path.parts:
         raise ModelMissing(f"[promotion] artifact = {artifact!r} has to be a path inside the run's folder")
-    for source in sources:
-        found = Path(os.path.realpath(source / path))
+    for source, place in [*((source, source / path) for source in sources), *([(logged, logged)] if logged else [])]:
+        found = Path(os.path.realpath(place))
         if not found.exists():
             continue
         if not found.is_relative_to(os.path.realpath(source)):
@@ -44,7 +45,8 @@ def keep_model(artifact: str, sources: Sequence[Path], target: Path) -> tuple[Pa
                 raise ModelMissing(f"the model {artifact} is an empty folder")
             return kept, hashlib.sha256("".join(lines).encode("utf-8", "surrogateescape")).hexdigest()
         raise ModelMissing(f"the model {artifact} is neither a file nor a folder")
-    raise ModelMissing(f"the run left no {artifact}, which [promotion] artifact names, in its folder or $MLTUI_RUN_DIR")
+    where = "in its folder or $MLTUI_RUN_DIR, and logged no model of that name"
+    raise ModelMissing(f"the run left no {artifact}, which [promotion] artifact names, {where}")
 
 
 def model_digest(path: Path) -> str:

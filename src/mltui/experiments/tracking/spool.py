@@ -12,9 +12,11 @@ SPOOL = "mlflow"
 
 FILE_LIMIT = 50_000_000
 VALUE_LIMIT, TEXT_LIMIT = 8_000, 1_000_000
-MOST_PARAMS, MOST_ARTIFACTS, MOST_TRACES = 500, 200, 1_000
+MOST_PARAMS, MOST_ARTIFACTS, MOST_TRACES, MOST_MODELS = 500, 200, 1_000, 50
 TEXTS = (".txt", ".json", ".html", ".csv", ".md", ".yaml", ".svg")
 
+_MODEL = re.compile(r"^name: ['\"]?([\w.@ -]+)['\"]?$", re.MULTILINE)
+_CREATED = re.compile(r"^creation_timestamp: (\d+)$", re.MULTILINE)
 _STARTED = re.compile(r"^start_time: (\d+)$", re.MULTILINE)
 
 
@@ -63,6 +65,23 @@ def read_texts(run_folder: Path) -> dict[str, str]:
             if path.suffix in TEXTS and path.is_file() and path.stat().st_size <= TEXT_LIMIT:
                 found[path.relative_to(artifacts).as_posix()] = read_text(path, TEXT_LIMIT)
     return found
+
+
+def artifact_folders(run_folder: Path) -> dict[str, list[Path]]:
+    """Where artifacts that were logged lie, by where they belong: those of all MLflow runs at the top, each model below its name."""
+    models = {f"models/{name}": [path] for name, path in logged_models(run_folder).items()}
+    return {"": [run / "artifacts" for run in runs_in(run_folder)], **models}
+
+
+def logged_models(run_folder: Path) -> dict[str, Path]:
+    """The folders of models that were logged, with their signatures (`MLmodel`), by name; of one name the latest."""
+    found: list[tuple[int, str, Path]] = []
+    for meta in sorted((run_folder / SPOOL).glob("*/models/*/meta.yaml"))[:MOST_MODELS]:
+        text = read_text(meta, VALUE_LIMIT)
+        name, created = _MODEL.search(text), _CREATED.search(text)
+        if name and name[1] not in (".", ".."):
+            found.append((int(created[1]) if created else 0, name[1], meta.parent / "artifacts"))
+    return {name: path for _, name, path in sorted(found)}
 
 
 def read_traces(run_folder: Path) -> list[str]:
