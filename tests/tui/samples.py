@@ -171,11 +171,12 @@ def error_analysis() -> ErrorAnalysis:
         score = hit / (hit + 2 * miss)
         matrix = tuple(tuple(hit if row == column else miss for column in range(3)) for row in range(3))
         classes = [
-            ClassScore(name=name, precision=score, recall=score, f1=score, support=hit + 2 * miss) for name in (*names, "macro average")
+            ClassScore(name=name, precision=score, recall=score, f1=score, support=hit + 2 * miss)
+            for name in (*names, "macro average", "weighted average")
         ]
         calibration = Calibration(bins=bins, ece=0.1, brier=None, n=195)
         made = {"arm": arm, "runs": 4, "n": 150, "accuracy": score, "matrix": matrix, "classes": classes[:3], "macro": classes[3]}
-        arms.append(ArmErrors.model_validate({**made, "weighted": classes[3], "calibration": calibration}))
+        arms.append(ArmErrors.model_validate({**made, "weighted": classes[4], "calibration": calibration}))
     example = {"key": "img-7", "label": "cat", "baseline": "cat", "candidate": "dog\x1b[31m"}
     example |= {"baseline_score": 1.0, "candidate_score": 0.25}
     broken = ErrorExample.model_validate({**example, "confidence": 0.93, "shown": {"region": "us", "text": "a long text " * 8}})

@@ -39,7 +39,7 @@ def keys_line(model: LogModel, chosen: Row | None, width: int, keys: Mapping[str
     pairs += [("log.compare", f"compare {marked}")] if marked > 1 else []
     pairs += [("log.pending", "all pending")] if model.waiting else []
     if model.every:
-        pairs += [("log.tab-1..log.tab-7", "details"), ("log.search", "filter"), ("log.mark", "mark")]
+        pairs += [("log.tab-1..log.tab-8", "details"), ("log.search", "filter"), ("log.mark", "mark")]
         pairs += [("log.zoom", "zoom"), ("log.sort", "sort")]
     line, last = Text(no_wrap=True, overflow="crop"), bar([("log.close", "close")], keys)
     for pair in pairs:
