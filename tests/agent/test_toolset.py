@@ -35,7 +35,7 @@ def test_a_small_window_keeps_what_reads_changes_runs_and_proposes() -> None:
 
 def test_no_more_goes_than_must() -> None:
     _, left_out = fitting(catalog(), 15_000)
-    assert left_out == ("NotebookRun",)
+    assert left_out == ("ProposeSweep", "NotebookRun")
 
 
 class Nobody:

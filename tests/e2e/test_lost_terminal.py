@@ -54,7 +54,7 @@ def test_a_job_lives_on_when_its_terminal_is_killed_and_the_session_goes_on(proj
     gate.parent.mkdir()
     (project.root / "train.py").write_text(WAITING.replace("GATE", repr(str(gate))))
     config = project.root / ".mltui/config.toml"
-    config.write_text(config.read_text().replace("[0, 1, 2, 3, 4, 5]", "[0, 1]") + '[sandbox]\nmode = "off"\n')
+    config.write_text(config.read_text().replace("[0, 1, 2, 3, 4, 5]", "[0, 1]") + "[sandbox]\nenabled = false\n")
     project.git("-c", "user.name=t", "-c", "user.email=t@example.org", "commit", "-qam", "Wait")
     environ = project.environ()
     try:
@@ -108,6 +108,7 @@ def test_in_tmux_it_is_detached_and_attached_again_and_typed_into(tmux: Callable
     outer = {"TERM": "xterm-256color"}
     attach = ["-c", f"import os; os.execvp('tmux', ['tmux', '-S', {str(tmp_path / 'tmux')!r}, 'attach', '-t', 'one'])"]
     with PtyApp(attach, project, outer, size=(90, 28)) as first:
+        first.until_text("script.json")  # before it draws, tmux drops what is typed
         first.type("hi\r")
         until(lambda: "hello there" in screen(), "the answer")
         first.type("\x02d")  # Ctrl+B d

@@ -130,6 +130,15 @@ def test_long_texts_are_cut_where_mlflow_would_cut_without_a_word():
     assert len(children[6].params["layers"]) < 6000
 
 
+def test_pictures_that_were_kept_go_to_the_tracker(tmp_path: Path):
+    kept = tmp_path / ".mltui" / "reports" / "P-0007"
+    kept.mkdir(parents=True)
+    (kept / "comparison.png").write_bytes(b"\x89PNG")
+    (tmp_path / "secret").write_bytes(b"not to be sent")
+    (kept / "link.svg").symlink_to(tmp_path / "secret")
+    assert parent_run(history(finished(proposal())), "head", tmp_path).files == {"mltui/comparison.png": b"\x89PNG"}
+
+
 def test_a_long_log_keeps_its_start_and_its_end(tmp_path: Path):
     (tmp_path / "stdout.log").write_bytes(b"first\n" + b"x" * (3 * LOG_LIMIT) + b"\nlast\n")
     (tmp_path / "stderr.log").write_bytes(b"\xff broken")

@@ -94,9 +94,7 @@ def test_each_seed_of_each_arm_is_a_child_with_commit_data_and_log(finished: Tra
 def test_artifacts_of_the_proposal_lie_in_the_project(finished: Tracked):
     parent = next(run for run in finished.runs() if "mltui.journal_seq" in run.data.tags)
     names = {item.path for item in finished.client.list_artifacts(parent.info.run_id, "mltui")}
-    assert names == {
-        f"mltui/{name}" for name in ("proposal.md", "diff.patch", "report.md", "comparison.json", "comparison.svg", "guardrails.json")
-    }
+    assert names == {f"mltui/{name}" for name in ("proposal.md", "diff.patch", "report.md", "comparison.json", "guardrails.json")}
     assert parent.info.artifact_uri.startswith((finished.root / ".mltui" / "mlartifacts").as_uri())
     assert not (Path.cwd() / "mlruns").exists()
 

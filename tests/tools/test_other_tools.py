@@ -50,6 +50,7 @@ def test_the_catalogue_is_stable() -> None:
         "BashOutput",
         "KillShell",
         "NotebookRun",
+        "ProposeSweep",
     ]
 
 

@@ -12,6 +12,7 @@ SHARE = 0.4
 _CHARACTERS = 3.8
 """Of a token, in declarations (measured with SmolLM2's vocabulary: 22,015 characters are 5,720 tokens)."""
 _FIRST_TO_GO = (
+    "ProposeSweep",
     "NotebookRun",
     "CheckData",
     "WebSearch",

@@ -97,7 +97,8 @@ def parent_run(history: History, head: str, root: Path) -> MlflowRun:
         ended=ended if over else None,
         tags=_parent_tags(experiment, head),
         metrics={mlflow_name(name): value for name, value in compared(history).items()},
-        measured=history.closed_at,
+        # A corrected p comes later, with more comparisons, and is then the larger: of two values of one time MLflow shows that one.
+        measured=ended,
         data=proposal.data,
         artifacts=_parent_artifacts(experiment),
         files={f"mltui/{path.name}": path.read_bytes() for path in kept_files(root / STATE, proposal.id)},

@@ -7,6 +7,7 @@ remembered in `.mltui/tracking.json` (MLflow) and `.mltui/wandb.json`; these fil
 from __future__ import annotations
 
 import contextlib
+import importlib
 import os
 import subprocess
 import sys
@@ -170,9 +171,9 @@ def _delivered(root: Path, tracking: Tracking, sink: Sink, progress: Progress, n
 
 
 def _library(sink: Sink) -> _Deliver:
-    """MLflow needs pandas for tables only, and takes twice as long to import with it."""
+    """MLflow needs pandas for tables only, and takes twice as long to import with it. wandb does not load without one that is there."""
     set_defaults(QUIET)
-    return cast("_Deliver", import_without(sink.module, "pandas"))
+    return cast("_Deliver", import_without(sink.module, "pandas") if sink == MLFLOW else importlib.import_module(sink.module))
 
 
 class _Deliver(Protocol):
