@@ -46,7 +46,7 @@ def direct(*extras: str) -> list[Requirement]:
     return wanted
 
 
-@pytest.mark.parametrize(("name", "extra"), [("base", "embedded"), ("dev", "dev")])
+@pytest.mark.parametrize(("name", "extra"), [("base", "embedded"), ("base", "sweep"), ("dev", "dev")])
 def test_every_direct_dependency_is_pinned_inside_its_range(name: str, extra: str):
     locked = pins(name)
     for requirement in direct(extra):
