@@ -16,6 +16,7 @@ from tests.experiments.test_killed import records
 from mltui.core.errors import ApprovalVoidError, ProposalError
 from mltui.core.experiment import Approval, Experiment, Proposal
 from mltui.core.sweep import SweepRequest
+from mltui.experiments.heartbeat import read_heartbeat
 from mltui.experiments.ledger import Ledger
 from mltui.experiments.proposals import sealed
 from mltui.experiments.records import ProposalCreated, ProposalDecided
@@ -103,13 +104,13 @@ def forge(project: Project, sweep: Experiment, real: Proposal) -> None:
 
 @pytest.mark.slow
 async def test_two_at_once_one_killed_and_one_stopped_go_on_where_they_were(project: Project) -> None:
-    project.write("train.py", TRAIN + "import time\ntime.sleep(0.2)\n")
+    project.write("train.py", TRAIN + "import time\ntime.sleep(1)\n")
     project.git("commit", "-qam", "Slow")
     killed, stopped = propose(project, parallel=2), propose(project, title="Another", sampler="random", trials=3)
-    jobs: dict[str, Path] = {}
     for sweep in (killed, stopped):
         project.approve(sweep.id)
-        jobs[sweep.id] = project.root / ".mltui" / "jobs" / project.experiments.start(sweep.id)
+    begun = await asyncio.gather(*(asyncio.to_thread(project.experiments.start, sweep.id) for sweep in (killed, stopped)))
+    jobs = {sweep.id: project.root / ".mltui" / "jobs" / job for sweep, job in zip((killed, stopped), begun, strict=True)}
     while any(not project.experiments.get(sweep.id).trials for sweep in (killed, stopped)):
         await asyncio.sleep(0.005)
     supervisor = int(json.loads((jobs[killed.id] / "process.json").read_text())["pid"])
@@ -119,7 +120,7 @@ async def test_two_at_once_one_killed_and_one_stopped_go_on_where_they_were(proj
         await asyncio.sleep(0.01)
     project.experiments = Experiments.open(project.root, project.config)
     dead, halted = (project.experiments.get(sweep.id) for sweep in (killed, stopped))
-    assert dead.state == "failed" and "the supervisor died" in dead.message
+    assert dead.state == "failed" and "the supervisor died" in dead.message and f"mltui sweep run {killed.id}" in dead.message
     assert halted.state == "stopped" and f"mltui sweep run {stopped.id}" in halted.message
     for sweep in (killed, stopped):
         assert project.experiments.start(sweep.id) == jobs[sweep.id].name
@@ -130,6 +131,8 @@ async def test_two_at_once_one_killed_and_one_stopped_go_on_where_they_were(proj
         # What was lost counts, and is made again.
         assert all(trial.state == "complete" or "its process was killed" in trial.message for trial in after.trials)
         assert float((jobs[before.id] / "sweep" / "seconds").read_text()) > 0.4
+        beat = read_heartbeat(jobs[before.id])
+        assert beat is not None and (beat.done, beat.total) == (total, total)
         project.experiments.stop(project.experiments.sweeps.confirm(before.id).id)
     assert records(project, "sweep.confirmed") == 2
 

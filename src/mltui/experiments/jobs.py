@@ -223,6 +223,11 @@ class Job:
         words = self.last_words()
         return f"the supervisor died{f': {words}' if words else ''} (its log: {self.log})"
 
+    def loss(self, proposal_id: str, *, goes_on: bool) -> str:
+        """What the journal says of an experiment whose supervisor is gone. Args: goes_on: it can be taken up where it was."""
+        then = f"Go on with: mltui sweep run {proposal_id}" if goes_on else "Propose again: finished baseline runs count again."
+        return f"lost: {self.end_of_supervisor()}. {then}"
+
     def worktrees(self) -> Path:
         """Where the job's checkouts are."""
         return self.folder.parent.parent / "worktrees" / self.id

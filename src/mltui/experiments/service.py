@@ -384,7 +384,7 @@ class Experiments:
         if job is None or job.alive() or not self._runs(proposal_id):
             return
         self._clear(job)
-        message = f"lost: {job.end_of_supervisor()}. Propose again: finished baseline runs count again."
+        message = job.loss(proposal_id, goes_on=self._ledger.get(proposal_id).proposal.sweep is not None)
         # Another process may have been faster.
         with contextlib.suppress(ProposalError):
             self._ledger.record(ExperimentFailed(proposal_id=proposal_id, message=message), "mltui")

@@ -41,7 +41,7 @@ class Site:
         limit: seconds that a run may take.
         confirming_parallel: runs at once of the experiment that confirms the winner.
         record: puts an entry into the journal.
-        over: is told of each run that has ended, with how many trials have.
+        over: is told of each run that has ended, and of each trial (without a name), with how many trials have.
         stopping: whether a person asked for the end.
         folder: of the job; what a sweep that goes on must find again lies there.
     """
@@ -202,6 +202,7 @@ class Conductor:
             self._trials.append(trial)
             entry = TrialFinished(proposal_id=self._proposal.id, trial=trial, done=len(self._trials), total=self._plan.trials)
             self._site.record(entry)
+            self._site.over("", len(self._trials))
             made = [one for one in self._trials if one.runs]
             if len(made) >= FAILED_AT_FIRST and all(one.state == "failed" for one in made):
                 self._ended = self._gave_up = f"the first {len(made)} trials failed; trial {trial.number}: {trial.message}"

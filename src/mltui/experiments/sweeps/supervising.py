@@ -9,6 +9,7 @@ from mltui.experiments.records import AnyEntry, RunWaiting
 from mltui.experiments.service import Experiments
 from mltui.experiments.supervisor import Supervisor
 from mltui.experiments.sweeps.conductor import Conductor, Site
+from mltui.experiments.sweeps.trees import plan_of
 
 
 class SweepSupervisor(Supervisor):
@@ -16,6 +17,8 @@ class SweepSupervisor(Supervisor):
 
     def _result(self) -> AnyEntry:
         git, execution = self._prepared()
+        self._total = plan_of(self._proposal).trials  # the confirmation is a job of its own
+        self._beats.plan(self._total)
         site = Site(
             proposal=self._proposal,
             trials=self._experiment().trials,
