@@ -220,7 +220,7 @@ async def test_screens_show_the_keys_as_they_are_mapped(tmp_path: Path, monkeypa
     async with running(app, (120, 40)) as pilot:
         await until(pilot, lambda: len(app._keymap) == len(mapped))
         await pilot.press("f2")
-        await until(pilot, lambda: " F8 decide  g all pending  !-7 details  F9 filter  v mark " in screen_text(app))
+        await until(pilot, lambda: " F8 decide  g all pending  !-8 details  F9 filter  v mark " in screen_text(app))
         assert " F10 close" in screen_text(app)
         await pilot.press("w")
         assert "Mark two or more with v, then w compares them" in screen_text(app)
