@@ -94,6 +94,11 @@ def test_a_proposal_that_nobody_decided_on_has_a_report_too():
     assert text.endswith("## Decision\n\nNone yet.\n")
 
 
+def test_a_report_of_what_changes_nothing_says_so():
+    plan = proposal().model_copy(update={"patch": "", "parameters": (), "files": ()})
+    assert "## Change\n\nNone by the proposal itself.\n" in experiment_report(finished(plan))
+
+
 def test_content_cannot_break_out_of_the_page():
     plan = proposal().model_copy(update={"patch": "+```\n+# not a heading\n+````\n", "command": "python `x` --seed {seed}"})
     crashed = Run(arm="candidate", seed=0, status="failed", started=0, ended=1, message="a | b\nc")

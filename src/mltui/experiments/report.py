@@ -173,7 +173,8 @@ def _changes(proposal: Proposal) -> Section:
     patch = proposal.patch
     if len(patch) > PATCH_LIMIT:
         patch = patch[:PATCH_LIMIT] + f"\n… {len(proposal.patch) - PATCH_LIMIT} characters more, see diff.patch\n"
-    return Section("Change", "\n\n".join(filter(None, ("\n".join([*changed, *files]), fenced(patch, "diff") if patch.strip() else ""))))
+    body = "\n\n".join(filter(None, ("\n".join([*changed, *files]), fenced(patch, "diff") if patch.strip() else "")))
+    return Section("Change", body or "None by the proposal itself.")
 
 
 def _runs(experiment: Experiment) -> str:

@@ -55,7 +55,7 @@ def _difference_lines(shown: Together, width: int) -> list[Line]:
     own = shown.reference == OWN_BASELINE
     name = "its own baseline" if own else shown.experiments[shown.reference].id
     tested = sum(each.p_adjusted is not None for each in shown.contrasts)
-    about = f"95 % interval; p by Holm for {tested} comparison{'s' if tested != 1 else ''}"
+    about = "95 % interval" + (f"; p by Holm for {tested} comparison{'s' if tested != 1 else ''}" if tested else "")
     lines = titled(f"difference from {name}", about, width)
     made = [each.comparison for each in shown.contrasts if each.comparison is not None]
     wide = width >= _WIDE
