@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mltui.core.experiment import Metric, Proposal, Run, Trial
+from mltui.core.sweep import SweepPlan
 from mltui.experiments.execution import Execution, Task
 from mltui.experiments.git_tree import GitTree
 from mltui.experiments.records import AnyEntry, ExperimentFailed, ExperimentStopped, SweepFinished, TrialFinished
@@ -70,7 +71,7 @@ class Conductor:
         self._trials = list(site.trials)
         self._trees = TrialTrees(site.git, site.proposal)
         self._clock = Clock(site.folder / "sweep" / "seconds", site.turns.clock, site.proposal.budget.minutes)
-        self._study = Study(site.folder / "sweep" / "optuna.log", self._plan, site.proposal.metric.direction, site.trials)
+        self._study = _kind(self._plan)(site.folder / "sweep" / "optuna.log", self._plan, site.proposal.metric.direction, site.trials)
         self._lock = threading.Lock()
         self._begun = 0
         self._ended = ""
@@ -212,6 +213,14 @@ class Conductor:
             if not self._gave_up and not self._site.stopping():
                 self._gave_up = why
                 self._site.runner.stop()
+
+
+def _kind(plan: SweepPlan) -> type[Study]:
+    if plan.backend == "ray":
+        from mltui.experiments.sweeps.ray_study import RayStudy
+
+        return RayStudy
+    return Study
 
 
 def _since_best(trials: list[Trial], metric: Metric) -> int:

@@ -55,19 +55,19 @@ class Study:
         self.lost = tuple(self._settle(known))
 
     def ask(self) -> Asked:
-        with self._lock, _quiet():
+        with self._lock, quiet():
             handle = self._study.ask(self._distributions)
             return Asked(handle.number, {one.name: handle.params[one.name] for one in self._plan.space}, handle)
 
     def report(self, asked: Asked, step: int, value: float) -> None:
         """An intermediate value; what is no number says nothing."""
         if math.isfinite(value):
-            with self._lock, _quiet():
+            with self._lock, quiet():
                 asked.handle.report(value, step)
 
     def hopeless(self, asked: Asked) -> bool:
         """Whether the pruner ends the trial by what was reported so far."""
-        with self._lock, _quiet():
+        with self._lock, quiet():
             return bool(asked.handle.should_prune())
 
     def tell(self, asked: Asked, trial: Trial) -> None:
@@ -76,7 +76,7 @@ class Study:
     def _tell(self, number: int, trial: Trial) -> None:
         states = self._optuna.trial.TrialState
         state = {"complete": states.COMPLETE, "pruned": states.PRUNED, "failed": states.FAIL}[trial.state]
-        with self._lock, _quiet():
+        with self._lock, quiet():
             try:
                 self._study.tell(number, trial.value if trial.state == "complete" else None, state=state)
             except RuntimeError as error:
@@ -97,7 +97,7 @@ class Study:
                 if fresh:
                     raise
         study = self._load_or_create(file, direction, len(known))
-        with _quiet():
+        with quiet():
             recorded = {trial.number: trial for trial in known}
             for number in range(max(recorded, default=-1) + 1):
                 # What was begun and never recorded keeps its number.
@@ -107,11 +107,11 @@ class Study:
 
     def _load_or_create(self, file: Path, direction: Direction, known: int) -> Any:
         optuna = self._optuna
-        with _quiet():
-            backend = optuna.storages.journal.JournalFileBackend(str(file))
+        with quiet():
+            self._storage: Any = optuna.storages.JournalStorage(optuna.storages.journal.JournalFileBackend(str(file)))
             return optuna.create_study(
                 study_name=NAME,
-                storage=optuna.storages.JournalStorage(backend),
+                storage=self._storage,
                 sampler=self._sampler(known),
                 pruner=self._pruner(),
                 direction=direction,
@@ -160,7 +160,7 @@ class Study:
     def _sampler(self, known: int) -> Any:
         samplers, plan = self._optuna.samplers, self._plan
         seed = plan.sampler_seed + known  # a sweep that goes on does not draw the same again
-        with _quiet():
+        with quiet():
             match plan.sampler:
                 case "grid":
                     return samplers.GridSampler({one.name: list(one.values()) for one in plan.space}, seed=plan.sampler_seed)
@@ -186,7 +186,7 @@ def importances(plan: SweepPlan, trials: Sequence[Trial], direction: Direction) 
     done = [trial for trial in trials if trial.state == "complete" and trial.value is not None]
     if len(done) < 4 or len({trial.value for trial in done}) < 2:
         return {}
-    with _quiet():
+    with quiet():
         study = optuna.create_study(direction=direction)
         distributions = {one.name: _plain_distribution(optuna, one) for one in plan.space}
         for trial in done:
@@ -223,7 +223,7 @@ def _load() -> Any:
 
 
 @contextlib.contextmanager
-def _quiet() -> Generator[None]:
+def quiet() -> Generator[None]:
     """Without warnings of what is experimental in Optuna: they would fill the supervisor's log."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
