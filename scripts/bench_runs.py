@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import importlib
+import json
 import os
 import random
 import resource
@@ -228,16 +229,19 @@ def sweep(folder: Path, trials: int = 200) -> None:
     (ours / ".mltui" / "config.toml").write_text(f"[tracking]\nenabled = false\n{settings}")
     (ours / "sweep.toml").write_text(SWEEP.format(trials=trials))
     alone, alone_cpu = cost(lambda: subprocess.run([sys.executable, "-c", PLAIN, str(trials)], cwd=bare, check=True))
-    wall, _ = cost(
-        lambda: subprocess.run(
-            [program, "--trust", "sweep", "run", "sweep.toml", "--yes", "-C", str(ours)], check=False, capture_output=True
-        )
-    )
+    command = [program, "sweep", "run", str(ours / "sweep.toml"), "--yes", "-C", str(ours)]
+    wall, _ = cost(lambda: subprocess.run(command, check=True, capture_output=True))
+    records = [json.loads(text) for text in (ours / ".mltui" / "journal.jsonl").read_text().splitlines()]
+    made = [record["ts"] for record in records if record["type"] == "trial.finished"]
+    if len(made) != trials:
+        raise SystemExit(f"{len(made)} of {trials} trials were made")
+    each, each_alone = (made[-1] - made[0]) / (trials - 1), alone / trials
     line(
         f"a sweep of {trials} trivial trials, its winner confirmed",
         f"{wall:.1f} s of wall",
         f"plain Optuna {alone:.1f} s (CPU {alone_cpu:.1f}); {wall / alone:.2f} times",
     )
+    line("  one trial of it", f"{each * 1000:.0f} ms of wall", f"plain Optuna {each_alone * 1000:.0f} ms; {each / each_alone:.2f} times")
 
 
 def main() -> None:

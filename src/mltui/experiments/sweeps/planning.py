@@ -55,7 +55,7 @@ def make_plan(request: SweepRequest, section: Section, read: Read, used: Collect
         sampler_seed=request.sampler_seed,
     )
     if request.backend == "ray" and request.sampler == "grid":
-        raise ProposalError("backend: Ray Tune gets no grid from mltui", hint='Use backend = "optuna" for a grid.')
+        raise ProposalError("backend: Ray Tune's searchers know no grid", hint='Use backend = "optuna" for a grid.')
     check_installed(plan)
     return plan, seeds
 
