@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import os
 import subprocess
@@ -103,6 +104,17 @@ print(accuracy_score(y, search.predict(X)))
 pickle.loads(pickle.dumps(accuracy_score))
 """
 
+SEARCHES = """
+from sklearn.datasets import load_iris
+from sklearn.experimental import enable_halving_search_cv
+from sklearn.model_selection import HalvingGridSearchCV, RandomizedSearchCV
+from sklearn.svm import SVC
+X, y = load_iris(return_X_y=True)
+space = {"C": [0.1, 1, 2, 3, 4, 5, 6, 7, 8]}
+HalvingGridSearchCV(SVC(), space, cv=2, random_state=0).fit(X, y)
+print(RandomizedSearchCV(SVC(), space, n_iter=8, cv=2, random_state=0).fit(X, y).best_score_)
+"""
+
 BOOSTERS = """
 import numpy as np
 import lightgbm, statsmodels.api, xgboost
@@ -143,6 +155,16 @@ def test_scikit_learn(tmp_path: Path) -> None:
     # The workers of the search logged nothing themselves: the search, and what it tried.
     assert len(spool.runs_in(tmp_path)) == 3
     assert not list((tmp_path / spool.SPOOL).rglob("MLmodel"))
+
+
+@pytest.mark.slow
+def test_a_search_in_the_script_is_one_run_with_all_that_it_tried(tmp_path: Path) -> None:
+    best = float(run(SEARCHES, tmp_path))
+    assert metrics(tmp_path)["best_cv_score"] == best and read_notes(tmp_path) == ()
+    # Two searches, and of each the five best as nested runs.
+    assert len(spool.runs_in(tmp_path)) == 12
+    table = list(csv.DictReader(logged_texts(tmp_path)["cv_results.csv"].splitlines()))
+    assert len(table) == 8 and max(float(row["mean_test_score"]) for row in table) == best
 
 
 @pytest.mark.slow
