@@ -111,8 +111,9 @@ from sklearn.model_selection import HalvingGridSearchCV, RandomizedSearchCV
 from sklearn.svm import SVC
 X, y = load_iris(return_X_y=True)
 space = {"C": [0.1, 1, 2, 3, 4, 5, 6, 7, 8]}
-HalvingGridSearchCV(SVC(), space, cv=2, random_state=0).fit(X, y)
-print(RandomizedSearchCV(SVC(), space, n_iter=8, cv=2, random_state=0).fit(X, y).best_score_)
+RandomizedSearchCV(SVC(), space, n_iter=8, cv=2, random_state=0).fit(X, y)
+search = HalvingGridSearchCV(SVC(), space, cv=2, random_state=0).fit(X, y)
+print(search.best_score_, len(search.cv_results_["params"]))
 """
 
 BOOSTERS = """
@@ -159,12 +160,12 @@ def test_scikit_learn(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_a_search_in_the_script_is_one_run_with_all_that_it_tried(tmp_path: Path) -> None:
-    best = float(run(SEARCHES, tmp_path))
-    assert metrics(tmp_path)["best_cv_score"] == best and read_notes(tmp_path) == ()
+    best, tried = run(SEARCHES, tmp_path).split()
+    assert metrics(tmp_path)["best_cv_score"] == float(best) and read_notes(tmp_path) == ()
     # Two searches, and of each the five best as nested runs.
     assert len(spool.runs_in(tmp_path)) == 12
     table = list(csv.DictReader(logged_texts(tmp_path)["cv_results.csv"].splitlines()))
-    assert len(table) == 8 and max(float(row["mean_test_score"]) for row in table) == best
+    assert len(table) == int(tried) > 9 and max(float(row["mean_test_score"]) for row in table) >= float(best)
 
 
 @pytest.mark.slow

@@ -194,6 +194,8 @@ class _Autolog:
                 return _log_catboost(sys.modules["catboost.core"], importlib.import_module("mlflow"))
             with _NoCollection():
                 integration = importlib.import_module("mlflow." + flavor)
+                if flavor == "sklearn":
+                    _know_searches(importlib.import_module("mlflow.sklearn.utils"))
                 takes = inspect.signature(integration.autolog).parameters
                 integration.autolog(**{name: value for name, value in OPTIONS.items() if name in takes})
             _draw_nothing()
@@ -322,6 +324,13 @@ def _draw_nothing():
     if utils is not None and hasattr(utils, "_get_classifier_artifacts"):
         # Without any it would still load matplotlib; with an error, which `silent` keeps quiet, it goes on.
         setattr(utils, "_get_classifier_artifacts", None)  # noqa: B010
+
+
+def _know_searches(utils):
+    """MLflow takes no `HalvingGridSearchCV` for a search, and would log neither its best score nor what it tried."""
+    base = getattr(sys.modules.get("sklearn.model_selection._search"), "BaseSearchCV", None)
+    if base is not None and hasattr(utils, "_is_parameter_search_estimator"):
+        setattr(utils, "_is_parameter_search_estimator", lambda estimator: isinstance(estimator, base))  # noqa: B010
 
 
 def _asked_by(files):
