@@ -257,7 +257,10 @@ def main() -> None:
     chosen = parser.parse_args().cases or list(cases)
     if unknown := set(chosen) - set(cases):
         parser.error(f"there is no case {', '.join(sorted(unknown))}; there are {', '.join(cases)}")
-    with tempfile.TemporaryDirectory() as place:
+    # The same interpreter in runs as beside them: where `python` is a shim of pyenv it alone costs more than a trivial run.
+    os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    # What sends to the trackers may still be at work in it.
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as place:
         os.environ["MLTUI_HOME"] = str(Path(place) / "home")
         for name in chosen:
             (Path(place) / name).mkdir()

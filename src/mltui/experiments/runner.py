@@ -5,12 +5,13 @@ from __future__ import annotations
 import contextlib
 import os
 import resource
+import select
 import signal
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -87,12 +88,13 @@ class _Child:
         """Whether it has ended, at the latest after so many seconds (None: when it has)."""
         deadline = None if seconds is None else time.monotonic() + seconds
         pause = 0.001
-        while not self._ended():
-            left = pause if deadline is None else min(pause, deadline - time.monotonic())
-            if left <= 0:
-                return False
-            time.sleep(left)
-            pause = min(pause * 2, 0.05)
+        with _end_of(self.pid) as sleep:
+            while not self._ended():
+                left = pause if deadline is None else min(pause, deadline - time.monotonic())
+                if left <= 0:
+                    return False
+                sleep(left)
+                pause = min(pause * 2, 0.05)
         return True
 
     def ask_to_end(self) -> None:
@@ -120,6 +122,22 @@ class _Child:
                 if (peak := _maxrss(usage)) > self._own_peak:
                     self.peak_memory = peak
         return self._process.returncode is not None
+
+
+@contextlib.contextmanager
+def _end_of(pid: int) -> Generator[Callable[[float], object]]:
+    """A sleep of so many seconds that the end of a child cuts short, where the system tells of it. The child has not been waited for."""
+    try:
+        handle = os.pidfd_open(pid)
+    except (AttributeError, OSError):
+        yield time.sleep
+        return
+    try:
+        ended = select.poll()
+        ended.register(handle, select.POLLIN)
+        yield lambda seconds: ended.poll(seconds * 1000)
+    finally:
+        os.close(handle)
 
 
 class Runner:
