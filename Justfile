@@ -36,6 +36,7 @@ bench: setup
     .venv/bin/python scripts/bench.py
     .venv/bin/python scripts/cold_start.py
     .venv/bin/python scripts/bench_journal.py
+    .venv/bin/python scripts/bench_runs.py
 
 # The main job, on the embedded model.
 try *ARGS:
