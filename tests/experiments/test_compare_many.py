@@ -5,6 +5,7 @@ from tests.tui.samples import experiment
 
 from mltui.core.errors import UsageError
 from mltui.core.experiment import DataVersion, Experiment, ParameterChange, Run
+from mltui.core.sweep import FloatDimension, SweepPlan
 from mltui.experiments.compare_many import OWN_BASELINE, together
 from mltui.experiments.run_records import RunRecord, Series
 from mltui.ui.plots.canvas import text_of
@@ -66,6 +67,23 @@ def test_what_was_measured_otherwise_is_not_compared() -> None:
     ]
     nothing = measured("P-0005", 0.0, seeds=0)
     assert "no candidate run finished" in together([measured("P-0001", 0.0), nothing]).contrasts[1].note
+
+
+def test_a_sweep_is_not_compared_its_confirmation_is() -> None:
+    plan = SweepPlan(space=(FloatDimension(name="lr", key="c.yaml:lr", low=0.01, high=1.0),), trials=4, confirm_seeds=(8, 9))
+    sweep = measured("P-0001", 0.0, seeds=0, sweep=plan).model_copy(update={"state": "measured", "comparison": None})
+    confirmed = sweep.model_copy(update={"confirmation": "P-0002"})
+    other = measured("P-0003", 0.02)
+    for reference in (0, 1):
+        assert together([confirmed, other], reference).contrasts[1 - reference].note == (
+            "P-0001 is a sweep: compare P-0002, which confirms its best"
+        )
+    assert together([sweep, other], OWN_BASELINE).contrasts[0].note == "P-0001 is a sweep: the best of many is no result"
+
+
+def test_parameters_are_shown_as_people_write_them() -> None:
+    shown = together([measured("P-0001", 0.0, after=0.26794500245), measured("P-0002", 0.02, after=1e-05)])
+    assert text_of(key_lines(shown, 80))[1].split()[1:] == ["0.267945", "1e-05"]
 
 
 def test_one_alone_is_no_comparison() -> None:

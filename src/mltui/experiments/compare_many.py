@@ -68,10 +68,10 @@ def _contrast(at: int, experiments: Sequence[Experiment], reference: int) -> Con
         return Contrast(one.id, note="the reference")
     if reference == OWN_BASELINE:
         if one.comparison is None:
-            return Contrast(one.id, note=f"{one.state}: no result")
+            return Contrast(one.id, note=_sweep(one) or f"{one.state}: no result")
         return Contrast(one.id, one.comparison)
     other = experiments[reference]
-    note = _unfinished(one, other) or _incomparable(one.proposal, other.proposal)
+    note = _sweep(one) or _sweep(other) or _unfinished(one, other) or _incomparable(one.proposal, other.proposal)
     if note:
         return Contrast(one.id, note=note)
     before = [run.model_copy(update={"arm": "baseline"}) for run in _last_runs(other)]
@@ -81,6 +81,14 @@ def _contrast(at: int, experiments: Sequence[Experiment], reference: int) -> Con
     except ExperimentError as error:
         return Contrast(one.id, note=str(error.args[0]))
     return Contrast(one.id, comparison)
+
+
+def _sweep(experiment: Experiment) -> str:
+    """Why a sweep has no numbers of its own to compare; empty where it is none."""
+    if experiment.proposal.sweep is None:
+        return ""
+    instead = f"compare {experiment.confirmation}, which confirms its best" if experiment.confirmation else "the best of many is no result"
+    return f"{experiment.id} is a sweep: {instead}"
 
 
 def _unfinished(*experiments: Experiment) -> str:

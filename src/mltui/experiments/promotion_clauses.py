@@ -109,6 +109,10 @@ def _compared(facts: Facts) -> Clause:
     experiment = facts.experiment
     recorded = experiment.comparison
     id_ = experiment.id
+    if experiment.proposal.sweep is not None:
+        confirming = experiment.confirmation
+        remedy = f"promote {confirming}, which confirms it" if confirming else f"let it be confirmed: mltui sweep run {id_}"
+        return _no("compared", f"{id_} is a sweep, and its best trial is no result", remedy)
     if len(experiment.proposal.arms) < 2:
         return _no(
             "compared", f"{id_} measures a baseline, and nothing was compared with it", "promote an experiment that changes something"
