@@ -23,7 +23,9 @@ from mltui.core.experiment import (
     Proposal,
     Review,
     Run,
+    Trial,
 )
+from mltui.core.sweep import ChoiceDimension, FloatDimension, SweepPlan
 from mltui.experiments.error_facts import ArmErrors, Bin, Calibration, ClassScore, Confused, ErrorAnalysis, ErrorExample, Slice
 
 ACCURACY = Metric(name="accuracy", direction="maximize", min_effect=0.005)
@@ -200,3 +202,30 @@ def error_analysis() -> ErrorAnalysis:
         left_out=("text: 150 different values",),
         notes=("1 run cannot be matched example by example: other rows, and no id",),
     )
+
+
+def sweep(id: str = "P-0004") -> Experiment:
+    """Returns: a search of a rate and an optimizer, over, with a confirmation."""
+    space = (
+        FloatDimension(name="lr", key="conf/train.yaml:lr", low=0.001, high=0.5, log=True),
+        ChoiceDimension(name="optimizer", key="conf/train.yaml:optimizer", choices=("sgd", "adam")),
+    )
+    plan = SweepPlan(space=space, trials=6, confirm_seeds=(16, 17, 18, 19, 20, 21), pruner="median")
+    made = experiment("measured", id=id, title="Search rate and optimizer")
+    values = (0.91, 0.934, None, 0.928, 0.951, 0.947)
+    trials = tuple(
+        Trial(
+            number=number,
+            params={"lr": 0.002 * 2.5**number, "optimizer": ("sgd", "adam")[number % 2]},
+            state="pruned" if value is None else "complete",
+            value=value,
+            runs=(Run(arm="candidate", seed=0, status="finished", started=60.0 * number, ended=60.0 * number + 50, cpu_seconds=48.0),),
+            message="accuracy 0.41 at step 3 is behind the other trials" if value is None else "",
+        )
+        for number, value in enumerate(values)
+    )
+    message = (
+        "best of 6 trials (5 complete, 1 pruned): accuracy 0.951 in trial 4. That is no result: the best of many looks better than it is."
+    )
+    changes = {"proposal": made.proposal.model_copy(update={"sweep": plan}), "trials": trials, "confirmation": "P-0005", "message": message}
+    return made.model_copy(update=changes)

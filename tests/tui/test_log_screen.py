@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from mltui.ui.tui.log_screen import LogScreen
 
 from .driving import app_with, running, screen_text, until
 from .fake_session import FakeExperiments, FakeOrphans
-from .samples import comparison, experiment
+from .samples import comparison, experiment, sweep
 
 pytestmark = pytest.mark.usefixtures("quick_panes")
 EVIL = "[bold]x[/bold] [/]"
@@ -445,3 +446,19 @@ async def test_nothing_that_a_run_wrote_reaches_the_terminal_as_it_is(tmp_path: 
             await pilot.pause(0.2)
             text = screen_text(app)
             assert "acc" in text and not any(char in text for char in "\x1b\x07\u202e"), keys
+
+
+def shows(app: MltuiApp, words: str) -> bool:
+    return words in screen_text(app)
+
+
+async def test_a_sweep_shows_its_trials_and_what_confirms_it() -> None:
+    app = app_with(experiments=log(sweep()))
+    async with running(app, (120, 60)) as pilot:
+        await pilot.press("f2")
+        await until(pilot, lambda: "accuracy by trial" in screen_text(app))
+        await pilot.press("z")
+        await until(pilot, lambda: "confirmed by" in screen_text(app) and "P-0005" in screen_text(app))
+        for key, words in (("2", "optimizer"), ("6", "optimizer"), ("8", "Look at P-0005")):
+            await pilot.press(key)
+            await until(pilot, partial(shows, app, words))

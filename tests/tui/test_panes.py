@@ -316,13 +316,15 @@ async def test_a_click_on_a_choice_is_its_key(request_: ApprovalRequest, label: 
         assert fake(app).decisions[0].answer == answer
 
 
-async def test_a_click_decides_nothing_before_the_pane_takes_keys_and_beside_a_choice() -> None:
+async def test_a_click_decides_nothing_before_the_pane_takes_keys_and_beside_a_choice(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(DecisionPane, "quiet", 600.0)
     app = app_with([EXPERIMENT], prompt="go")
     async with running(app, (120, 40)) as pilot:
         await until(pilot, lambda: isinstance(app.screen, DecisionPane))
         pane: Any = app.screen
-        pane.bar.armed = False
-        row = next(at for at, line in enumerate(screen_text(app).split("\n")) if "one moment" in line or "y approve" in line)
+        await until(pilot, lambda: "y approve" in screen_text(app))
+        row = next(at for at, line in enumerate(screen_text(app).split("\n")) if "y approve" in line)
+        assert not pane.armed
         await pilot.click(offset=(2, row))
         pane.bar.armed = True
         await pilot.click(offset=(110, row))

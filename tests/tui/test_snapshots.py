@@ -22,7 +22,7 @@ from mltui.ui.tui.chooser import Chooser
 
 from .driving import app_with, fake, idle, screen_text, until
 from .fake_session import FakeExperiments, FakeFiles, call, said, streamed, tool
-from .samples import error_analysis, experiment, proposal, reviewed
+from .samples import error_analysis, experiment, proposal, reviewed, sweep
 from .test_panes import CALL, EXPERIMENT, KEEP, PERMISSION, QUESTION
 
 SIZES = {"wide": (120, 40), "usual": (80, 24), "narrow": (40, 20)}
@@ -192,6 +192,17 @@ def test_log_details(shown: str, size: str, theme: str, snap_compare: Any) -> No
         await pilot.pause(0.4)
 
     assert snap_compare(app_with(experiments=experiments), terminal_size=(SIZES | {"small": (60, 20)})[size], run_before=wait)
+
+
+@pytest.mark.parametrize("size", ["wide", "usual"])
+def test_log_details_of_a_sweep(size: str, snap_compare: Any) -> None:
+    async def wait(pilot: Any) -> None:
+        await until(pilot, lambda: pilot.app.session)
+        await pilot.press("f2")
+        await until(pilot, lambda: "accuracy by trial" in screen_text(pilot.app))
+        await pilot.pause(0.4)
+
+    assert snap_compare(app_with(experiments=FakeExperiments(sweep())), terminal_size=SIZES[size], run_before=wait)
 
 
 def test_completions_and_welcome(snap_compare: Any) -> None:

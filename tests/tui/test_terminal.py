@@ -154,7 +154,8 @@ def test_a_lost_connection_keeps_the_session(tmp_path: Path) -> None:
 
 def test_a_stop_gives_the_terminal_back_and_a_continuation_draws_it_again(tmp_path: Path) -> None:
     with app_on(tmp_path) as app:
-        app.type("half a line")
+        # Pasted, so that it is drawn at once, with nothing between its letters.
+        app.type("\x1b[200~half a line\x1b[201~")
         app.until_text("half a line")
         app.type("\x1a")
         app.until(lambda: _state(app) == "T", "the stop")
@@ -162,7 +163,7 @@ def test_a_stop_gives_the_terminal_back_and_a_continuation_draws_it_again(tmp_pa
         before = len(app.output)
         app.process.send_signal(signal.SIGCONT)
         app.until_text("half a line", before)
-        app.type(" and more")
+        app.type("\x1b[200~ and more\x1b[201~")
         app.until_text("and more", before)
         assert quit_app(app) == 0
         assert left_as_it_was(app)

@@ -103,6 +103,8 @@ class Look:
             by = Text.assemble((one_line(said.by), "muted"), (" recommends to ", "muted"), (said.recommendation, "strong"))
             sections.append(Section("Interpretation", (Text(clean(said.interpretation).strip(), overflow="fold"), by)))
         sections.append(trouble_section(experiment))
+        if experiment.trials:
+            sections.append(Section("Trials", tuple(self._trials())))
         if experiment.state in ("proposed", "held"):
             sections += [*proposal_sections(proposal, experiment.exchanges)]
         else:
@@ -140,18 +142,20 @@ class Look:
     def _facts(self, trail: Trail) -> Section:
         """What it took, where it comes from and what became of it."""
         experiment, proposal = self.experiment, self.experiment.proposal
-        made = [run for run in experiment.runs if not run.reused]
+        made = [*(run for run in experiment.runs if not run.reused), *(run for trial in experiment.trials for run in trial.runs)]
         facts: list[tuple[str, RenderableType]] = []
         if made:
             wall = max(run.ended for run in made) - min(run.started for run in made)
             cpu = sum(run.cpu_seconds for run in made)
-            reused = len(experiment.runs) - len(made)
+            reused = sum(run.reused for run in experiment.runs)
             more = f", {reused} more were there already" if reused else ""
             facts.append(("took", Text(f"{duration(wall)} for {len(made)} runs, {duration(cpu)} of CPU{more}")))
         baseline = proposal.review.baseline
         facts.append(("baseline", Text(f"commit {proposal.base_commit[:10]}" + (f", measured by {baseline.source}" if baseline else ""))))
         facts += [("replaces", Text(one_line(proposal.supersedes)))] if proposal.supersedes else []
         facts += [("replaced by", Text(one_line(experiment.superseded_by)))] if experiment.superseded_by else []
+        facts += [("confirms", Text(one_line(proposal.selected.words)))] if proposal.selected else []
+        facts += [("confirmed by", Text(one_line(experiment.confirmation)))] if experiment.confirmation else []
         for entry in trail.promotions:
             where = f"{one_line(entry.outcome)}: {one_line(entry.alias)} of {one_line(entry.target)}"
             facts.append(("promotion", Text(f"{where} by {one_line(entry.by)}", style="success" if entry.outcome == "promoted" else "")))
@@ -169,11 +173,13 @@ class Look:
     # ── what runs left ───────────────────────────────────────────────────────────
 
     def _curves(self, height: int) -> list[RenderableType]:
+        if self.experiment.proposal.sweep is not None:
+            return self._trials()
         records = self._looking.records(self.experiment)
         metric = self.experiment.proposal.metric.name
         if not any(record.series for record in records):
             how = "Log metrics with a step (MLflow), print lines such as `epoch=3 loss=0.2`, or write JSON lines to metrics.jsonl."
-            return [Text("No metric was written over steps", style="strong"), Text(how if self.experiment.runs else NOT_RUN, style="muted")]
+            return [Text("No metric was written over steps", style="strong"), Text(self._hint(how), style="muted")]
         return [Plot(lambda width: curve_grid(records, metric, width, height))]
 
     def _seeds(self) -> list[RenderableType]:
@@ -208,7 +214,8 @@ class Look:
 
     def _diff(self) -> list[RenderableType]:
         section = change_section(self.experiment.proposal)
-        return [section] if section else [Text("It changes nothing: it measures the baseline", style="muted")]
+        why = "Its trials change values alone" if self.experiment.proposal.sweep else "It changes nothing: it measures the baseline"
+        return [section] if section else [Text(why, style="muted")]
 
     def _runs(self) -> list[RenderableType]:
         experiment = self.experiment
@@ -225,14 +232,20 @@ class Look:
             text = Text("\n".join(clip(clean(line), 2000) for line in lines), style="muted", overflow="fold")
             parts.append(Section(f"{run}, the end of its {stream}", (text,)))
         parts += [_again_section(again) for again in experiment.reproductions]
-        return parts or [Text(NOT_RUN, style="strong")]
+        return parts or (self._trials() if experiment.proposal.sweep else [Text(NOT_RUN, style="strong")])
 
     def _errors(self) -> list[RenderableType]:
         found = self._looking.errors(self.experiment)
         if found is None:
             how = "Write predictions.csv (or .jsonl, .parquet) with a label and a prediction for each example to $MLTUI_RUN_DIR."
-            return [Text("No predictions were left", style="strong"), Text(how if self.experiment.runs else NOT_RUN, style="muted")]
+            return [Text("No predictions were left", style="strong"), Text(self._hint(how), style="muted")]
         return [Plot(partial(error_lines, found))]
+
+    def _hint(self, how: str) -> str:
+        """What to do so that runs leave something, or where it is instead."""
+        if self.experiment.confirmation:
+            return f"Look at {one_line(self.experiment.confirmation)}, which compares the best trial with the baseline."
+        return how if self.experiment.runs else NOT_RUN
 
     def _pictures(self) -> Iterator[RenderableType]:
         for run, path in self._looking.pictures(self.experiment):
