@@ -17,6 +17,7 @@ from mltui.cli.painted import drawn, emit_lines, room
 from mltui.cli.project import cd_option, json_option, open_experiments
 from mltui.core.errors import ExperimentError, UsageError
 from mltui.core.experiment import Experiment
+from mltui.experiments.render import value_text
 from mltui.experiments.service import Experiments
 from mltui.experiments.storage import write_atomically
 
@@ -69,7 +70,7 @@ def compare(experiment_ids: tuple[str, ...], reference: str | None, picture: Pat
             late = ": significant alone, not among all" if standing.late(experiment.comparison.p_value, experiment.comparison.alpha) else ""
             click.echo(f"corrected: {standing.text}{late}")
         for change in experiment.proposal.parameters:
-            click.echo(clean(f"parameter {change.name} ({change.key}): {change.before} → {change.after}"))
+            click.echo(clean(f"parameter {change.name} ({change.key}): {value_text(change.before)} → {value_text(change.after)}"))
     if picture is not None and experiment.comparison.pairs:
         _save(_figures().comparison(experiment), picture)
 

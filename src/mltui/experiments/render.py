@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import math
 import re
 import textwrap
 import unicodedata
 
-from mltui.core.data import JsonObject
+from mltui.core.data import JsonObject, JsonValue
 from mltui.core.experiment import Comparison
 
 NARROW = 48
@@ -28,6 +29,11 @@ def decimals_for(width: float, value: float) -> int:
     """Returns: digits after the point that show two significant digits of an interval's width (or of the value without one)."""
     scale = width or abs(value)
     return 1 if scale == 0 or not math.isfinite(scale) else min(9, max(0, 1 - math.floor(math.log10(scale))))
+
+
+def value_text(value: JsonValue) -> str:
+    """Returns: a parameter's value as people write it, `0.267945`, `adam`, `[1, 2]`."""
+    return value if isinstance(value, str) else f"{value:.6g}" if isinstance(value, float) else json.dumps(value)
 
 
 def setting(params: JsonObject) -> str:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import textwrap
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from mltui.core.data import JsonValue
 from mltui.experiments.compare_many import OWN_BASELINE, Contrast, Together
 from mltui.experiments.power import mean_interval
-from mltui.experiments.render import clean
+from mltui.experiments.render import clean, value_text
 from mltui.experiments.run_records import mean_of, names_of
 from mltui.ui.plots.canvas import Line, clip, titled, width_of
 from mltui.ui.plots.curves import Curve, curve_lines
@@ -113,15 +111,11 @@ def key_lines(shown: Together, width: int) -> list[Line]:
     for key, values in shown.keys:
         line: Line = [(f"{clean(key)[-wide:]:<{wide}}", "strong")]
         for value in values:
-            text = "—" if value is None else clean(_shown(value))
+            text = "—" if value is None else clean(value_text(value))
             changed = value != values[0]
             line.append((f"{text[: cell - 1]:>{cell}}", "success" if changed else ""))
         lines.append(clip(line, width))
     return lines
-
-
-def _shown(value: JsonValue) -> str:
-    return value if isinstance(value, str) else f"{value:.6g}" if isinstance(value, float) else json.dumps(value)
 
 
 def overlay_lines(shown: Together, records: Sequence[Sequence[RunRecord]], width: int, height: int = 14) -> list[Line]:
