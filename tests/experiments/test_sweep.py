@@ -13,6 +13,7 @@ from tests.experiments.conftest import TRAIN, Project
 from tests.experiments.test_bad_runs import gone
 from tests.experiments.test_killed import records
 
+from mltui.config.schema import Promotion
 from mltui.core.errors import ApprovalVoidError, ProposalError
 from mltui.core.experiment import Approval, Experiment, Proposal
 from mltui.core.sweep import SweepRequest
@@ -40,6 +41,17 @@ async def follow(experiments: Experiments, id_: str) -> Experiment:
     async for _ in experiments.follow(id_, poll=0.05):
         pass
     return experiments.get(id_)
+
+
+def test_a_sweep_is_not_promoted_not_even_by_an_override(project: Project) -> None:
+    # Of a prompt, since this project tracks nothing, and so has no registry of models.
+    project.config = project.config.model_copy(update={"promotion": Promotion(prompt="prompts/a.md")})
+    project.reopen()
+    id_ = propose(project).id
+    promotions = project.experiments.promotions()
+    plan = promotions.check(id_, promotions.target("prompt"))
+    assert "compared" in [clause.name for clause in plan.missing if clause.absolute]
+    assert [clause.name for clause in plan.clauses] == ["journal", "compared", "prompt"]
 
 
 @pytest.mark.slow

@@ -69,6 +69,8 @@ BAD = {
     "sampler = 'grid'\n[space]\nlr = {}": "space.lr: a grid over real numbers needs a step",
     "sampler = 'grid'\n[space]\nlr = { low = 0.1, high = 0.5, step = 0.1 }": "space.lr: a log scale has no step",
     "sampler = 'cmaes'\ntrials = 3\n[space]\nlr = {}": "cmaes needs two or more parameters that are numbers",
+    "trials = 3\npruner = 'median'\nprune_metric = 'loss'": "prune_direction: is missing, and nothing says whether less or more of loss",
+    "trials = 3\nprune_direction = 'down'": "prune_direction (line 2): ",
     "trials = ": "is not valid TOML",
 }
 

@@ -24,7 +24,7 @@ from mltui.experiments.runner import Runner
 from mltui.experiments.sweeps import course as course_of
 from mltui.experiments.sweeps.conductor import Conductor, Site
 from mltui.experiments.sweeps.course import Course
-from mltui.experiments.sweeps.study import Study
+from mltui.experiments.sweeps.study import Asked, Study
 
 
 class Instant:
@@ -161,6 +161,7 @@ def test_no_trial_leaves_its_space_whatever_the_sampler_says(project: Project) -
 
 def test_a_poor_course_ends_a_trial(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(course_of, "EVERY", 0.0)
+    monkeypatch.setattr(course_of, "SHARE", 1e9)
     space = (FloatDimension(name="lr", key="a.yaml:lr", low=0, high=1),)
     plan = SweepPlan(space=space, pruner="median", trials=9, confirm_seeds=(1, 2))
     study = Study(tmp_path / "optuna.log", plan, "maximize", ())
@@ -184,3 +185,25 @@ def test_a_poor_course_ends_a_trial(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert course.ends() and course.pruned and course.words == "acc 0.2 at step 1 is behind the other trials"
     outcome = Runner().run("sleep 600", cwd=tmp_path, env={"PATH": "/usr/bin:/bin"}, folder=tmp_path, seconds=60, ends_early=course.ends)
     assert outcome.ended == "killed"
+
+
+def test_a_course_that_is_better_the_other_way_round_is_pruned_that_way(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(course_of, "EVERY", 0.0)
+    monkeypatch.setattr(course_of, "SHARE", 1e9)
+    space = (FloatDimension(name="lr", key="a.yaml:lr", low=0, high=1),)
+    study = Study(tmp_path / "optuna.log", SweepPlan(space=space, pruner="median", trials=9, confirm_seeds=(1, 2)), "maximize", ())
+
+    def course(loss: float) -> tuple[Asked, Course]:
+        folder = tmp_path / str(loss)
+        folder.mkdir(exist_ok=True)
+        (folder / "history.jsonl").write_text("".join(json.dumps({"step": step, "loss": loss}) + "\n" for step in range(3)))
+        asked = study.ask()
+        return asked, Course(study, asked, folder, "loss", opposite=True)
+
+    for number in range(6):
+        asked, made = course(0.5 + number / 100)
+        made.finish()
+        study.tell(asked, Trial(number=number, params=asked.params, state="complete", value=0.7))
+    assert not course(0.1)[1].ends()
+    _, high = course(0.9)
+    assert high.ends() and "loss 0.9 at step" in high.words

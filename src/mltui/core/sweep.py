@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from mltui.core.comparison import Direction
 from mltui.core.data import Data, JsonObject, JsonValue
 
 BY_SWEEP = "sweep:"
@@ -110,6 +111,7 @@ class SweepPlan(Data):
         parallel: trials at once.
         patience: it ends after so many finished trials without a better one; None: after `trials`.
         prune_metric: whose course ends a trial early; empty: the primary metric.
+        prune_direction: in which that one is better; None: as the primary metric.
         sampler_seed: of the sampler, so that a sweep can be made again.
     """
 
@@ -122,13 +124,14 @@ class SweepPlan(Data):
     parallel: int = Field(default=1, ge=1)
     patience: int | None = Field(default=None, ge=1)
     prune_metric: str = ""
+    prune_direction: Direction | None = None
     sampler_seed: int = 0
 
     @property
     def method(self) -> str:
         """`tpe, median pruning, 40 trials, 2 at a time, until 10 bring nothing better`."""
         parts = [self.sampler]
-        parts += [f"{self.pruner} pruning"] if self.pruner != "none" else []
+        parts += [f"{self.pruner} pruning{f' by {self.prune_metric}' if self.prune_metric else ''}"] if self.pruner != "none" else []
         parts += [f"{self.trials} trials", f"{self.parallel} at a time" if self.parallel > 1 else "one at a time"]
         parts += [f"until {self.patience} bring nothing better"] if self.patience else []
         return ", ".join(parts) + (" (through Ray Tune)" if self.backend == "ray" else "")
@@ -150,6 +153,7 @@ class SweepRequest(Data):
             declares, what is left out is as declared.
         trials: None: all of a grid.
         seeds_per_trial: a trial's value is the mean over so many.
+        prune_direction: None: that of the guardrail of this name, or of the primary metric.
         seeds, confirm_seeds: None: the first that the project declares, and such as no run ever had.
     """
 
@@ -167,6 +171,7 @@ class SweepRequest(Data):
     parallel: int | None = None
     patience: int | None = None
     prune_metric: str = ""
+    prune_direction: Direction | None = None
     sampler_seed: int = 0
     entrypoint: str | None = None
     minutes: float | None = None

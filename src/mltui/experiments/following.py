@@ -61,21 +61,16 @@ async def follow(
 
 
 def _progress(record: Record, judged_by: Sequence[str]) -> ExperimentProgressed | None:
-    if record.type == RunStarted.type:
-        entry = RunStarted.model_validate(record.payload)
-        return ExperimentProgressed(
-            at=record.ts, proposal_id=entry.proposal_id, arm=entry.arm, seed=entry.seed, done=entry.done, total=entry.total
-        )
-    if record.type == RunWaiting.type:
-        wait = RunWaiting.model_validate(record.payload)
+    if record.type in (RunStarted.type, RunWaiting.type):
+        entry = (RunStarted if record.type == RunStarted.type else RunWaiting).model_validate(record.payload)
         return ExperimentProgressed(
             at=record.ts,
-            proposal_id=wait.proposal_id,
-            arm=wait.arm,
-            seed=wait.seed,
-            done=wait.done,
-            total=wait.total,
-            message=f"waits for {wait.message}",
+            proposal_id=entry.proposal_id,
+            arm=entry.arm,
+            seed=entry.seed,
+            done=entry.done,
+            total=entry.total,
+            message=f"waits for {entry.message}" if isinstance(entry, RunWaiting) else "",
         )
     if record.type == RunFinished.type:
         entry = RunFinished.model_validate(record.payload)

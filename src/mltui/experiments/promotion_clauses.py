@@ -68,7 +68,9 @@ class Facts:
 
 
 def judge(facts: Facts) -> tuple[Clause, ...]:
-    """Every requirement, in the order in which a person would look at them."""
+    """Every requirement, in the order in which a person would look at them; of a sweep those that it cannot meet."""
+    if facts.experiment.proposal.sweep is not None:
+        return _journal(facts), _compared(facts), _artifact(facts)
     return (
         _journal(facts),
         _compared(facts),
@@ -112,7 +114,9 @@ def _compared(facts: Facts) -> Clause:
     if experiment.proposal.sweep is not None:
         confirming = experiment.confirmation
         remedy = f"promote {confirming}, which confirms it" if confirming else f"let it be confirmed: mltui sweep run {id_}"
-        return _no("compared", f"{id_} is a sweep, and its best trial is no result", remedy)
+        # Absolute: a sweep has no model of its own that an override could promote.
+        found = f"{id_} is a sweep, and its best trial is no result"
+        return Clause(name="compared", holds=False, found=found, remedy=remedy, absolute=True)
     if len(experiment.proposal.arms) < 2:
         return _no(
             "compared", f"{id_} measures a baseline, and nothing was compared with it", "promote an experiment that changes something"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from pydantic import Field
 
 from mltui.core.data import JsonObject
@@ -26,6 +28,7 @@ class ProposeSweepArgs(LaxArgs):
     seeds_per_trial: int = Field(default=1, ge=1, description="A trial's value is the mean over so many seeds")
     pruner: Pruner = Field(default="none", description="Ends poor trials early, where the training logs the metric over steps")
     prune_metric: str = Field(default="", description="The metric over steps; the primary one when left out")
+    prune_direction: Literal["", "minimize", "maximize"] = Field(default="", description="Which is better of a prune_metric of its own")
     patience: int = Field(default=0, ge=0, description="Ends after so many trials without a better one; 0: never")
     minutes: float = Field(default=0.0, ge=0, description="The most wall time of all runs together; 0: the project's own limit")
     entrypoint: str = Field(default="", description="The declared training command, where there is more than one")
@@ -50,6 +53,7 @@ class ProposeSweep:
                 seeds_per_trial=args.seeds_per_trial,
                 pruner=args.pruner,
                 prune_metric=args.prune_metric,
+                prune_direction=args.prune_direction or None,
                 patience=args.patience or None,
                 minutes=args.minutes or None,
                 entrypoint=args.entrypoint or None,

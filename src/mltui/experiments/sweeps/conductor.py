@@ -186,7 +186,9 @@ class Conductor:
     def _course(self, asked: Asked, folder: Path) -> Course | None:
         if self._plan.pruner == "none":
             return None
-        return Course(self._study, asked, folder, self._plan.prune_metric or self._proposal.metric.name)
+        metric = self._proposal.metric
+        opposite = self._plan.prune_direction not in (None, metric.direction)
+        return Course(self._study, asked, folder, self._plan.prune_metric or metric.name, opposite)
 
     def _judged(self, asked: Asked, runs: tuple[Run, ...], pruned: str) -> Trial:
         failed = next((run for run in runs if run.status != "finished"), None)

@@ -7,14 +7,14 @@ import math
 from collections.abc import Collection, Sequence
 
 from mltui.config.schema import Experiments as Section
+from mltui.core.comparison import Direction
 from mltui.core.errors import ExperimentError, ProposalError
 from mltui.core.sweep import ChoiceDimension, Dimension, FloatDimension, SweepPlan, SweepRequest
+from mltui.experiments.power import LEAST_PAIRS
 from mltui.experiments.sweeps.space import Read, resolve
 
 MOST_TRIALS = 10_000
 MOST_PARALLEL = 64
-LEAST_CONFIRMING = 6
-"""Pairs below which no difference is significant (two-sided sign test at 0.05)."""
 
 
 def check_installed(plan: SweepPlan) -> None:
@@ -52,6 +52,7 @@ def make_plan(request: SweepRequest, section: Section, read: Read, used: Collect
         parallel=parallel,
         patience=request.patience,
         prune_metric=request.prune_metric,
+        prune_direction=_prune_direction(request, section),
         sampler_seed=request.sampler_seed,
     )
     if request.backend == "ray" and request.sampler == "grid":
@@ -93,6 +94,20 @@ def _check_grid(whole: int) -> None:
         raise ProposalError(f"space: the grid has {whole:,} points", hint=f"Wider steps, or trials for at most {MOST_TRIALS:,} of them.")
 
 
+def _prune_direction(request: SweepRequest, section: Section) -> Direction | None:
+    """Of a metric of its own: pruned the wrong way round, a sweep ends its best trials."""
+    if request.pruner == "none" or request.prune_metric in ("", section.primary.name if section.primary else ""):
+        return None
+    known: dict[str, Direction] = {guard.name: guard.direction for guard in section.guardrails}
+    found: Direction | None = known.get(request.prune_metric) or request.prune_direction
+    if found is None:
+        raise ProposalError(
+            f"prune_direction: is missing, and nothing says whether less or more of {request.prune_metric} is better",
+            hint='Say prune_direction = "minimize" or "maximize".',
+        )
+    return found
+
+
 def _trial_seeds(request: SweepRequest, declared: Sequence[int]) -> tuple[int, ...]:
     if request.seeds is not None:
         if not request.seeds or len(set(request.seeds)) != len(request.seeds):
@@ -108,7 +123,7 @@ def _confirm_seeds(request: SweepRequest, declared: Sequence[int], trial_seeds: 
     """As many as the project declares, and at least so many as can be significant, above every seed that a run ever had."""
     if request.confirm_seeds is None:
         first = max([-1, *declared, *trial_seeds, *used]) + 1
-        return tuple(range(first, first + max(LEAST_CONFIRMING, len(set(declared)))))
+        return tuple(range(first, first + max(LEAST_PAIRS, len(set(declared)))))
     chosen = request.confirm_seeds
     if len(set(chosen)) != len(chosen) or len(chosen) < 2:
         raise ProposalError("confirm_seeds: fewer than 2, or one is given twice", hint="6 or more can be significant.")

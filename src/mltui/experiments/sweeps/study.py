@@ -145,17 +145,12 @@ class Study:
 
     def _distribution(self, one: Dimension) -> Any:
         kinds = self._optuna.distributions
-        if isinstance(one, ChoiceDimension):
-            return kinds.CategoricalDistribution(one.choices)
-        if isinstance(one, FloatDimension):
-            if one.step is None:
-                return kinds.FloatDistribution(one.low, one.high, log=one.log)
-            # Values of the decimal steps, not of their sums in binary.
-            return kinds.CategoricalDistribution(one.values()) if self._plan.sampler == "grid" else self._stepped(one)
-        return kinds.IntDistribution(one.low, one.high, log=one.log, step=one.step)
-
-    def _stepped(self, one: FloatDimension) -> Any:
-        return self._optuna.distributions.FloatDistribution(one.low, one.values()[-1], step=one.step)
+        if not isinstance(one, FloatDimension) or one.step is None:
+            return _plain_distribution(self._optuna, one)
+        # Values of the decimal steps, not of their sums in binary.
+        if self._plan.sampler == "grid":
+            return kinds.CategoricalDistribution(one.values())
+        return kinds.FloatDistribution(one.low, one.values()[-1], step=one.step)
 
     def _sampler(self, known: int) -> Any:
         samplers, plan = self._optuna.samplers, self._plan
@@ -201,12 +196,13 @@ def importances(plan: SweepPlan, trials: Sequence[Trial], direction: Direction) 
 
 
 def _plain_distribution(optuna: Any, one: Dimension) -> Any:
+    """Without the steps of real numbers."""
     kinds = optuna.distributions
     if isinstance(one, ChoiceDimension):
         return kinds.CategoricalDistribution(one.choices)
     if isinstance(one, FloatDimension):
         return kinds.FloatDistribution(one.low, one.high, log=one.log)
-    return kinds.IntDistribution(one.low, one.high, log=one.log)
+    return kinds.IntDistribution(one.low, one.high, log=one.log, step=one.step)
 
 
 def _load() -> Any:
