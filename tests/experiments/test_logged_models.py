@@ -47,6 +47,29 @@ def test_what_is_too_large_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert found[LEFT_OUT].decode().splitlines()[1:] == ["models/model/model.skops"]
 
 
+def test_no_link_leads_out_of_the_runs_folder(tmp_path: Path) -> None:
+    secrets, run = tmp_path / "secrets", tmp_path / "run"
+    secrets.mkdir()
+    (secrets / "id_rsa").write_bytes(b"secret")
+    (secrets / "notes.txt").write_text("secret")
+    (secrets / "MLmodel").write_text("secret")
+    (run / spool.SPOOL / "0" / "r").mkdir(parents=True)
+    (run / spool.SPOOL / "0" / "r" / "meta.yaml").write_text("start_time: 1\n")
+    (run / spool.SPOOL / "0" / "r" / "artifacts").symlink_to(secrets)
+    (run / spool.SPOOL / "0" / "r" / "params").symlink_to(secrets)
+    model = run / spool.SPOOL / "0" / "models" / "m-1"
+    model.mkdir(parents=True)
+    (model / "meta.yaml").write_text("name: model\n")
+    (model / "artifacts").symlink_to(secrets)
+    outside = tmp_path / "outside"
+    (outside / "x" / "artifacts").mkdir(parents=True)
+    (outside / "x" / "meta.yaml").write_text("start_time: 1\n")
+    (outside / "x" / "artifacts" / "a.png").write_bytes(b"secret")
+    (run / spool.SPOOL / "1").symlink_to(outside)
+    assert left_files(run) == {} and spool.read_texts(run) == {} and spool.logged_models(run) == {}
+    assert spool.read_params(run) == {}
+
+
 @pytest.mark.parametrize("name", ["..", "a/b", "../../etc"])
 def test_a_models_name_leads_nowhere(tmp_path: Path, name: str) -> None:
     model = tmp_path / spool.SPOOL / "0" / "models" / "m-1"

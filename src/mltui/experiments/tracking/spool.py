@@ -41,7 +41,7 @@ def read_metrics(run_folder: Path) -> dict[str, float]:
     for run in runs_in(run_folder):
         metrics = run / "metrics"
         for file in sorted(metrics.rglob("*")):
-            if file.is_file() and (value := _last(file)) is not None:
+            if file.is_file() and _own(file, run_folder) and (value := _last(file)) is not None:
                 found[file.relative_to(metrics).as_posix()] = value
     return found
 
@@ -51,7 +51,7 @@ def read_params(run_folder: Path) -> dict[str, str]:
     found: dict[str, str] = {}
     for run in runs_in(run_folder):
         params = run / "params"
-        files = [path for path in sorted(params.rglob("*")) if path.is_file()][:MOST_PARAMS]
+        files = [path for path in sorted(params.rglob("*")) if path.is_file() and _own(path, run_folder)][:MOST_PARAMS]
         found.update({path.relative_to(params).as_posix(): read_text(path, VALUE_LIMIT).strip() for path in files})
     return found
 
@@ -59,8 +59,7 @@ def read_params(run_folder: Path) -> dict[str, str]:
 def read_texts(run_folder: Path) -> dict[str, str]:
     """The small text files that were logged as artifacts, by their path."""
     found: dict[str, str] = {}
-    for run in runs_in(run_folder):
-        artifacts = run / "artifacts"
+    for artifacts in artifact_folders(run_folder)[""]:
         for path in sorted(artifacts.rglob("*"))[:MOST_ARTIFACTS]:
             if path.suffix in TEXTS and path.is_file() and path.stat().st_size <= TEXT_LIMIT:
                 found[path.relative_to(artifacts).as_posix()] = read_text(path, TEXT_LIMIT)
@@ -70,7 +69,7 @@ def read_texts(run_folder: Path) -> dict[str, str]:
 def artifact_folders(run_folder: Path) -> dict[str, list[Path]]:
     """Where artifacts that were logged lie, by where they belong: those of all MLflow runs at the top, each model below its name."""
     models = {f"models/{name}": [path] for name, path in logged_models(run_folder).items()}
-    return {"": [run / "artifacts" for run in runs_in(run_folder)], **models}
+    return {"": [path for run in runs_in(run_folder) if _own(path := run / "artifacts", run_folder)], **models}
 
 
 def logged_models(run_folder: Path) -> dict[str, Path]:
@@ -81,20 +80,25 @@ def logged_models(run_folder: Path) -> dict[str, Path]:
         name, created = _MODEL.search(text), _CREATED.search(text)
         if name and name[1] not in (".", ".."):
             found.append((int(created[1]) if created else 0, name[1], meta.parent / "artifacts"))
-    return {name: path for _, name, path in sorted(found)}
+    return {name: path for _, name, path in sorted(found) if _own(path, run_folder)}
 
 
 def read_traces(run_folder: Path) -> list[str]:
     """One JSON object a trace of a model that was asked, the earliest first: its spans as MLflow wrote them."""
     files = (run_folder / SPOOL).glob("*/traces/*/artifacts/traces.json")
-    kept = sorted(files, key=lambda path: path.stat().st_mtime_ns)[:MOST_TRACES]
+    kept = sorted((path for path in files if _own(path, run_folder)), key=lambda path: path.stat().st_mtime_ns)[:MOST_TRACES]
     return [text for path in kept if (text := " ".join(read_text(path, TEXT_LIMIT).split("\n")).strip())]
 
 
 def runs_in(run_folder: Path) -> list[Path]:
     """Folders of MLflow runs: children before runs without a parent, of each the earliest first."""
     metas = [meta for meta in (run_folder / SPOOL).glob("*/*/meta.yaml") if not meta.parent.parent.name.startswith(".")]
-    return sorted((meta.parent for meta in metas), key=_order)
+    return sorted((meta.parent for meta in metas if _own(meta, run_folder)), key=_order)
+
+
+def _own(path: Path, run_folder: Path) -> bool:
+    """Whether no link leads out of the run's folder on the way: it was the run's to fill, and what it links to is not the run's to show."""
+    return path.resolve().is_relative_to(run_folder.resolve())
 
 
 def _order(run: Path) -> tuple[bool, int, str]:
