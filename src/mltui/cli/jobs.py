@@ -84,7 +84,7 @@ def show(job_id: str, cwd: Path, as_json: bool) -> None:
     with contextlib.suppress(ExperimentError):
         experiment = found.get(view.proposal_id)
         view = _known(found, job_id)  # it may have been settled just now
-    runs = experiment.runs if experiment is not None else ()
+    runs = (*experiment.runs, *(run for trial in experiment.trials for run in trial.runs)) if experiment is not None else ()
     state = experiment.state if experiment is not None else ""
     if as_json:
         emit_json({**_as_json(view, state), "message": experiment.message if experiment else "", "runs": [_run_json(run) for run in runs]})
@@ -275,7 +275,9 @@ def _finished_row(run: Run) -> list[str]:
     note = run.message.partition("\n")[0] or ("made for an earlier proposal" if run.reused else "")
     took = duration(run.ended - run.started)
     peak = size(run.peak_memory) if run.peak_memory else "–"
-    return [f"{run.arm}-{run.seed}", run.status, exit_, took, duration(run.cpu_seconds) if run.cpu_seconds else "–", peak, note]
+    # A trial's folder says of which; a run that was made earlier lies in another job's.
+    name = f"{run.arm}-{run.seed}" if run.reused or not run.folder else Path(run.folder).name
+    return [name, run.status, exit_, took, duration(run.cpu_seconds) if run.cpu_seconds else "–", peak, note]
 
 
 def _running_row(run: RunNow) -> list[str]:

@@ -118,8 +118,9 @@ class _Child:
             if pid == self.pid:
                 self._process.returncode = os.waitstatus_to_exitcode(status)
                 self.cpu_seconds = usage.ru_utime + usage.ru_stime
-                # A child starts with the peak of whoever forked it, so that only more than that is its own.
-                if (peak := _maxrss(usage)) > self._own_peak:
+                # A child starts with the peak of whoever forked it, so that only more than that is its own. The kernel counts
+                # pages by the processor, and so not to the last.
+                if (peak := _maxrss(usage)) > 1.05 * self._own_peak:
                     self.peak_memory = peak
         return self._process.returncode is not None
 
