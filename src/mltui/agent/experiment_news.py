@@ -28,6 +28,8 @@ async def tell_news(gate: _Gate, transcript: Transcript, log: _Log, emit: Emit) 
     for id_, job in list(transcript.awaited.items()):
         try:
             experiment = await asyncio.to_thread(log.get, id_)
+            if experiment.confirmation is not None:  # what a sweep comes to is said there
+                experiment = await asyncio.to_thread(log.get, experiment.confirmation)
         except MltuiError:
             continue  # of another project, or the journal cannot be read: whoever asks for it is told
         if experiment.state in OVER:
