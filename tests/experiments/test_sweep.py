@@ -139,9 +139,13 @@ async def test_two_at_once_one_killed_and_one_stopped_go_on_where_they_were(proj
     for before, total in ((dead, 4), (halted, 3)):
         after = await follow(project.experiments, before.id)
         assert after.state == "measured", after.message
-        assert sorted(trial.number for trial in after.trials) == [*range(total)] and after.trials[: len(before.trials)] == before.trials
-        # What was lost counts, and is made again.
-        assert all(trial.state == "complete" or "its process was killed" in trial.message for trial in after.trials)
+        assert sorted(trial.number for trial in after.trials) == [*range(len(after.trials))]
+        assert after.trials[: len(before.trials)] == before.trials
+        # What was lost is made again, and is none of those that were asked for.
+        lost = [trial for trial in after.trials if trial.state == "failed"]
+        assert len(after.trials) - len(lost) == total and all("its process was killed" in trial.message for trial in lost)
+        values = [trial.params for trial in after.trials if trial not in lost]
+        assert all(trial.params in values for trial in lost)
         assert float((jobs[before.id] / "sweep" / "seconds").read_text()) > 0.4
         beat = read_heartbeat(jobs[before.id])
         assert beat is not None and (beat.done, beat.total) == (total, total)

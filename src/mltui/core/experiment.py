@@ -294,6 +294,11 @@ class Trial(Data):
     runs: tuple[Run, ...] = ()
     message: str = ""
 
+    @property
+    def lost(self) -> bool:
+        """Whether its process ended before a run of it did. It is made again under a new number, and is none of those asked for."""
+        return not self.runs
+
 
 class Conclusion(Data):
     """What the result means, in words, and what is recommended."""

@@ -20,7 +20,7 @@ from mltui.experiments.runner import Runner
 from mltui.experiments.sweeps.clock import Clock
 from mltui.experiments.sweeps.course import Course
 from mltui.experiments.sweeps.study import Asked, Study
-from mltui.experiments.sweeps.summary import best, counts
+from mltui.experiments.sweeps.summary import best, counts, made
 from mltui.experiments.sweeps.trees import TrialTrees, plan_of
 from mltui.experiments.turns import Turns
 
@@ -81,7 +81,7 @@ class Conductor:
         """Returns: the record that ends it: finished with a best trial, stopped, or failed and why."""
         for lost in self._study.lost:
             self._finish(lost)
-        self._begun = len(self._trials)
+        self._begun = made(self._trials)
         with ThreadPoolExecutor(max_workers=self._plan.parallel) as pool:
             futures = [pool.submit(self._work) for _ in range(self._plan.parallel)]
             while wait(futures, SAVED_EVERY, FIRST_EXCEPTION).not_done:
@@ -92,7 +92,7 @@ class Conductor:
         return self._outcome()
 
     def _outcome(self) -> AnyEntry:
-        id_, done, total = self._proposal.id, len(self._trials), self._plan.trials
+        id_, done, total = self._proposal.id, made(self._trials), self._plan.trials
         if self._site.stopping():
             words = f"stopped after {done} of {total} trials; it goes on with: mltui sweep run {id_}"
             return ExperimentStopped(proposal_id=id_, message=words)
@@ -107,7 +107,7 @@ class Conductor:
         ended = f" {self._ended}." if self._ended else ""
         name = self._proposal.metric.name
         return (
-            f"best of {len(self._trials)} trials ({counts(self._trials)}): {name} {found.value:.4g} in trial {found.number}, "
+            f"best of {made(self._trials)} trials ({counts(self._trials)}): {name} {found.value:.4g} in trial {found.number}, "
             f"{setting(found.params)}.{ended} That is no result: the best of many looks better than it is."
         )
 
@@ -181,7 +181,7 @@ class Conductor:
                     return None
                 return execution.run(task, self._site.runner, self._site.limit, max(1.0, self._left()), variables, ends_early)
         finally:
-            self._site.over(task.name, len(self._trials))
+            self._site.over(task.name, made(self._trials))
 
     def _course(self, asked: Asked, folder: Path) -> Course | None:
         if self._plan.pruner == "none":
@@ -203,12 +203,12 @@ class Conductor:
     def _finish(self, trial: Trial) -> None:
         with self._lock:
             self._trials.append(trial)
-            entry = TrialFinished(proposal_id=self._proposal.id, trial=trial, done=len(self._trials), total=self._plan.trials)
+            entry = TrialFinished(proposal_id=self._proposal.id, trial=trial, done=made(self._trials), total=self._plan.trials)
             self._site.record(entry)
-            self._site.over("", len(self._trials))
-            made = [one for one in self._trials if one.runs]
-            if len(made) >= FAILED_AT_FIRST and all(one.state == "failed" for one in made):
-                self._ended = self._gave_up = f"the first {len(made)} trials failed; trial {trial.number}: {trial.message}"
+            self._site.over("", made(self._trials))
+            judged = [one for one in self._trials if not one.lost]
+            if len(judged) >= FAILED_AT_FIRST and all(one.state == "failed" for one in judged):
+                self._ended = self._gave_up = f"the first {len(judged)} trials failed; trial {trial.number}: {trial.message}"
 
     def _give_up(self, why: str) -> None:
         with self._lock:
@@ -228,7 +228,7 @@ def _kind(plan: SweepPlan) -> type[Study]:
 def _since_best(trials: list[Trial], metric: Metric) -> int:
     """Trials that finished after the best one."""
     found = best(trials, metric)
-    return len(trials) - 1 - trials.index(found) if found is not None else 0
+    return made(trials[trials.index(found) + 1 :]) if found is not None else 0
 
 
 def _never() -> bool:

@@ -66,8 +66,13 @@ def ends(dimension: Dimension) -> tuple[str, str]:
 
 def counts(trials: Sequence[Trial]) -> str:
     """`28 complete, 10 pruned, 2 failed`."""
-    found = Counter(trial.state for trial in trials)
-    return ", ".join(f"{found[state]} {state}" for state in ("complete", "pruned", "failed") if found[state]) or "none"
+    found = Counter("lost" if trial.lost else trial.state for trial in trials)
+    return ", ".join(f"{found[state]} {state}" for state in ("complete", "pruned", "failed", "lost") if found[state]) or "none"
+
+
+def made(trials: Sequence[Trial]) -> int:
+    """How many of the trials that were asked for are made: what was lost is made again."""
+    return sum(not trial.lost for trial in trials)
 
 
 def summary(experiment: Experiment, importances: dict[str, float]) -> JsonObject:

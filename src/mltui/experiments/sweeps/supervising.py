@@ -9,6 +9,7 @@ from mltui.experiments.records import AnyEntry, RunWaiting
 from mltui.experiments.service import Experiments
 from mltui.experiments.supervisor import Supervisor
 from mltui.experiments.sweeps.conductor import Conductor, Site
+from mltui.experiments.sweeps.summary import made
 from mltui.experiments.sweeps.trees import plan_of
 
 
@@ -43,7 +44,7 @@ class SweepSupervisor(Supervisor):
                 proposal_id=experiment.id,
                 arm="candidate",
                 seed=seed,
-                done=len(experiment.trials),
+                done=made(experiment.trials),
                 total=self._total,
                 message=what,
             )
