@@ -91,14 +91,12 @@ def cells_of(segments: Iterable[Segment], palette: Palette) -> list[Cell]:
     for text, style, control in segments:
         if control:
             continue
+        known = _plain_cells(text, style, palette)
+        if known is not None:
+            cells += known
+            continue
         look = look_of(style, palette)
         blank = _blank(look)
-        if _SIMPLE.fullmatch(text):
-            cells += [(character, blank if character == " " else look) for character in text]
-            continue
-        if WHOLE.fullmatch(text):
-            cells += [(text[at : at + 3], look) for at in range(0, len(text), 3)]
-            continue
         text = "".join(character if character.isprintable() or character in _JOINERS else " " for character in text)
         for start, end, width in split_graphemes(text)[0]:
             # A joiner without what it joins would join what happens to be written next.
@@ -111,6 +109,16 @@ def cells_of(segments: Iterable[Segment], palette: Palette) -> list[Cell]:
                 shown = shown.replace("\ufe0f", "").replace("\u200d", "")
                 cells[-1] = (cells[-1][0] + shown, cells[-1][1]) if cells[-1][0] else cells[-1]
     return cells
+
+
+@lru_cache(4096)
+def _plain_cells(text: str, style: Style | None, palette: Palette) -> tuple[Cell, ...] | None:
+    """Returns: the cells of a text of which each character is one; None: it has others. Most was drawn before, elsewhere."""
+    look = look_of(style, palette)
+    if _SIMPLE.fullmatch(text):
+        blank = _blank(look)
+        return tuple((character, blank if character == " " else look) for character in text)
+    return tuple((text[at : at + 3], look) for at in range(0, len(text), 3)) if WHOLE.fullmatch(text) else None
 
 
 @lru_cache(4096)

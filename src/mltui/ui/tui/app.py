@@ -16,6 +16,7 @@ from mltui.ui.tui import screens
 from mltui.ui.tui.approver import PaneApprover
 from mltui.ui.tui.composer import Composer, PromptArea
 from mltui.ui.tui.conversation_app import ConversationApp
+from mltui.ui.tui.echo_screen import EchoScreen
 from mltui.ui.tui.keys.line import SHORTEST_SCREEN, KeyLine, key_anywhere
 from mltui.ui.tui.once import once
 from mltui.ui.tui.status import StatusLine
@@ -89,6 +90,9 @@ class MltuiApp(ConversationApp):
         self._clock: Timer | None = None
         self._quit_armed_at = self._back_armed_at = float("-inf")
         self._followed: dict[str, Worker[None]] = {}
+
+    def get_default_screen(self) -> EchoScreen:
+        return EchoScreen(id="_default")
 
     def compose(self) -> ComposeResult:
         yield self.view
@@ -216,6 +220,7 @@ class MltuiApp(ConversationApp):
     async def _run_turn(self, session: AgentSession, text: str) -> None:
         from mltui.core.errors import MltuiError
         from mltui.ui.tui.catching_up import catch_up
+        from mltui.ui.tui.collecting import at_rest
         from mltui.ui.tui.wishes import perform
 
         try:
@@ -238,6 +243,7 @@ class MltuiApp(ConversationApp):
             if self.is_running:
                 catch_up(self)
                 self.send_next()
+                at_rest(self)
 
     async def _command(self, command: Command, argument: str) -> None:
         from mltui.core.errors import MltuiError

@@ -44,9 +44,14 @@ class Attention:
         self._key_at = monotonic()
 
     @property
+    def since_key(self) -> float:
+        """Seconds."""
+        return monotonic() - self._key_at
+
+    @property
     def away(self) -> bool:
         """Whether the person looks elsewhere, as far as is known."""
-        return not self._front if self._front is not None else monotonic() - self._key_at > AWAY
+        return not self._front if self._front is not None else self.since_key > AWAY
 
     # ── what happens ─────────────────────────────────────────────────────────────
 

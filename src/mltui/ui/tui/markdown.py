@@ -18,6 +18,7 @@ from rich.segment import Segment
 from rich.syntax import Syntax
 from textual.strip import Strip
 
+from mltui.ui.tui.highlight import language
 from mltui.ui.tui.text import clean
 from mltui.ui.tui.theme import Paint
 
@@ -39,8 +40,8 @@ class _Rule(HorizontalRule):
 class _Code(CodeBlock):
     @classmethod
     def create(cls, markdown: Markdown, token: Token) -> _Code:
-        lexer = (token.info or "").split(" ")[0]
-        return cls("text" if isinstance(markdown, _Block) and markdown.plain_code else lexer or "text", markdown.code_theme)
+        plain = isinstance(markdown, _Block) and markdown.plain_code
+        return cls("text" if plain else language((token.info or "").split(" ")[0]), markdown.code_theme)
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         name, _, background = self.theme.partition(" ")

@@ -144,8 +144,10 @@ def _show_past(app: MltuiApp, session: AgentSession) -> None:
 
 async def _warm_up(app: MltuiApp, session: AgentSession) -> None:
     from mltui.core.errors import MltuiError
+    from mltui.ui.tui.highlight import warm_up
 
     try:
         await session.warm_up()
     except MltuiError as error:
         app.tell("error", str(error.args[0]), error.hint)
+    await asyncio.to_thread(warm_up)

@@ -42,7 +42,8 @@ class Pacer:
         self._wrote = wrote
         self._period = 1 / KEY_FRAMES
         self._key_period = 1 / KEY_FRAMES
-        self._key_at = self._last = float("-inf")
+        self._key_at = self._last = self._echoed = float("-inf")
+        self._echoes = False
         self._due: asyncio.TimerHandle | None = None
         self._under_way = False
         self._cursor = (0, 0)
@@ -70,12 +71,23 @@ class Pacer:
                 self.writer.want(y, {x: strip for end, (x, strip) in pieces if strip is not None and x <= x2 and end > x1})
         self._schedule()
 
+    def echo(self) -> None:
+        """What was taken last is all that a key did: it waits for nothing else, and for no frame of an answer's."""
+        self._echoes = True
+        self._schedule()
+
     def _schedule(self) -> None:
         if self._under_way:
             return
         now = monotonic()
-        period = self._key_period if now - self._key_at < AFTER_KEY else self._period
-        at = max(now + GATHER, self._last + period)
+        if self._echoes:
+            at = max(now, self._echoed + self._key_period)
+            if at == now:
+                self.flush()
+                return
+        else:
+            period = self._key_period if now - self._key_at < AFTER_KEY else self._period
+            at = max(now + GATHER, self._last + period)
         loop = asyncio.get_running_loop()
         when = loop.time() + at - now
         if self._due is not None:
@@ -90,6 +102,8 @@ class Pacer:
             self._due.cancel()
             self._due = None
         frame = self.writer.frame(self._cursor, sync=self.sync)
+        if self._echoes:
+            self._echoes, self._echoed = False, monotonic()
         if frame:
             self._last = monotonic()
             self._under_way = True

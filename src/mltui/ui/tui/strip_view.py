@@ -15,8 +15,13 @@ from mltui.ui.tui.theme import Paint, paint_of
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
+    from rich.style import Style
     from textual.app import App
     from textual.selection import Selection
+
+
+MOST_DRAWN = 200
+"""Lines of a widget that are kept as they were drawn."""
 
 
 class StripView(Widget):
@@ -28,6 +33,7 @@ class StripView(Widget):
         super().__init__(id=id, classes=classes, markup=False)
         self._lines: list[Strip] = []
         self._lines_key: tuple[int, Paint] | None = None
+        self._drawn: dict[int, tuple[Strip, tuple[int, Style], Strip]] = {}
 
     @abstractmethod
     def build(self, width: int) -> list[Strip]:
@@ -78,7 +84,16 @@ class StripView(Widget):
         style = self.visual_style.rich_style
         if y >= len(lines):
             return Strip.blank(width, style)
-        return self.selected(lines[y].adjust_cell_length(width).apply_style(style), y)
+        if self.text_selection is not None:
+            return self.selected(lines[y].adjust_cell_length(width).apply_style(style), y)
+        # Most lines of an answer that grows are those of the frame before.
+        line, key = lines[y], (width, style)
+        known = self._drawn.get(y)
+        if known is None or known[0] is not line or known[1] != key:
+            known = self._drawn[y] = (line, key, self.selected(line.adjust_cell_length(width).apply_style(style), y))
+            while len(self._drawn) > MOST_DRAWN:
+                del self._drawn[next(iter(self._drawn))]
+        return known[2]
 
     def selected(self, strip: Strip, y: int) -> Strip:
         """Returns: line `y` with what is selected of it marked, and with the places that a selection needs."""

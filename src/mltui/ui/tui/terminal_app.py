@@ -107,6 +107,15 @@ class TerminalApp(App[int]):
         if self._pacer is not None:
             self._pacer.hurry()
 
+    def draws(self, screen: Screen[Any]) -> bool:
+        """Whether what changes on a screen is drawn now: it is on top, and no batch of changes goes on."""
+        return screen is self.screen and not self._batch_count
+
+    def echo(self) -> None:
+        """What was drawn last is what a key did."""
+        if self._pacer is not None:
+            self._pacer.echo()
+
     def frame_written(self) -> None:
         if self._pacer is not None:
             self._pacer.written()
