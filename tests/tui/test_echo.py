@@ -1,0 +1,113 @@
+"""Keys are answered at once: what they did is drawn before all else, and written before the next frame of an answer's."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+from rich.segment import Segment
+from textual._compositor import LayoutUpdate
+from textual.geometry import Offset, Region, Size
+from textual.strip import Strip
+
+from mltui.ui.terminal.cells import Palette
+from mltui.ui.terminal.frames import FrameWriter
+from mltui.ui.tui.app import MltuiApp
+from mltui.ui.tui.collecting import OLDEST, rarely
+from mltui.ui.tui.highlight import language
+from mltui.ui.tui.pacing import Pacer
+
+
+def take(pacer: Pacer, text: str) -> None:
+    """A line is drawn."""
+    pacer.take(LayoutUpdate([[Strip([Segment(text.ljust(20))])]], Region(0, 0, 20, 1)), Size(20, 2), Offset(0, 0))
+
+
+async def no_session(*_: Any) -> Any:
+    await asyncio.Event().wait()
+
+
+async def test_a_key_does_not_wait_for_the_frames_of_an_answer() -> None:
+    written: list[str] = []
+    pacer = Pacer(FrameWriter(Palette(None)), written.append)
+    pacer.use_frames(1, slow=False)
+    take(pacer, "an answer")
+    pacer.flush()
+    pacer.written()
+    take(pacer, "an answer grows")
+    assert len(written) == 1  # its turn comes in a second
+    take(pacer, "an answer grows x")
+    pacer.echo()
+    assert len(written) == 2 and "grows x" in written[1]
+
+
+async def test_a_key_waits_for_the_frame_that_is_on_its_way_and_for_that_alone() -> None:
+    written: list[str] = []
+    pacer = Pacer(FrameWriter(Palette(None)), written.append)
+    pacer.use_frames(1, slow=False)
+    take(pacer, "an answer")
+    pacer.flush()
+    take(pacer, "an answer x")
+    pacer.echo()
+    assert len(written) == 1
+    pacer.written()
+    assert len(written) == 2
+
+
+async def test_many_keys_at_once_are_no_more_frames_than_a_terminal_shows() -> None:
+    written: list[str] = []
+    pacer = Pacer(FrameWriter(Palette(None)), written.append)
+    for number in range(20):
+        take(pacer, f"key {number}")
+        pacer.echo()
+        pacer.written()
+    assert len(written) == 1
+    await asyncio.sleep(0.1)
+    assert len(written) == 2 and "19" in written[1]
+
+
+async def test_a_letter_is_drawn_without_textuals_clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    written: list[str] = []
+    app = MltuiApp(no_session)
+
+    def write(text: str) -> None:
+        written.append(text)
+        app.frame_written()
+
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.pause(0.1)
+        monkeypatch.setattr(app, "_pacer", Pacer(FrameWriter(Palette(None)), write))
+        clock: Any = getattr(app.screen, "_update_timer")  # noqa: B009
+        monkeypatch.setattr(clock, "_callback", lambda: None)
+        await pilot.press("z")
+        assert app.composer.area.text == "z"
+        assert "z" in "".join(written)
+
+
+def test_python_hardly_looks_through_everything_by_itself() -> None:
+    before = gc.get_threshold()
+    try:
+        rarely()
+        assert gc.get_threshold() == (before[0], before[1], OLDEST)
+    finally:
+        gc.set_threshold(*before)
+
+
+def test_no_other_package_is_asked_what_a_language_is() -> None:
+    program = (
+        "import sys; from mltui.ui.tui.highlight import language; print(language('pyt'), [m for m in sys.modules if m.startswith('mako')])"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout == "text False\n"
+    assert [language(name) for name in ("Python", "python3", "sh", "yaml", "", "no such")] == [
+        "python",
+        "python3",
+        "sh",
+        "yaml",
+        "text",
+        "text",
+    ]
