@@ -191,7 +191,7 @@ def test_what_was_approved_cannot_be_swapped(project: Project) -> None:
     (project.root / ".git" / "info" / "grafts").write_text(f"{proposal.commit}\n")
     git = GitTree(project.root, project.experiments.state)
     assert git.tree_of(proposal.commit) == proposal.tree and b"0.6 +" in git.read(proposal.commit, "train.py")
-    git.add_worktree(project.root.parent / "out", proposal.commit)
+    git.add_worktree(project.root.parent / "out", proposal.commit, git.entries(proposal.tree))
     assert "0.6 +" in (project.root.parent / "out" / "train.py").read_text()
 
 

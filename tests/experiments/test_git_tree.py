@@ -78,7 +78,7 @@ def test_a_worktree_comes_and_goes_without_hooks(project: Project, tree: GitTree
     hook.chmod(0o755)
     before = seen(project.root)
     folder = project.root / ".mltui" / "worktrees" / "x"
-    tree.add_worktree(folder, tree.head())
+    tree.add_worktree(folder, tree.head(), tree.entries(tree.head()))
     assert (folder / "train.py").read_text() == (project.root / "train.py").read_text()
     tree.remove_worktree(folder)
     tree.remove_worktree(folder)
@@ -146,7 +146,7 @@ def test_a_checkout_has_the_files_of_submodules(project: Project, tree: GitTree,
     with_submodule(project, tmp_path)
     before = seen(project.root)
     checkout = tmp_path / "checkout"
-    tree.add_worktree(checkout, tree.head())
+    tree.add_worktree(checkout, tree.head(), tree.entries(tree.head()))
     assert (checkout / "lib" / "pkg" / "maths.py").read_text() == "ONE = 1\n"
     tree.remove_worktree(checkout)
     assert not checkout.exists()

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import re
 import secrets
 import shutil
 import tempfile
@@ -11,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from git import GitCommandError, InvalidGitRepositoryError, NoSuchPathError, Repo
+from git import InvalidGitRepositoryError, NoSuchPathError, Repo
 
 from mltui.core.errors import ExperimentError, NotARepositoryError
 
@@ -25,6 +27,10 @@ SUBMODULE = "160000"
 PATCH_LIMIT = 400_000
 """Characters of a patch that are kept; the trees hold the whole."""
 
+KEPT_LISTS = 4
+"""So many trees' files are remembered; a tree of 100,000 files takes some 30 MB."""
+
+_FULL_NAME = re.compile("[0-9a-f]{40}|[0-9a-f]{64}")
 _IDENTITY = {
     "GIT_AUTHOR_NAME": "mltui",
     "GIT_AUTHOR_EMAIL": "mltui@localhost",
@@ -66,6 +72,8 @@ class GitTree:
         """Raises: NotARepositoryError: there is no repository, or nothing was committed yet."""
         self.root = root
         self._state = state
+        self._listed: dict[str, dict[str, Entry]] = {}
+        self._last_index = ("", b"")
         try:
             self._repo = Repo(root)
         except (InvalidGitRepositoryError, NoSuchPathError) as error:
@@ -148,7 +156,7 @@ class GitTree:
             mode = old[path].mode if path in old and old[path].mode != "120000" else "100644"
             lines.append(f"{mode} {blob}\t{path}")
         with self._private_index() as env:
-            self._git("read-tree", tree, env=env)
+            self._read_tree(tree, env)
             self._git("update-index", "-z", "--index-info", env=env, data=_join(lines))
             return self._text("write-tree", env=env)
 
@@ -173,8 +181,10 @@ class GitTree:
         """Points REF below mltui's refs at a commit, so that git keeps it."""
         self._git("update-ref", f"{self._refs}/{ref}", commit)
 
-    def entries(self, tree: str, paths: Sequence[str] = ()) -> dict[str, Entry]:
-        """The files of a tree (those among `paths`, if given), by path."""
+    def entries(self, tree: str, paths: Sequence[str] = ()) -> Mapping[str, Entry]:
+        """The files of a tree (those among `paths`, if given), by path. A tree that is named by its full name is listed once."""
+        if (known := self._listed.get(tree)) is not None:
+            return {path: known[path] for path in paths if path in known} if paths else known
         found: dict[str, Entry] = {}
         if paths:
             listed = self._git("ls-tree", "-r", "-z", "--full-tree", tree, "--", *paths, env={"GIT_LITERAL_PATHSPECS": "1"})
@@ -184,6 +194,8 @@ class GitTree:
             head, _, path = line.partition("\t")
             mode, _, blob = head.split(" ")
             found[path] = Entry(mode, blob)
+        if not paths and _FULL_NAME.fullmatch(tree):
+            self._listed = {**dict(list(self._listed.items())[1 - KEPT_LISTS :]), tree: found}
         return found
 
     def changed(self, before: str, after: str) -> dict[str, str]:
@@ -211,11 +223,14 @@ class GitTree:
             return None
         return self._text("hash-object", f"--path={path}", "--", str(self.root / path))
 
-    def add_worktree(self, folder: Path, commit: str) -> None:
-        """Checks a commit out into a new folder, detached, without running hooks."""
+    def add_worktree(self, folder: Path, commit: str, files: Mapping[str, Entry]) -> None:
+        """Checks a commit out into a new folder, detached, without running hooks.
+
+        Args: files: those of the commit, for its submodules.
+        """
         folder.parent.mkdir(parents=True, exist_ok=True)
         self._git(*_NO_HOOKS, "worktree", "add", "--detach", "--force", str(folder), commit)
-        for path, entry in self.entries(commit).items():
+        for path, entry in files.items():
             if entry.mode == SUBMODULE:
                 self._check_out_submodule(path, entry.blob, folder / path)
 
@@ -243,11 +258,16 @@ class GitTree:
         env = {"GIT_INDEX_FILE": str(index)}
         if not index.exists():
             self._git(*where, "read-tree", tree, env=env)
-        self._git(*where, "update-index", "-q", "--refresh", env=env)
+        # It reads what was touched, and fails only where something differs.
+        if self._succeeds(*where, "update-index", "--ignore-submodules", "--refresh", env=env):
+            return set()
         return set(_names(self._git(*where, "diff-files", "-z", "--name-only", "--ignore-submodules=all", env=env)))
 
     def remove_worktree(self, folder: Path) -> None:
         """Removes a worktree, or all below a folder, with what was written there. No error when it is gone."""
+        # A run may have taken away by what git knows the folder.
+        if (folder / ".git").is_file() and self._succeeds("worktree", "remove", "--force", "--force", str(folder)):
+            return
         # Not `worktree prune`: it would also forget a worktree of the person's on a disk that is not mounted.
         for line in self._text("worktree", "list", "--porcelain").splitlines():
             path = Path(line.removeprefix("worktree "))
@@ -266,29 +286,49 @@ class GitTree:
             index.unlink(missing_ok=True)
             index.with_name(f"{index.name}.lock").unlink(missing_ok=True)
 
+    def _read_tree(self, tree: str, env: Mapping[str, str]) -> None:
+        """Fills a private index; with one tree after the other that is changed in many ways, from memory."""
+        index = Path(env["GIT_INDEX_FILE"])
+        known, data = self._last_index
+        if known == tree:
+            index.write_bytes(data)
+            return
+        self._git("read-tree", tree, env=env)
+        if _FULL_NAME.fullmatch(tree):
+            self._last_index = (tree, index.read_bytes())
+
     def _text(self, *arguments: str, env: Mapping[str, str] | None = None, data: bytes | None = None) -> str:
         return self._git(*arguments, env=env, data=data).decode().strip()
 
     def _git(self, *arguments: str, env: Mapping[str, str] | None = None, data: bytes | None = None) -> bytes:
-        with tempfile.TemporaryFile() as source:
-            source.write(data or b"")
-            source.seek(0)
-            try:
-                done = self._repo.git.execute(
-                    ["git", *arguments],
-                    istream=source,  # pyright: ignore[reportArgumentType]  any file with a descriptor will do
-                    env={**_AS_RECORDED, **(env or {})},
-                    stdout_as_string=False,
-                    strip_newline_in_stdout=False,
-                    as_process=False,
-                    with_extended_output=False,
-                    start_new_session=True,  # Ctrl-C in the terminal ends a turn, not a git that is half done
-                )
-            except GitCommandError as error:
-                said = str(error.stderr).strip().removeprefix("stderr: '").splitlines()  # pyright: ignore[reportUnknownArgumentType, reportUnknownMemberType]  untyped
-                command = next((word for word in arguments if not word.startswith("-") and "=" not in word), "")
-                raise ExperimentError(f"git {command} failed: {said[0].strip() if said else error.status}") from error
+        status, done, said = self._run(*arguments, env=env, data=data)
+        if status != 0:
+            command = next((word for word in arguments if not word.startswith("-") and "=" not in word), "")
+            raise ExperimentError(f"git {command} failed: {said[0].strip() if said else status}")
         return done
+
+    def _succeeds(self, *arguments: str, env: Mapping[str, str] | None = None) -> bool:
+        return self._run(*arguments, env=env)[0] == 0
+
+    def _run(self, *arguments: str, env: Mapping[str, str] | None = None, data: bytes | None = None) -> tuple[int, bytes, list[str]]:
+        """Exit status, output, lines of the error output."""
+        # Any file with a descriptor will do; without one git reads nothing.
+        with tempfile.TemporaryFile() if data else contextlib.nullcontext() as source:
+            if source is not None:
+                source.write(data or b"")
+                source.seek(0)
+            status, done, said = self._repo.git.execute(
+                ["git", *arguments],
+                istream=source,  # pyright: ignore[reportArgumentType]
+                env={**_AS_RECORDED, **(env or {})},
+                stdout_as_string=False,
+                strip_newline_in_stdout=False,
+                as_process=False,
+                with_extended_output=True,
+                with_exceptions=False,
+                start_new_session=True,  # Ctrl-C in the terminal ends a turn, not a git that is half done
+            )
+        return status, done, said.splitlines()
 
 
 def _names(listed: bytes) -> list[str]:
