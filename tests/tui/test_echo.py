@@ -98,16 +98,7 @@ def test_python_hardly_looks_through_everything_by_itself() -> None:
 
 
 def test_no_other_package_is_asked_what_a_language_is() -> None:
-    program = (
-        "import sys; from mltui.ui.tui.highlight import language; print(language('pyt'), [m for m in sys.modules if m.startswith('mako')])"
-    )
+    program = "import sys; from mltui.ui.tui.highlight import language; print(language('pyt'), 'mako' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout == "text False\n"
-    assert [language(name) for name in ("Python", "python3", "sh", "yaml", "", "no such")] == [
-        "python",
-        "python3",
-        "sh",
-        "yaml",
-        "text",
-        "text",
-    ]
+    assert [language(name) for name in ("Python", "sh", "yaml", "", "no such")] == ["python", "sh", "yaml", "text", "text"]
