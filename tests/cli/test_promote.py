@@ -76,6 +76,8 @@ def test_a_prompt_from_the_first_look_to_the_way_back(tmp_path: Path):
 @pytest.mark.slow
 def test_a_refusal_says_everything_and_an_override_needs_a_reason(tmp_path: Path):
     project = configured(tmp_path, "")
+    looked = mltui(project, "promote", "--from", "P-0001", "--dry-run")
+    assert (looked.returncode, looked.stderr) == (1, "")
     refused = mltui(project, "promote", "--from", "P-0001")
     assert refused.returncode == 1
     assert "NO  cost: no metric stands for cost" in refused.stdout

@@ -44,6 +44,19 @@ def test_the_example_can_be_read_with_every_line_switched_on(tmp_path: Path) -> 
     assert request.parallel == 2 and set(request.space) == {"lr", "batch", "dropout", "layers"} and request.confirm_seeds is not None
 
 
+def test_the_example_of_a_project_has_what_it_declares(tmp_path: Path) -> None:
+    path = tmp_path / "sweep.toml"
+    path.write_text(example({**DECLARED, "a b\\": DECLARED["schedule"]}))
+    request = read_sweep(path)
+    assert request.title == "Sweep of lr, batch, schedule, a b\\"
+    assert request.space == {
+        "lr": {"low": 1e-5, "high": 1.0},
+        "batch": {"low": 1, "high": 512},
+        "schedule": {"choices": ["cosine", "linear"]},
+        "a b\\": {"choices": ["cosine", "linear"]},
+    }
+
+
 BAD = {
     "trails = 3": "trails (line 1): there is no such key — Did you mean trials?",
     "trials = 0": "trials: 0 is not from 1 to 10,000",

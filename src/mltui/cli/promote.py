@@ -51,7 +51,7 @@ def promote() -> None:
 @click.option("--alias", default="", help="Of the registered model; champion when left out.")
 @click.option("--override", is_flag=True, help="Promote although something is missing; the journal keeps who, what and why.")
 @click.option("--reason", default="", help="Why; needed with --override.")
-@click.option("--dry-run", is_flag=True, help="Only show what is required, and what was found.")
+@click.option("--dry-run", is_flag=True, help="Only show what is required, and what was found; exits with 1 where it would be refused.")
 @cd_option
 @json_option
 def give(name: str, source: str, alias: str, override: bool, reason: str, dry_run: bool, cwd: Path, as_json: bool) -> None:
@@ -66,6 +66,8 @@ def give(name: str, source: str, alias: str, override: bool, reason: str, dry_ru
     if dry_run or blocked:
         _show_plan(plan, as_json, "would pass" if plan.passes else "refused")
     if dry_run:
+        if blocked:
+            click.get_current_context().exit(1)
         return
     who = _who(cwd)
     if blocked:

@@ -11,7 +11,7 @@ import click
 from mltui.cli.experiments_options import complete_id
 from mltui.cli.experiments_run import show_comparison, wait_for
 from mltui.cli.output import clean, emit_json
-from mltui.cli.project import cd_option, json_option, open_experiments, person
+from mltui.cli.project import cd_option, json_option, load_config, open_experiments, person
 from mltui.cli.standing import require_person
 from mltui.core.errors import ExperimentError, MltuiError
 from mltui.core.experiment import Experiment
@@ -31,9 +31,10 @@ def sweep() -> None:
 
 
 @sweep.command()
-def init() -> None:
-    """Print a sweep file to begin with. Example: mltui sweep init > sweep.toml"""
-    click.echo(example(), nl=False)
+@cd_option
+def init(cwd: Path) -> None:
+    """Print a sweep file to begin with, of what the project declares. Example: mltui sweep init > sweep.toml"""
+    click.echo(example(load_config(cwd).config.experiments.space), nl=False)
 
 
 @sweep.command()

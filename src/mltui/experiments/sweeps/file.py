@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import difflib
+import json
 import re
 import tomllib
+from collections.abc import Mapping
 from importlib.resources import files
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from pydantic import ValidationError
 
+from mltui.config.schema import ChoiceParameter, Parameter
 from mltui.core.errors import UsageError
 from mltui.core.sweep import SweepRequest
 
@@ -18,9 +22,29 @@ LARGEST = 1 << 20
 """Bytes of a sweep file at most."""
 
 
-def example() -> str:
-    """A file to begin with, with everything that it may say."""
-    return (files("mltui.experiments.sweeps") / "example.toml").read_text(encoding="utf-8")
+def example(space: Mapping[str, Parameter] = MappingProxyType({})) -> str:
+    """A file to begin with, with everything that it may say.
+
+    Args: space: the parameters that the project declares; they stand in it as they are declared.
+    """
+    text = (files("mltui.experiments.sweeps") / "example.toml").read_text(encoding="utf-8")
+    if not space:
+        return text
+    declared = "".join(f"{_bare(name)} = {_range(parameter)}\n" for name, parameter in space.items())
+    title = json.dumps(f"Sweep of {', '.join(space)}"[:200])
+    for line, instead in ((r"title = .*\n", f"title = {title}\n"), (r"lr = .*\n", declared)):
+        text = re.sub(f"^{line}", instead.replace("\\", "\\\\"), text, count=1, flags=re.MULTILINE)
+    return text.replace("Another learning rate or batch size beats", "Other values beat")
+
+
+def _bare(name: str) -> str:
+    return name if re.fullmatch(r"[A-Za-z0-9_-]+", name) else json.dumps(name)
+
+
+def _range(parameter: Parameter) -> str:
+    if isinstance(parameter, ChoiceParameter):
+        return f"{{ choices = {json.dumps(list(parameter.choices))} }}"
+    return f"{{ low = {parameter.low!r}, high = {parameter.high!r} }}"
 
 
 def read_sweep(path: Path) -> SweepRequest:
