@@ -6,6 +6,7 @@ import asyncio
 import gc
 import subprocess
 import sys
+import weakref
 from typing import Any
 
 import pytest
@@ -17,7 +18,7 @@ from textual.strip import Strip
 from mltui.ui.terminal.cells import Palette
 from mltui.ui.terminal.frames import FrameWriter
 from mltui.ui.tui.app import MltuiApp
-from mltui.ui.tui.collecting import OLDEST, rarely
+from mltui.ui.tui.collecting import DUE, LATEST, REST, between_answers, wait_for_rest
 from mltui.ui.tui.highlight import language
 from mltui.ui.tui.pacing import Pacer
 
@@ -88,11 +89,40 @@ async def test_a_letter_is_drawn_without_textuals_clock(monkeypatch: pytest.Monk
         assert "z" in "".join(written)
 
 
-def test_python_hardly_looks_through_everything_by_itself() -> None:
+class Knot:
+    """Refers to itself: only the collector ends it."""
+
+    def __init__(self) -> None:
+        self.me = self
+
+
+def test_everything_is_looked_through_between_answers_but_not_while_somebody_types() -> None:
     before = gc.get_threshold()
     try:
-        rarely()
-        assert gc.get_threshold() == (before[0], before[1], OLDEST)
+        gc.set_threshold(*before[:2], 1_000_000)
+        gc.collect()
+        knot = Knot()
+        gone = weakref.ref(knot)
+        gc.collect(1)  # old by now
+        del knot
+        made: list[list[int]] = []
+        between_answers(since_key=REST)
+        assert gone() is not None  # it was not due
+        while gc.get_count()[2] < DUE:
+            made.append([])
+        between_answers(since_key=REST / 2)
+        assert gone() is not None
+        between_answers(since_key=REST)
+        assert gone() is None
+    finally:
+        gc.set_threshold(*before)
+
+
+def test_python_waits_longer_by_itself() -> None:
+    before = gc.get_threshold()
+    try:
+        wait_for_rest()
+        assert gc.get_threshold() == (before[0], before[1], LATEST)
     finally:
         gc.set_threshold(*before)
 

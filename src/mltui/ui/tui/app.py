@@ -14,6 +14,7 @@ from mltui.ui.commands.table import MODES, find, parse
 from mltui.ui.shell_line import typed
 from mltui.ui.tui import screens
 from mltui.ui.tui.approver import PaneApprover
+from mltui.ui.tui.collecting import between_answers
 from mltui.ui.tui.composer import Composer, PromptArea
 from mltui.ui.tui.conversation_app import ConversationApp
 from mltui.ui.tui.echo_screen import EchoScreen
@@ -129,6 +130,7 @@ class MltuiApp(ConversationApp):
         match event.type:
             case "message.completed" | "mode.changed" | "model.changed" | "context.compacted" | "turn.completed":
                 self.refresh_status()
+                between_answers(self.attention.since_key)
             case "tool.completed" | "experiment.concluded":
                 self.run_worker(self._count_drafts, group="drafts", exclusive=True, exit_on_error=False)
             case "experiment.progressed":
@@ -220,7 +222,6 @@ class MltuiApp(ConversationApp):
     async def _run_turn(self, session: AgentSession, text: str) -> None:
         from mltui.core.errors import MltuiError
         from mltui.ui.tui.catching_up import catch_up
-        from mltui.ui.tui.collecting import at_rest
         from mltui.ui.tui.wishes import perform
 
         try:
@@ -243,7 +244,6 @@ class MltuiApp(ConversationApp):
             if self.is_running:
                 catch_up(self)
                 self.send_next()
-                at_rest(self)
 
     async def _command(self, command: Command, argument: str) -> None:
         from mltui.core.errors import MltuiError

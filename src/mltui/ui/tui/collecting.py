@@ -1,36 +1,27 @@
-"""When Python looks for cycles among all that there is: while nobody types, for it holds keys up for tens of milliseconds."""
+"""When Python looks for cycles among all that there is: between two answers and while nobody types, for it holds keys up for 50 ms."""
 
 from __future__ import annotations
 
 import gc
-from typing import TYPE_CHECKING
 
-from mltui.ui.tui.once import once
-
-if TYPE_CHECKING:
-    from mltui.ui.tui.app import MltuiApp
-
-OLDEST = 1_000
-"""Looks at what is not quite new until the next one at everything. By default these are ten, two seconds of an answer."""
+DUE = 10
+"""Looks at what is not quite new after which all is looked through, by default and here: two seconds of an answer."""
+LATEST = 100
+"""The same for who types all the time."""
 REST = 2.0
 """Seconds without a key that are a rest."""
 
 
-def rarely() -> None:
-    """From now on Python by itself hardly ever looks through everything; what is new is looked through as ever."""
+def wait_for_rest() -> None:
+    """From now on Python by itself looks through everything a tenth as often; what is new is looked through as ever."""
     young, middle, _ = gc.get_threshold()
-    gc.set_threshold(young, middle, OLDEST)
+    gc.set_threshold(young, middle, LATEST)
 
 
-def at_rest(app: MltuiApp) -> None:
-    """Looks through everything as soon as nobody types; not while an answer is awaited, after which this is called again."""
-    once(app, REST, lambda: _unless_busy(app))
+def between_answers(since_key: float) -> None:
+    """Looks through everything if that is due and nobody types.
 
-
-def _unless_busy(app: MltuiApp) -> None:
-    if app.working:
-        return
-    if app.attention.since_key < REST:
-        at_rest(app)
-    else:
+    Args: since_key: seconds since the last key.
+    """
+    if since_key >= REST and gc.get_count()[2] >= DUE:
         gc.collect()

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from mltui.ui.terminal.profile import Switch, profile_of
 from mltui.ui.terminal.restore import restore
 from mltui.ui.terminal.streams import Streams, diverted
-from mltui.ui.tui.collecting import rarely
+from mltui.ui.tui.collecting import wait_for_rest
 
 if TYPE_CHECKING:
     from mltui.ui.tui.app import MltuiApp
@@ -43,7 +43,7 @@ def run(app: MltuiApp, low_bandwidth: Switch | None = None, *, mouse: bool = Tru
 
 
 async def _main(app: MltuiApp, streams: Streams, attributes: list[Any] | None) -> int:
-    rarely()
+    wait_for_rest()
     with _signals(app, streams, attributes):
         try:
             await app.run_async(mouse=app.use_mouse)
