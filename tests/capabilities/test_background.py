@@ -78,9 +78,11 @@ async def test_a_filter_that_is_none_loses_nothing(background: Background, root:
 
 
 async def test_a_kill_ends_all_of_it(background: Background, root: Path) -> None:
-    job, _ = await background.start("(setsid sh -c 'sleep 0.3; touch late' &); sleep 45")
+    job, _ = await background.start("(setsid sh -c 'touch begun; until [ -e go ]; do sleep 0.01; done; touch late' &); sleep 45")
+    await until(lambda: (root / "begun").exists())
     state, _ = await background.kill(job)
     assert state == "killed"
+    (root / "go").touch()
     await asyncio.sleep(0.4)
     assert not (root / "late").exists()
 

@@ -139,7 +139,9 @@ async def test_two_at_once_one_killed_and_one_stopped_go_on_where_they_were(proj
     for before, total in ((dead, 4), (halted, 3)):
         after = await follow(project.experiments, before.id)
         assert after.state == "measured", after.message
-        assert sorted(trial.number for trial in after.trials) == [*range(len(after.trials))]
+        # A kill between a trial's number and its values leaves the number out; two were at work.
+        numbers = {trial.number for trial in after.trials}
+        assert len(numbers) == len(after.trials) and max(numbers) < len(numbers) + 2
         assert after.trials[: len(before.trials)] == before.trials
         # What was lost is made again, and is none of those that were asked for.
         lost = [trial for trial in after.trials if trial.state == "failed"]

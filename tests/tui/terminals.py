@@ -106,8 +106,12 @@ class PtyApp:
             time.sleep(0.01)
 
     def until_text(self, text: str, since: int = 0) -> None:
-        """Waits until the text was written, whatever colours and places are between its letters."""
-        self.until(lambda: text in self.text(since), repr(text))
+        """Waits until the text was written, whatever colours, places and blanks are between its letters.
+
+        What is typed is echoed in several frames, each with the cursor's blank behind it.
+        """
+        wanted = "".join(text.split())
+        self.until(lambda: text in (written := self.text(since)) or wanted in "".join(written.split()), repr(text))
 
     def text(self, since: int = 0) -> str:
         """Returns: what was written, without its control sequences."""
