@@ -46,14 +46,14 @@ def test_the_example_can_be_read_with_every_line_switched_on(tmp_path: Path) -> 
 
 def test_the_example_of_a_project_has_what_it_declares(tmp_path: Path) -> None:
     path = tmp_path / "sweep.toml"
-    path.write_text(example({**DECLARED, "a b\\": DECLARED["schedule"]}))
+    path.write_text(example({**DECLARED, "a b\\🎉": DECLARED["schedule"]}))
     request = read_sweep(path)
-    assert request.title == "Sweep of lr, batch, schedule, a b\\"
+    assert request.title == "Sweep of lr, batch, schedule, a b\\🎉"
     assert request.space == {
         "lr": {"low": 1e-5, "high": 1.0},
         "batch": {"low": 1, "high": 512},
         "schedule": {"choices": ["cosine", "linear"]},
-        "a b\\": {"choices": ["cosine", "linear"]},
+        "a b\\🎉": {"choices": ["cosine", "linear"]},
     }
 
 

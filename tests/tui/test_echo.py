@@ -19,8 +19,8 @@ from mltui.ui.terminal.cells import Palette
 from mltui.ui.terminal.frames import FrameWriter
 from mltui.ui.tui.app import MltuiApp
 from mltui.ui.tui.collecting import DUE, LATEST, REST, between_answers, wait_for_rest
-from mltui.ui.tui.highlight import language
-from mltui.ui.tui.pacing import Pacer
+from mltui.ui.tui.highlight import _lexer, language  # pyright: ignore[reportPrivateUsage]
+from mltui.ui.tui.pacing import AFTER_KEY, Pacer
 
 
 def take(pacer: Pacer, text: str) -> None:
@@ -28,16 +28,22 @@ def take(pacer: Pacer, text: str) -> None:
     pacer.take(LayoutUpdate([[Strip([Segment(text.ljust(20))])]], Region(0, 0, 20, 1)), Size(20, 2), Offset(0, 0))
 
 
-async def no_session(*_: Any) -> Any:
-    await asyncio.Event().wait()
-
-
-async def test_a_key_does_not_wait_for_the_frames_of_an_answer() -> None:
+def with_an_answer() -> tuple[Pacer, list[str]]:
+    """A pacer of one frame a second that has just written an answer's, and what it wrote."""
     written: list[str] = []
     pacer = Pacer(FrameWriter(Palette(None)), written.append)
     pacer.use_frames(1, slow=False)
     take(pacer, "an answer")
     pacer.flush()
+    return pacer, written
+
+
+async def no_session(*_: Any) -> Any:
+    await asyncio.Event().wait()
+
+
+async def test_a_key_does_not_wait_for_the_frames_of_an_answer() -> None:
+    pacer, written = with_an_answer()
     pacer.written()
     take(pacer, "an answer grows")
     assert len(written) == 1  # its turn comes in a second
@@ -47,11 +53,7 @@ async def test_a_key_does_not_wait_for_the_frames_of_an_answer() -> None:
 
 
 async def test_a_key_waits_for_the_frame_that_is_on_its_way_and_for_that_alone() -> None:
-    written: list[str] = []
-    pacer = Pacer(FrameWriter(Palette(None)), written.append)
-    pacer.use_frames(1, slow=False)
-    take(pacer, "an answer")
-    pacer.flush()
+    pacer, written = with_an_answer()
     take(pacer, "an answer x")
     pacer.echo()
     assert len(written) == 1
@@ -71,7 +73,8 @@ async def test_many_keys_at_once_are_no_more_frames_than_a_terminal_shows() -> N
     assert len(written) == 2 and "19" in written[1]
 
 
-async def test_a_letter_is_drawn_without_textuals_clock(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("typed", [True, False], ids=["a key", "by itself"])
+async def test_only_what_a_key_did_is_drawn_without_textuals_clock(typed: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     written: list[str] = []
     app = MltuiApp(no_session)
 
@@ -80,13 +83,24 @@ async def test_a_letter_is_drawn_without_textuals_clock(monkeypatch: pytest.Monk
         app.frame_written()
 
     async with app.run_test(size=(80, 24)) as pilot:
-        await pilot.pause(0.1)
+        await pilot.pause(AFTER_KEY + 0.1)
         monkeypatch.setattr(app, "_pacer", Pacer(FrameWriter(Palette(None)), write))
         clock: Any = getattr(app.screen, "_update_timer")  # noqa: B009
         monkeypatch.setattr(clock, "_callback", lambda: None)
+        if typed:
+            app.hurry()
         await pilot.press("z")
         assert app.composer.area.text == "z"
-        assert "z" in "".join(written)
+        assert ("z" in "".join(written)) is typed
+
+
+@pytest.mark.parametrize(
+    ("file", "known"),
+    [("train.py", "python"), ("CMakeLists.txt", "cmake"), ("a.h", "c"), ("a.sql", "sql"), ("no_such.ending", None), ("a.fs", None)],
+)
+def test_a_file_is_coloured_by_its_name_and_not_where_that_says_several_things(file: str, known: str | None) -> None:
+    lexer = _lexer(file)
+    assert (lexer.aliases[0] if lexer else None) == known
 
 
 class Knot:

@@ -64,7 +64,7 @@ def give(name: str, source: str, alias: str, override: bool, reason: str, dry_ru
     plan = promotions.check(source, promotions.target(name), alias)
     blocked = [clause for clause in plan.missing if clause.absolute or not override]
     if dry_run or blocked:
-        _show_plan(plan, as_json, "would pass" if plan.passes else "refused")
+        _show_plan(plan, as_json, "refused" if blocked else "would pass")
     if dry_run:
         if blocked:
             click.get_current_context().exit(1)

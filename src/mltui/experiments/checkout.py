@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -40,9 +40,9 @@ class Checkouts:
         self._data = tuple(data_files)
         self._labels = labels
         self._digests = digests
-        self._entries: dict[str, Mapping[str, Entry]] = {}
+        self._entries: dict[str, dict[str, Entry]] = {}
 
-    def entries(self, tree: str) -> Mapping[str, Entry]:
+    def entries(self, tree: str) -> dict[str, Entry]:
         if tree not in self._entries:
             self._entries[tree] = self._git.entries(tree)
         return self._entries[tree]

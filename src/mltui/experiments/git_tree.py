@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import re
 import secrets
 import shutil
 import tempfile
@@ -27,10 +26,6 @@ SUBMODULE = "160000"
 PATCH_LIMIT = 400_000
 """Characters of a patch that are kept; the trees hold the whole."""
 
-KEPT_LISTS = 4
-"""So many trees' files are remembered; a tree of 100,000 files takes some 30 MB."""
-
-_FULL_NAME = re.compile("[0-9a-f]{40}|[0-9a-f]{64}")
 _IDENTITY = {
     "GIT_AUTHOR_NAME": "mltui",
     "GIT_AUTHOR_EMAIL": "mltui@localhost",
@@ -72,8 +67,6 @@ class GitTree:
         """Raises: NotARepositoryError: there is no repository, or nothing was committed yet."""
         self.root = root
         self._state = state
-        self._listed: dict[str, dict[str, Entry]] = {}
-        self._last_index = ("", b"")
         try:
             self._repo = Repo(root)
         except (InvalidGitRepositoryError, NoSuchPathError) as error:
@@ -156,7 +149,7 @@ class GitTree:
             mode = old[path].mode if path in old and old[path].mode != "120000" else "100644"
             lines.append(f"{mode} {blob}\t{path}")
         with self._private_index() as env:
-            self._read_tree(tree, env)
+            self._git("read-tree", tree, env=env)
             self._git("update-index", "-z", "--index-info", env=env, data=_join(lines))
             return self._text("write-tree", env=env)
 
@@ -181,10 +174,8 @@ class GitTree:
         """Points REF below mltui's refs at a commit, so that git keeps it."""
         self._git("update-ref", f"{self._refs}/{ref}", commit)
 
-    def entries(self, tree: str, paths: Sequence[str] = ()) -> Mapping[str, Entry]:
-        """The files of a tree (those among `paths`, if given), by path. A tree that is named by its full name is listed once."""
-        if (known := self._listed.get(tree)) is not None:
-            return {path: known[path] for path in paths if path in known} if paths else known
+    def entries(self, tree: str, paths: Sequence[str] = ()) -> dict[str, Entry]:
+        """The files of a tree (those among `paths`, if given), by path."""
         found: dict[str, Entry] = {}
         if paths:
             listed = self._git("ls-tree", "-r", "-z", "--full-tree", tree, "--", *paths, env={"GIT_LITERAL_PATHSPECS": "1"})
@@ -194,8 +185,6 @@ class GitTree:
             head, _, path = line.partition("\t")
             mode, _, blob = head.split(" ")
             found[path] = Entry(mode, blob)
-        if not paths and _FULL_NAME.fullmatch(tree):
-            self._listed = {**dict(list(self._listed.items())[1 - KEPT_LISTS :]), tree: found}
         return found
 
     def changed(self, before: str, after: str) -> dict[str, str]:
@@ -286,17 +275,6 @@ class GitTree:
             index.unlink(missing_ok=True)
             index.with_name(f"{index.name}.lock").unlink(missing_ok=True)
 
-    def _read_tree(self, tree: str, env: Mapping[str, str]) -> None:
-        """Fills a private index; with one tree after the other that is changed in many ways, from memory."""
-        index = Path(env["GIT_INDEX_FILE"])
-        known, data = self._last_index
-        if known == tree:
-            index.write_bytes(data)
-            return
-        self._git("read-tree", tree, env=env)
-        if _FULL_NAME.fullmatch(tree):
-            self._last_index = (tree, index.read_bytes())
-
     def _text(self, *arguments: str, env: Mapping[str, str] | None = None, data: bytes | None = None) -> str:
         return self._git(*arguments, env=env, data=data).decode().strip()
 
@@ -314,8 +292,8 @@ class GitTree:
         """Exit status, output, lines of the error output."""
         # Any file with a descriptor will do; without one git reads nothing.
         with tempfile.TemporaryFile() if data else contextlib.nullcontext() as source:
-            if source is not None:
-                source.write(data or b"")
+            if source is not None and data:
+                source.write(data)
                 source.seek(0)
             status, done, said = self._repo.git.execute(
                 ["git", *arguments],

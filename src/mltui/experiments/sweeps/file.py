@@ -15,6 +15,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from mltui.config.schema import ChoiceParameter, Parameter
+from mltui.core.data import JsonValue
 from mltui.core.errors import UsageError
 from mltui.core.sweep import SweepRequest
 
@@ -31,19 +32,24 @@ def example(space: Mapping[str, Parameter] = MappingProxyType({})) -> str:
     if not space:
         return text
     declared = "".join(f"{_bare(name)} = {_range(parameter)}\n" for name, parameter in space.items())
-    title = json.dumps(f"Sweep of {', '.join(space)}"[:200])
+    title = _toml(f"Sweep of {', '.join(space)}"[:200])
     for line, instead in ((r"title = .*\n", f"title = {title}\n"), (r"lr = .*\n", declared)):
         text = re.sub(f"^{line}", instead.replace("\\", "\\\\"), text, count=1, flags=re.MULTILINE)
     return text.replace("Another learning rate or batch size beats", "Other values beat")
 
 
+def _toml(value: JsonValue) -> str:
+    # TOML has JSON's strings and lists, but no halves of a character.
+    return json.dumps(value, ensure_ascii=False)
+
+
 def _bare(name: str) -> str:
-    return name if re.fullmatch(r"[A-Za-z0-9_-]+", name) else json.dumps(name)
+    return name if re.fullmatch(r"[A-Za-z0-9_-]+", name) else _toml(name)
 
 
 def _range(parameter: Parameter) -> str:
     if isinstance(parameter, ChoiceParameter):
-        return f"{{ choices = {json.dumps(list(parameter.choices))} }}"
+        return f"{{ choices = {_toml(list(parameter.choices))} }}"
     return f"{{ low = {parameter.low!r}, high = {parameter.high!r} }}"
 
 

@@ -22,7 +22,7 @@ class EchoScreen(Screen[None]):
         # Textual's own handler comes after this one.
         app: TerminalApp = cast("Any", self).app
         focused = self.focused
-        if focused is None or focused not in self._dirty_widgets or not app.draws(self):
+        if focused is None or focused not in self._dirty_widgets or not app.answers_key(self):
             return
         others = self._dirty_widgets - {focused}
         self._compositor.update_widgets({focused})

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from fnmatch import fnmatch
-from functools import cache
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
@@ -28,7 +28,7 @@ _USUAL = frozenset(["c", "cpp", "gas", "matlab", "perl", "sql", "verilog", "xml"
 Spans = list[tuple[int, int, Style]]
 
 
-@cache
+@lru_cache(256)
 def language(name: str) -> str:
     """Returns: what Pygments calls a language; `text` for one that it does not know.
 
@@ -46,7 +46,7 @@ def _lexer(name: str) -> Any:
         aliases[0] for _, aliases, patterns, _ in get_all_lexers(plugins=False) if aliases and any(fnmatch(name, one) for one in patterns)
     }
     if len(found) > 1:
-        found = found & _USUAL
+        found = found - {"text"} if len(found) == 2 and "text" in found else found & _USUAL
     return get_lexer_by_name(found.pop(), stripnl=False, stripall=False, ensurenl=False) if len(found) == 1 else None
 
 

@@ -57,6 +57,11 @@ class Pacer:
         """A key was pressed: its effect is to be seen soon. Any thread may call this."""
         self._key_at = monotonic()
 
+    @property
+    def after_key(self) -> bool:
+        """Whether a key was pressed a moment ago."""
+        return monotonic() - self._key_at < AFTER_KEY
+
     def take(self, update: CompositorUpdate, size: Size, cursor: Offset) -> None:
         """Takes what Textual drew; it is written later."""
         self.writer.resize(size.width, size.height)
@@ -86,7 +91,7 @@ class Pacer:
                 self.flush()
                 return
         else:
-            period = self._key_period if now - self._key_at < AFTER_KEY else self._period
+            period = self._key_period if self.after_key else self._period
             at = max(now + GATHER, self._last + period)
         loop = asyncio.get_running_loop()
         when = loop.time() + at - now

@@ -107,9 +107,9 @@ class TerminalApp(App[int]):
         if self._pacer is not None:
             self._pacer.hurry()
 
-    def draws(self, screen: Screen[Any]) -> bool:
-        """Whether what changes on a screen is drawn now: it is on top, and no batch of changes goes on."""
-        return screen is self.screen and not self._batch_count
+    def answers_key(self, screen: Screen[Any]) -> bool:
+        """Whether what changes on a screen now may be what a key did. What changes by itself waits for its frame."""
+        return self._pacer is not None and self._pacer.after_key and screen is self.screen and not self._batch_count
 
     def echo(self) -> None:
         """What was drawn last is what a key did."""
