@@ -104,6 +104,19 @@ print(accuracy_score(y, search.predict(X)))
 pickle.loads(pickle.dumps(accuracy_score))
 """
 
+SLOW_FILES = """
+import os, time
+there, asked = os.path.exists, []
+def exists(path):
+    found = there(path)
+    if os.path.basename(os.path.dirname(path)) == "datasets" and not found:
+        asked.append(path)
+        time.sleep(0.3 * len(asked))
+    return found
+os.path.exists = exists
+"""
+"""Who looks for a dataset that another is about to write finds none either, and writes it later."""
+
 SEARCHES = """
 from sklearn.datasets import load_iris
 from sklearn.experimental import enable_halving_search_cv
@@ -156,6 +169,14 @@ def test_scikit_learn(tmp_path: Path) -> None:
     # The workers of the search logged nothing themselves: the search, and what it tried.
     assert len(spool.runs_in(tmp_path)) == 3
     assert not list((tmp_path / spool.SPOOL).rglob("MLmodel"))
+
+
+@pytest.mark.slow
+def test_the_runs_of_a_search_do_not_stumble_over_each_other(tmp_path: Path) -> None:
+    run(SLOW_FILES + SCIKIT_LEARN, tmp_path)
+    finished = "status: 3"
+    assert "accuracy_score_X" in metrics(tmp_path)
+    assert all(finished in (place / "meta.yaml").read_text() for place in spool.runs_in(tmp_path))
 
 
 @pytest.mark.slow

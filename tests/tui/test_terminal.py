@@ -321,8 +321,8 @@ def test_a_light_terminal_gets_the_light_theme_and_a_silent_one_the_dark(tmp_pat
 
 def test_an_answer_that_comes_late_and_in_pieces_is_not_typed(tmp_path: Path) -> None:
     def pieces(asked: bytes) -> bytes:
-        if b"\x1b[c" in asked:
-            threading.Thread(target=type_late, daemon=True).start()
+        if b"\x1b[c" in asked and not late.ident:
+            late.start()
         return b""
 
     def type_late() -> None:
@@ -333,6 +333,7 @@ def test_an_answer_that_comes_late_and_in_pieces_is_not_typed(tmp_path: Path) ->
         done.set()
 
     started, done = threading.Event(), threading.Event()
+    late = threading.Thread(target=type_late, daemon=True)
     with app_on(tmp_path, answer=pieces) as app:
         started.set()
         assert done.wait(30)

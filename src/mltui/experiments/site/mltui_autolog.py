@@ -199,6 +199,7 @@ class _Autolog:
                 takes = inspect.signature(integration.autolog).parameters
                 integration.autolog(**{name: value for name, value in OPTIONS.items() if name in takes})
             _draw_nothing()
+            _write_in_turn()
         except BaseException as error:
             self.say("autologging of %s failed: %s" % (flavor, _told(error)))
             if not isinstance(error, Exception):
@@ -324,6 +325,17 @@ def _draw_nothing():
     if utils is not None and hasattr(utils, "_get_classifier_artifacts"):
         # Without any it would still load matplotlib; with an error, which `silent` keeps quiet, it goes on.
         setattr(utils, "_get_classifier_artifacts", None)  # noqa: B010
+
+
+def _write_in_turn():
+    """MLflow writes the runs of a search in threads, which stumble over each other in a store of files where all name one dataset.
+
+    The search was then taken for failed, and the metrics of its predictions were lost.
+    """
+    client = sys.modules.get("mlflow.utils.autologging_utils.client")
+    pool = getattr(client, "_AUTOLOGGING_QUEUEING_CLIENT_THREAD_POOL", None)
+    if pool is not None:
+        setattr(client, "_AUTOLOGGING_QUEUEING_CLIENT_THREAD_POOL", type(pool)(max_workers=1))  # noqa: B010
 
 
 def _know_searches(utils):
