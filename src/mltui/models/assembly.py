@@ -6,7 +6,7 @@ import json
 import uuid
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import Any, Protocol, cast
+from typing import Any, Protocol
 
 from mltui.core.errors import ModelUnavailableError
 from mltui.core.messages import AssistantMessage, AssistantPart, StopReason, Text, Thinking, ToolCall
@@ -30,6 +30,15 @@ class Delta(Protocol):
 
     content: str | None
     tool_calls: list[CallDelta] | None
+
+
+def optional(part: object, name: str) -> Any:
+    """Returns: what a chunk or a delta has of that name, else None. Asking pydantic for what is missing costs an exception each time."""
+    found = vars(part).get(name)
+    if found is not None:
+        return found
+    extra: dict[str, Any] = getattr(part, "__pydantic_extra__", None) or {}
+    return extra.get(name)
 
 
 @dataclass(slots=True)
@@ -69,9 +78,9 @@ class Assembler:
 
     def add(self, delta: Delta) -> Iterator[TextPiece | ReasoningPiece]:
         """Takes a delta and returns what of it is to be shown."""
-        blocks = cast("Iterable[dict[str, str]] | None", getattr(delta, "thinking_blocks", None))
-        reasoning = cast("str | None", getattr(delta, "reasoning_content", None))
-        items = cast("Iterable[dict[str, Any]] | None", getattr(delta, "reasoning_items", None))
+        blocks: Iterable[dict[str, str]] | None = optional(delta, "thinking_blocks")
+        reasoning: str | None = optional(delta, "reasoning_content")
+        items: Iterable[dict[str, Any]] | None = optional(delta, "reasoning_items")
         if blocks:
             yield from self._add_blocks(blocks)
         elif items:

@@ -22,7 +22,7 @@ from mltui.core.messages import Usage
 from mltui.models import catalogue
 from mltui.models.appending import Appending, NotSplicedError, SentBefore
 from mltui.models.arguments import arguments
-from mltui.models.assembly import Assembler, Delta
+from mltui.models.assembly import Assembler, Delta, optional
 from mltui.models.backoff import RetryPolicy
 from mltui.models.base import Answer, ModelInfo, ModelRequest, Retry, StreamPart
 from mltui.models.conversation import Dialect, dialect_of, wire_messages
@@ -221,7 +221,7 @@ class LiteLLMModel:
             async with _Response(asked, self._timeouts.first, appending) as response, aclosing(_chunks(response)) as chunks:
                 async for chunk in chunks:
                     _settle()
-                    usage = getattr(chunk, "usage", None) or usage
+                    usage = optional(chunk, "usage") or usage
                     for choice in chunk.choices[:1]:
                         for piece in answer.add(choice.delta):
                             yield piece

@@ -44,7 +44,7 @@ class TranscriptView(VerticalScroll):
         Binding("y", "copy", "Copy it", show=False, id="transcript.copy"),
         Binding("b", "copy_block", "Copy one of its code blocks", show=False, id="transcript.copy-block"),
     ]
-    DEFAULT_CSS = "TranscriptView { height: 1fr; scrollbar-size-vertical: 1; }"
+    DEFAULT_CSS = "TranscriptView { height: 1fr; scrollbar-size-vertical: 1; scrollbar-gutter: stable; }"
     can_focus = False
 
     class Asked(Message):
