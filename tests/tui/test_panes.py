@@ -359,5 +359,6 @@ async def test_keeping_shows_p_corrected_for_all_comparisons_of_the_project() ->
     app = app_with([KEEP], prompt="go", experiments=log)
     async with running(app, (120, 40)) as pilot:
         await until(pilot, lambda: "corrected: p 0.093 by Holm, for 3 comparisons" in screen_text(app))
+        await until(pilot, lambda: isinstance(app.screen, DecisionPane) and app.screen.armed)
         await pilot.press("l")
         await idle(pilot)
