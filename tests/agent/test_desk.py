@@ -15,9 +15,10 @@ from mltui.agent.desk import Desk
 from mltui.config.schema import Config, MetricsSource, Tracking
 from mltui.config.schema import Experiments as Section
 from mltui.core.approval import ApprovalRequest, Decision, ExperimentRequest
-from mltui.core.events import Event, Notice
+from mltui.core.events import Event, ExperimentDecided, ExperimentFinished, ExperimentProposed, ExperimentStarted, Notice
 from mltui.core.experiment import Metric, ProposalEdits, ProposalRequest
 from mltui.core.messages import ToolCall
+from mltui.core.sweep import SweepRequest
 from mltui.experiments.service import Experiments
 from tests.e2e.project import Project
 
@@ -226,3 +227,21 @@ async def test_all_experiments_are_told_of_by_the_newest(experiments: Experiment
     monkeypatch.setattr("mltui.agent.desk.MOST_LISTED", 1)
     told = (await at.status(None, 0)).content.splitlines()
     assert told[0].startswith("1 earlier ones are left out") and told[1].startswith("P-0002")
+
+
+@pytest.mark.slow
+async def test_what_confirms_a_sweep_is_told_with_its_plan(experiments: Experiments) -> None:
+    at, events = desk(experiments, Decision(answer="approve", by="me"))
+    space = {"lr": {"low": 0.05, "high": 0.4}}
+    request = SweepRequest(title="Rates", hypothesis="a higher rate helps", space=space, trials=2, confirm_seeds=(8, 9))  # type: ignore[arg-type]
+
+    result = await at.propose(request)
+
+    told = [event for event in events if getattr(event, "proposal_id", "") == "P-0002" or isinstance(event, ExperimentProposed)]
+    assert "P-0002" in result.content
+    sweep, proposed, decided, *_, finished = told
+    assert isinstance(sweep, ExperimentProposed) and sweep.proposal.id == "P-0001"
+    assert isinstance(proposed, ExperimentProposed) and proposed.proposal.title == "Best of P-0001: Rates"
+    assert isinstance(decided, ExperimentDecided) and decided.answer == "approve" and "P-0001" in decided.by
+    assert isinstance(finished, ExperimentFinished) and finished.state == "compared"
+    assert all(told.index(event) == 3 for event in told if isinstance(event, ExperimentStarted))

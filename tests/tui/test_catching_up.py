@@ -95,3 +95,11 @@ async def test_a_journal_that_knows_nothing_of_it_changes_nothing() -> None:
         app.post_message(AppFocus())
         await idle(pilot)
         assert "P-0001 Halve the learning rate  compared" in screen_text(app)
+
+
+async def test_a_card_that_began_without_its_plan_takes_it_from_the_log() -> None:
+    app = app_with(
+        [ExperimentFinished(proposal_id="P-0001", state="compared", comparison=comparison())], prompt="go", experiments=log("compared")
+    )
+    async with running(app) as pilot:
+        await until(pilot, lambda: f"P-0001 {experiment('compared').proposal.title}  compared" in screen_text(app))

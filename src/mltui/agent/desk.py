@@ -226,6 +226,10 @@ class Desk:
             return trials.model_copy(update={"content": f"{trials.content}\n{error}"})
         if confirming.state not in ("running", "compared"):
             return trials
+        await self.emit(ExperimentProposed(proposal=confirming.proposal))
+        approval = confirming.approval
+        if approval is not None:
+            await self.emit(ExperimentDecided(proposal_id=confirming.id, answer="approve", by=approval.by, reason=approval.reason))
         if confirming.state == "running":  # whoever does not see its end here is told of it later
             await self.emit(ExperimentStarted(proposal_id=confirming.id, job=confirming.id, runs=confirming.proposal.planned_runs))
         rest = await self._follow(confirming.id, max(0.0, seconds))

@@ -72,8 +72,9 @@ def _look(log: ExperimentLog, ids: list[str]) -> list[Experiment]:
 
 def take_over(state: ExperimentCardState, experiment: Experiment) -> bool:
     """Lets a card say what became of an experiment. Returns: whether that is news."""
-    if state.state == experiment.state:
+    if state.state == experiment.state and state.proposal is not None:
         return False
+    state.proposal = state.proposal or experiment.proposal
     approval = experiment.approval
     state.state = experiment.state
     state.by = experiment.decided_by or (approval.by if approval is not None else "")
