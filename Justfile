@@ -1,7 +1,7 @@
 # What a change has to pass; also what `just` does by itself.
 check: lint types contracts
     .venv/bin/python scripts/check_sizes.py
-    scripts/test
+    scripts/test tests
 
 # Makes or completes .venv; the other recipes need it.
 setup:

@@ -88,5 +88,6 @@ def test_its_policy_approves_what_it_declares(project: Path):
     assert policy.keep.when == "never"
 
 
+@pytest.mark.slow
 def test_its_own_tests_pass(project: Path):
     assert "3 passed" in python(project, "-m", "pytest", "-q", "-p", "no:cacheprovider", "test_train.py")

@@ -205,6 +205,7 @@ def test_interrupt_ends_the_installer_and_the_next_run_starts_over(machine: Chec
     assert machine.installs()[before].startswith("venv --clear")
 
 
+@pytest.mark.slow
 def test_two_at_once_set_up_once(machine: Checkout):
     first = machine.start("a", UV_SLEEPS="1")
     while not Path(f"{machine.calls}.sleeping").exists():

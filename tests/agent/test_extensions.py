@@ -126,6 +126,7 @@ def hook(command: str, matcher: str = "", **more: Any) -> list[dict[str, Any]]:
 # ── servers ──────────────────────────────────────────────────────────────────────
 
 
+@pytest.mark.slow
 async def test_a_servers_tools_are_announced_before_the_turn_and_called_through_the_gate(place: Place) -> None:
     place.server()
     (done,) = await place.turn(call("mcp__testing__add", a=1, b=2), "Done.", mode="default", trusted=True)

@@ -41,6 +41,7 @@ async def play(field: Field, *steps: Any, answers: tuple[str, ...] = ()) -> None
     await field.attempt(Attempt("kept", "", "", steps, "open", answers=answers))
 
 
+@pytest.mark.slow
 async def test_a_kept_change_is_no_news_to_the_next_command(field: Field) -> None:
     concluded = call("ConcludeExperiment", experiment_id="P-0001", interpretation="A larger step helps", recommendation="accept")
     await play(field, bash("true"), propose(seeds=[0, 1]), [concluded], bash("true"), "Kept.", answers=("approve", "approve"))
@@ -100,6 +101,7 @@ async def with_deeds(field: Field, keep: Callable[[], None]) -> None:
 BESIDE = bash("while [ ! -e stop ]; do sleep 0.05; done", run_in_background=True)
 
 
+@pytest.mark.slow
 async def test_what_is_kept_in_the_session_beside_a_command_in_the_background_stays(field: Field) -> None:
     concluded = call("ConcludeExperiment", experiment_id="P-0001", interpretation="A larger step helps", recommendation="accept")
     answers = ("approve", "approve")
@@ -109,6 +111,7 @@ async def test_what_is_kept_in_the_session_beside_a_command_in_the_background_st
     assert "has to confirm" not in field.told and "under experiment" not in field.told
 
 
+@pytest.mark.slow
 async def test_what_is_discarded_in_the_session_leaves_the_draft_for_good(field: Field) -> None:
     edit = [call("Read", file_path="conf/optim.yaml")], [call("Write", file_path="conf/optim.yaml", content="lr: 0.3\n")]
     asked = [call("ProposeExperiment", title="Larger steps", hypothesis="A larger step is better by far", seeds=[0, 1])]

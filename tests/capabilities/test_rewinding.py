@@ -429,6 +429,7 @@ def apply(root: Path, what: str, name: str, number: int) -> None:
         path.chmod(0o755 if number % 2 else 0o644)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("with_git", [True, False])
 @settings(max_examples=12, deadline=None)
 @example(steps=[("link", "d", 3)], target=0)

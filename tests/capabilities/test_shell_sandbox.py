@@ -216,6 +216,7 @@ for name in ('train.py', '.git/hooks/x', '.mltui/x'):
 """
 
 
+@pytest.mark.slow
 async def test_the_cells_of_a_notebook_are_held_as_any_command(shell: CommandShell, world: World) -> None:
     cell: dict[str, Any] = {"cell_type": "code", "id": "a", "metadata": {}, "execution_count": None, "outputs": [], "source": CELL}
     (world.root / "lib/nb.ipynb").write_text(json.dumps({"cells": [cell], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}))

@@ -54,6 +54,7 @@ def test_what_is_under_experiment_is_explained(project: Project) -> None:
     assert "free" in project.mltui("experiments", "control", "--explain", "src/util.py").out
 
 
+@pytest.mark.slow
 def test_an_experiment_that_does_not_exist_is_one_line(project: Project) -> None:
     for command in ("show", "approve", "reject", "run", "compare", "accept", "discard", "stop"):
         done = project.mltui("experiments", command, "P-0009")

@@ -30,6 +30,7 @@ def _propose(project: Project, lr: float, config: Config = CONFIG) -> str:
     return Experiments.open(project.root, config).propose(asked, session_id=None, author="model:m").id
 
 
+@pytest.mark.slow
 def test_several_are_decided_by_one_command_and_a_wrong_one_stops_no_other(project: Project) -> None:
     first, second, third = (_propose(project, lr) for lr in (0.1, 0.2, 0.3))
     listed = json.loads(project.mltui("experiments", "pending", "--json").out)
@@ -49,6 +50,7 @@ def test_several_are_decided_by_one_command_and_a_wrong_one_stops_no_other(proje
     assert log.get(third).state == "proposed"
 
 
+@pytest.mark.slow
 def test_approve_with_edits(project: Project) -> None:
     first = _propose(project, 0.1)
     done = project.mltui("experiments", "approve", first, "--seeds", "1,2", "--minutes", "3", "--set", "lr=0.2")
@@ -60,6 +62,7 @@ def test_approve_with_edits(project: Project) -> None:
         assert project.mltui("experiments", "approve", "P-0002", *wrong).code == 2
 
 
+@pytest.mark.slow
 def test_ask_hold_and_maintenance(project: Project) -> None:
     first, second = _propose(project, 0.1), _propose(project, 0.2)
     assert project.mltui("experiments", "ask", first, "--question", "Why?").code == 0

@@ -106,6 +106,7 @@ def test_a_wrong_policy_ends_with_52(place: Place, text: str, said: str) -> None
     assert done.code == 52 and said in done.err and done.err.count("\n") == 1
 
 
+@pytest.mark.slow
 def test_a_grant_is_given_shown_and_revoked(place: Place) -> None:
     done = place.mltui(
         "grant", "--parameters", "lr", "--range", "lr=0.01..0.5", "--minutes", "15", "--runs", "20", "--until", "2h", "--reason", "tuning"

@@ -96,6 +96,7 @@ def test_a_broken_persona_file_is_told_at_start_also_when_another_is_played(proj
     assert "x.md:3: the front matter is not YAML" in done.err
 
 
+@pytest.mark.slow
 def test_leaving_a_run_says_that_it_goes_on(project: Project) -> None:
     train = project.root / "train.py"
     train.write_text(train.read_text() + "import time\ntime.sleep(30)\n")

@@ -36,6 +36,7 @@ def test_text_is_the_answer_and_nothing_else(project: Project) -> None:
     assert (done.code, done.out) == (0, "Hello — ü\n")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("steps", "args", "code", "subtype"),
     [
@@ -168,6 +169,7 @@ def test_piped_text_is_appended_to_the_prompt(project: Project) -> None:
     assert done.result["result"] == "saw it"
 
 
+@pytest.mark.slow
 def test_several_turns_from_stdin(project: Project) -> None:
     lines = "".join(json.dumps({"type": "user", "message": {"role": "user", "content": text}}) + "\n" for text in ("one", "two"))
     done = headless(

@@ -69,6 +69,7 @@ def test_deciding_by_bash_is_refused(project: Project, command: str) -> None:
     assert "in the person's place" in told(stream(project, [call("Bash", command=command)]))[0]
 
 
+@pytest.mark.slow
 def test_deciding_by_a_script_that_hides_where_it_came_from_is_refused(project: Project) -> None:
     hidden = f"env -i PATH=$PATH setsid {sys.executable} -m $X experiments approve P-0001"
     script = f"#!/bin/sh\nX=mltui\n{hidden} > said.txt 2>&1\n"
@@ -81,6 +82,7 @@ def test_deciding_by_a_script_that_hides_where_it_came_from_is_refused(project: 
     assert "decides nothing" in project.read("said.txt")
 
 
+@pytest.mark.slow
 def test_what_outlives_its_command_is_found_without_its_environment(project: Project) -> None:
     before = project.read("train.py")
     stream(project, [call("Bash", command="env -i setsid sh -c 'exec > /dev/null 2>&1; sleep 1; echo late >> train.py' & sleep 0.1")])
@@ -103,6 +105,7 @@ def test_the_policy_that_decides_in_a_persons_place_is_put_back(project: Project
     assert project.read("policy.toml") == POLICY
 
 
+@pytest.mark.slow
 def test_a_model_that_floods_is_answered_and_the_task_goes_on(project: Project) -> None:
     deep = '{"file_path":' + "[" * 5000 + "]" * 5000 + "}"
     done = stream(
@@ -138,6 +141,7 @@ def test_nothing_that_a_model_says_drives_the_terminal(project: Project) -> None
     assert done.out == "[2Janswer\n"
 
 
+@pytest.mark.slow
 def test_a_fork_takes_the_draft_along_and_never_another_sessions_file(project: Project) -> None:
     edit = [call("Read", file_path="train.py"), call("Edit", file_path="train.py", old_string="BONUS = 0.0", new_string="BONUS = 0.1")]
     stream(project, edit, args=(*AUTO, "--session-id", "one"))

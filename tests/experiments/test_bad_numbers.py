@@ -33,6 +33,7 @@ if "mltui.experiments.supervisor" in sys.orig_argv:
 """
 
 
+@pytest.mark.slow
 async def test_what_is_no_number_is_a_failed_run_and_the_pairs_that_are_left_are_compared(project: Project) -> None:
     project.write("train.py", ONCE)
     diverged, _ = await project.finish(project.propose_script(DIVERGED, seeds=(0, 1, 2, 3)))

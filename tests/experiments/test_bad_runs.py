@@ -51,6 +51,7 @@ async def test_a_crash_quotes_the_last_lines_and_ends_the_job_at_the_second(proj
         project.experiments.conclude(experiment.id, interpretation="?", recommendation="discard", by="model")
 
 
+@pytest.mark.slow
 async def test_a_hanging_run_is_ended_with_its_whole_group(project: Project) -> None:
     project.reopen(run_timeout_minutes=1 / 60)
     child = "import subprocess, sys\nsubprocess.Popen([sys.executable, '-c', 'import time; time.sleep(600)'])\n"
@@ -65,6 +66,7 @@ async def test_a_hanging_run_is_ended_with_its_whole_group(project: Project) -> 
     ]
 
 
+@pytest.mark.slow
 async def test_the_budget_is_kept(project: Project) -> None:
     experiment, _ = await project.finish(project.propose_script(SLEEPER, minutes=3 / 60, seeds=(0, 1)))
     assert experiment.state == "failed"

@@ -31,6 +31,7 @@ async def test_a_baseline_says_its_spread_and_is_no_proposal_to_decide_on(projec
         project.experiments.conclude("B-0001", interpretation="x", recommendation="accept", by="ann")
 
 
+@pytest.mark.slow
 async def test_its_runs_stand_in_for_the_baseline_of_a_proposal(project: Project) -> None:
     await measure(project)
     experiment, _ = await project.finish(project.propose(lr=0.2))

@@ -156,6 +156,7 @@ async def test_a_change_of_the_evaluation_judges_both_arms(judged: Project) -> N
     assert {round(run.metrics["accuracy"], 3) for run in experiment.runs} == {0.3} and candidates
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("evaluator", "message"),
     [

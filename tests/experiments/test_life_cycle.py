@@ -76,6 +76,7 @@ async def test_follow_refuses_what_was_not_started(project: Project) -> None:
         _ = [event async for event in project.experiments.follow(proposal_id)]
 
 
+@pytest.mark.slow
 async def test_the_next_proposal_reuses_the_baseline(project: Project) -> None:
     await project.finish(project.propose(lr=0.2))
     experiment, _ = await project.finish(project.propose(lr=0.3))
@@ -83,6 +84,7 @@ async def test_the_next_proposal_reuses_the_baseline(project: Project) -> None:
     assert [run.reused for run in experiment.runs] == [True, False] * 6
 
 
+@pytest.mark.slow
 async def test_accept_refuses_files_that_changed_meanwhile(project: Project) -> None:
     proposal_id = project.propose(lr=0.2)
     with pytest.raises(ProposalError, match="cannot be accepted: it is proposed"):

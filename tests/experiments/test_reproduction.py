@@ -105,6 +105,7 @@ def test_a_run_says_in_a_line_how_it_agrees() -> None:
     assert summary([_run(0.5)], 1) == "1 of 1 run agrees (bit-equal)"
 
 
+@pytest.mark.slow
 async def test_the_same_runs_give_the_same_numbers_and_change_nothing(project: Project) -> None:
     project.write("train.py", "import os\nopen(os.environ['MLTUI_RUN_DIR'] + '/p.txt', 'w').write(os.environ['MLTUI_SEED'])\n")
     project.write("evaluate.py", EVALUATE)

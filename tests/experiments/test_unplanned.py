@@ -79,6 +79,7 @@ def test_the_hook_notes_a_training_function_and_leaves_it(tmp_path: Path, librar
     assert done.stdout == "3 4 train\n" and read_log(log).trained
 
 
+@pytest.mark.slow
 def test_the_real_scikit_learn_is_seen_to_fit(tmp_path: Path) -> None:
     log = tmp_path / "log"
     scaling = "import numpy\nfrom sklearn.preprocessing import StandardScaler\nStandardScaler().fit(numpy.ones((4, 2)))\n"
@@ -218,6 +219,7 @@ async def test_beyond_the_scratch_time_of_a_session_which_the_journal_remembers(
     assert (await other.run("python q.py", 60, quiet)).exit_code == 0
 
 
+@pytest.mark.slow
 async def test_a_person_may_let_it_go_on(place: Place) -> None:
     place.script("s.py", "import torch\ntorch.SGD().step()\n" + BUSY.format(seconds=2.5) + "print('through')\n")
     shell, _ = place.shell("ask", seconds=0.2)
@@ -245,6 +247,7 @@ async def test_work_that_trains_nothing_is_left_alone(place: Place) -> None:
     assert "loaded" in result.output and result.notes == () and place.orphans.list() == []
 
 
+@pytest.mark.slow
 async def test_tests_that_train_have_the_scratch_time(place: Place) -> None:
     busy = "".join(f"    {line}\n" for line in BUSY.format(seconds=2).splitlines())
     place.script("test_it.py", "import torch\ndef test_step():\n    torch.SGD().step()\n" + busy)

@@ -59,6 +59,7 @@ def answers(draw: st.DrawFn) -> list[Message]:
     return [AssistantMessage(parts=(*parts, *calls)), *(results or [UserMessage(text=draw(words), images=draw(pictures))])]
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=40)
 @given(st.lists(st.tuples(st.sampled_from(OPERATIONS), answers(), st.integers(0, 20)), min_size=5, max_size=14))
 def test_in_steps_or_at_once(operations: list[tuple[str, list[Message], int]]) -> None:

@@ -353,6 +353,7 @@ def test_importing_leaves_stdout_and_the_environment_as_they_were() -> None:
     assert done.stderr == ""
 
 
+@pytest.mark.slow
 def test_the_vocabulary_is_loaded_when_something_counts_with_it() -> None:
     code = (
         "import asyncio, sys\n"

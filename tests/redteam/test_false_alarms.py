@@ -70,6 +70,7 @@ async def work(kind: Kind, folder: Path, mode: str, settings: str = "") -> tuple
     return field, person.asked, [event for event in field.events if isinstance(event, ToolCompleted)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mode", ["default", "accept-edits"])
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name.replace(" ", "-"))
 async def test_ordinary_work_is_asked_about_as_often_as_without_the_gate(kind: Kind, mode: str, tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from tests.experiments.data.made import rows, write
 from tests.tools.conftest import Agent
 
 
+@pytest.mark.slow
 async def test_what_is_found_comes_as_text_and_as_details(agent: Agent) -> None:
     data = rows(200, 1)
     data[3][2] = "\x1b[31mred\x1b]0;x\x07"
@@ -28,6 +29,7 @@ async def test_what_is_found_comes_as_text_and_as_details(agent: Agent) -> None:
     assert not result.is_error
 
 
+@pytest.mark.slow
 async def test_a_staged_file_is_checked_as_it_is_staged(agent: Agent) -> None:
     path = write(agent.root / "a.csv", rows(100, 1))
     twice = write(agent.root / "twice.csv", [*rows(100, 1), *rows(100, 1)]).read_bytes()

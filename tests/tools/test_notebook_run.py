@@ -104,6 +104,7 @@ os.system(f"kill -9 {os.getppid()}")"""
     assert after[1] == {**before[1], "outputs": [], "execution_count": None}
 
 
+@pytest.mark.slow
 async def test_a_cell_that_was_changed_meanwhile_keeps_its_outputs(agent: Agent) -> None:
     change = "import pathlib\nbook = pathlib.Path('a.ipynb')\nbook.write_text(book.read_text().replace('t' + 'wo', 'three')); 0"
     write(agent, change, "print('two')")
@@ -134,6 +135,7 @@ async def test_a_flood_of_output_is_bounded(agent: Agent) -> None:
     assert "were dropped" in result.content and "after" in result.content
 
 
+@pytest.mark.slow
 async def test_what_cannot_run_is_said(agent: Agent) -> None:
     write(agent, "input('?')", "import os; os._exit(1)")
     assert "StdinNotImplementedError" in (await agent.call("NotebookRun", notebook_path="a.ipynb", cell_ids=["c0"])).content

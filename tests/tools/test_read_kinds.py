@@ -57,6 +57,7 @@ async def test_a_picture_comes_as_a_picture(agent: Agent) -> None:
         await agent.call("Read", file_path="large.png")
 
 
+@pytest.mark.slow
 async def test_a_pdf_comes_as_text_by_pages(agent: Agent) -> None:
     _pdf(agent.root / "a.pdf", [f"Page of {number}" for number in range(1, 26)])
     first = (await agent.call("Read", file_path="a.pdf")).content

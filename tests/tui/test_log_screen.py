@@ -109,6 +109,7 @@ async def test_keeping_and_discarding(key: str, made: str) -> None:
         await until(pilot, lambda: experiments.calls == [(made, "P-0001")])
 
 
+@pytest.mark.slow
 async def test_running_what_was_approved_and_stopping_what_runs() -> None:
     experiments = log(experiment("approved", id="P-0001"))
     app = app_with(experiments=experiments)

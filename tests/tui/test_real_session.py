@@ -93,6 +93,7 @@ async def test_read_edit_and_answer(tmp_path: Path) -> None:
     assert (root / "notes.txt").read_text() == "two\n"
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("quick_panes")
 async def test_an_experiment_from_proposal_to_the_working_tree(tmp_path: Path) -> None:
     script = [

@@ -96,6 +96,7 @@ async def test_the_palette_carries_out_a_command(key: str) -> None:
         await until(pilot, lambda: "persona ml-engineer" in words(app))
 
 
+@pytest.mark.slow
 async def test_the_palette_finds_experiments_models_personas_settings_and_keys() -> None:
     app = app_with(experiments=FakeExperiments(experiment(title="Cosine schedule")))
     async with running(app) as pilot:

@@ -113,6 +113,7 @@ def test_a_slow_link_is_noticed_told_and_spared(tmp_path: Path) -> None:
 # ── sizes and signals ────────────────────────────────────────────────────────────
 
 
+@pytest.mark.slow
 def test_any_size_is_survived_and_drawn(tmp_path: Path) -> None:
     with app_on(tmp_path, {"text": "# Title\n\n| a | b |\n|---|---|\n| 1 | 2 |\n\n" + "word " * 100}) as app:
         app.type("go\r")

@@ -61,6 +61,7 @@ async def model(smollm2: Path) -> AsyncIterator[LocalModel]:
     await model.close()
 
 
+@pytest.mark.slow
 async def test_tokens_are_counted_exactly_before_a_request(model: LocalModel) -> None:
     request = ModelRequest(SYSTEM, (UserMessage(text="Say hello — “ü” 你好."),), (PROPOSE,))
     counted = await model.count(request)
@@ -186,6 +187,7 @@ async def test_calls_and_results_go_back_in(model: LocalModel) -> None:
     assert after.usage.cache_read_tokens >= answer.usage.prompt_tokens
 
 
+@pytest.mark.slow
 async def test_a_call_that_the_model_begins_follows_the_schema(model: LocalModel) -> None:
     """The conversation shows calls with other paths; only the grammar makes the model write one that the schema allows."""
     paths: JsonObject = {"enum": ["zeta.bin", "omega.bin"]}
