@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import itertools
 import json
 import os
@@ -12,6 +13,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
+import httpx
 import pytest
 
 from mltui.config.schema import ModelSettings
@@ -373,3 +375,19 @@ def test_the_vocabulary_is_loaded_when_something_counts_with_it() -> None:
 
 def test_the_tools_of_the_contract_are_real_schemas() -> None:
     assert READ.parameters["required"] == ["file_path"]
+
+
+@both
+async def test_bodies_that_were_sent_are_not_kept(kind: Kind) -> None:
+    """They grow with the conversation, and the collector of garbage seldom looks through all there is."""
+    word = f"body-of-{kind}"
+    gc.collect()
+    gc.disable()
+    try:
+        async with serving(kind, [{"text": "one"}, {"text": "two"}, {"text": "three"}]) as (model, _):
+            for _ in range(3):
+                await answer_of(model, ModelRequest(system="s", messages=(UserMessage(text=word),)))
+            alive = [request for request in gc.get_objects() if isinstance(request, httpx.Request) and word.encode() in request.content]
+            assert not alive
+    finally:
+        gc.enable()

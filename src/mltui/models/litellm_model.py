@@ -310,8 +310,12 @@ class _Response:
         return self._wrapper
 
     async def __aexit__(self, *_: object) -> None:
+        # Bodies grow with the conversation, and would wait for the garbage collector: httpx makes a ring of a response and its
+        # stream, and timers that were called off keep the context of the request, and so the exchange.
         for response in self._exchange.opened:
             await response.aclose()
+            response.stream = httpx.ByteStream(b"")
+        self._exchange.opened.clear()
         await self._wrapper.aclose()
 
 
