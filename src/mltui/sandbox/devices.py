@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
-_PATTERNS = ("nvidia*", "dri", "kfd", "dxg", "infiniband", "gdrdrv", "accel*", "neuron*", "davinci*", "vfio")
+_NAMES = re.compile("nvidia.*|dri|kfd|dxg|infiniband|gdrdrv|accel.*|neuron.*|davinci.*|vfio")
 """NVIDIA, graphics, AMD, WSL, RDMA (two), TPU, Trainium, Ascend, TPU by way of VFIO."""
 
 
 def accelerators(folder: Path = Path("/dev")) -> Iterator[Path]:
     """Those that are there now: a driver may be loaded at any time."""
-    for pattern in _PATTERNS:
-        yield from sorted(folder.glob(pattern))
+    try:
+        names = os.listdir(folder)  # noqa: PTH208  before each command, and half the time of iterdir
+    except OSError:
+        return
+    yield from (folder / name for name in sorted(names) if _NAMES.fullmatch(name))
