@@ -229,6 +229,16 @@ async def test_all_experiments_are_told_of_by_the_newest(experiments: Experiment
     assert told[0].startswith("1 earlier ones are left out") and told[1].startswith("P-0002")
 
 
+@pytest.mark.parametrize("swept", [False, True])
+async def test_of_a_draft_is_spoken_where_there_can_be_one(experiments: Experiments, swept: bool) -> None:
+    at, _ = desk(experiments, Decision(answer="reject", by="me", reason="too few trials"))
+    sweep = SweepRequest(title="Rates", hypothesis="a higher rate helps", trials=2)
+
+    result = await at.propose(sweep if swept else REQUEST)
+
+    assert "too few trials" in result.content and ("draft" in result.content) is not swept
+
+
 @pytest.mark.slow
 async def test_what_confirms_a_sweep_is_told_with_its_plan(experiments: Experiments) -> None:
     at, events = desk(experiments, Decision(answer="approve", by="me"))

@@ -103,3 +103,12 @@ async def test_a_card_that_began_without_its_plan_takes_it_from_the_log() -> Non
     )
     async with running(app) as pilot:
         await until(pilot, lambda: f"P-0001 {experiment('compared').proposal.title}  compared" in screen_text(app))
+
+
+async def test_between_two_cards_is_a_line() -> None:
+    app = app_with([*past(), *past("P-0002")], prompt="go")
+    async with running(app) as pilot:
+        await until(pilot, lambda: "P-0002" in screen_text(app))
+        await idle(pilot)
+        lines = screen_text(app).split("\n")
+        assert not lines[next(at for at, line in enumerate(lines) if "◆ P-0002" in line) - 1].strip()

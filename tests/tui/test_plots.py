@@ -39,6 +39,11 @@ def test_a_curve_rises_from_the_lower_left_to_the_upper_right() -> None:
     assert lines[-1].split() == ["0", "2", "4", "6", "8", "10"] or lines[-1].split()[0] == "0"
 
 
+def test_between_whole_steps_nothing_is_marked() -> None:
+    floor = [text_of(curve_lines("accuracy", [Curve("best", xs, [0.1] * 3)], 60, 12))[-1].split() for xs in ([1, 2, 3], [1, 2, 2.5])]
+    assert floor[0] == ["1", "2", "3"] and "1.5" in floor[1]
+
+
 def test_arms_differ_by_stroke_where_there_are_no_colours() -> None:
     solid, dashed = (text_of(curve_lines("x", [Curve("a", [0, 9], [1, 1], gap=gap)], 60, 8)) for gap in (0, 3))
     assert solid[0] != dashed[0]

@@ -164,9 +164,10 @@ class Desk:
                     details=details,
                 )
             case "rejected":
+                draft = "" if proposal.sweep else "; the edits are still in the draft"  # of which a sweep has none
                 return ToolResult(
                     content=f"{proposal.id} was rejected by {by}{_because(reason)}. Nothing was run and the working tree "
-                    "is unchanged; the edits are still in the draft. Take the reason into account before you propose again.",
+                    f"is unchanged{draft}. Take the reason into account before you propose again.",
                     is_error=True,
                     details=details,
                 )

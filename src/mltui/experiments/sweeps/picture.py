@@ -54,6 +54,7 @@ def _best(axis: Any, experiment: Experiment) -> None:
     points = best_so_far(experiment.trials, metric)
     axis.step([count for count, _ in points], [value for _, value in points], where="post", color="C0", label="best so far")
     axis.set_xlabel("trials")
+    axis.xaxis.get_major_locator().set_params(integer=True)
     axis.set_ylabel(clean(metric.name), parse_math=False)
     axis.legend(frameon=False)
 

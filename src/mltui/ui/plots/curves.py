@@ -82,7 +82,7 @@ def _legend(title: str, by: str, curves: Sequence[Curve], width: int) -> tuple[L
 
 @dataclass(frozen=True, slots=True)
 class Area:
-    """Where values are on the canvas."""
+    """Where values are on the canvas. Attributes: whole: there is nothing between two whole numbers of x, such as half an epoch."""
 
     x_low: float
     x_high: float
@@ -93,6 +93,7 @@ class Area:
     gutter: int
     ticks: tuple[float, ...]
     labels: tuple[str, ...]
+    whole: bool
 
     @classmethod
     def around(cls, curves: Sequence[Curve], width: int, rows: int) -> Area:
@@ -104,7 +105,9 @@ class Area:
         names = labels(marks)
         gutter = max([3, *map(len, names)])
         x_low, x_high = min(xs), max(xs)
-        return cls(x_low, x_high if x_high > x_low else x_low + 1, low, high, width - gutter - 2, rows, gutter, tuple(marks), tuple(names))
+        x_high = x_high if x_high > x_low else x_low + 1
+        whole = all(float(x).is_integer() for x in xs)
+        return cls(x_low, x_high, low, high, width - gutter - 2, rows, gutter, tuple(marks), tuple(names), whole)
 
     def x(self, value: float) -> int:
         return round((value - self.x_low) / (self.x_high - self.x_low) * (self.columns * 2 - 1))
@@ -118,6 +121,7 @@ class Area:
     def floor(self) -> list[Line]:
         """The axis below, and its labels."""
         marks = ticks(self.x_low, self.x_high, max(2, self.columns // 12))
+        marks = [mark for mark in marks if not self.whole or math.isclose(mark, round(mark), abs_tol=1e-9)]
         axis, text = ["─"] * self.columns, [" "] * self.columns
         end = -1
         for value, label in zip(marks, labels(marks), strict=True):

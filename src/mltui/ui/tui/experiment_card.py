@@ -53,6 +53,7 @@ class ExperimentCardState:
 class ExperimentCard(Fold[ExperimentCardState]):
     DEFAULT_CSS = """
     ExperimentCard { padding: 0 1; border-left: outer $primary; background: $surface;
+        &.-tight { margin: 1 0 0 0; }
         &:focus { background: $panel; border-left: thick $accent; } }
     """
 
