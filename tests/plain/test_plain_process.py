@@ -164,6 +164,7 @@ def test_what_was_typed_before_a_question_does_not_answer_it(terminal: Terminal,
     terminal.type("late\r")
     terminal.expect("working")
     terminal.type("y\r")
+    terminal.expect("y\n")  # the terminal has it, and shows it
     go.touch()
     terminal.expect("no REASON:")
     terminal.type("n\r")

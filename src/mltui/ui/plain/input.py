@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import select
 import sys
 import termios
 import threading
@@ -70,6 +71,9 @@ class LineReader:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._waiting: asyncio.Future[None] | None = None
         self._ended = False
+        # Held while something is read and handed over, so that nothing is in between when typed lines are dropped.
+        self._reading = threading.Lock()
+        self._begun = b""  # of a line that has not ended
 
     @property
     def interactive(self) -> bool:
@@ -100,8 +104,10 @@ class LineReader:
         return True
 
     async def _drop_typed(self) -> None:
-        _flush_terminal()
-        await asyncio.sleep(0)  # lets in what the thread has read already
+        with self._reading:
+            _flush_terminal()
+            self._begun = b""
+        await asyncio.sleep(0)  # lets in what the thread has handed over
         while not self._lines.empty():
             self._ended = self._lines.get_nowait() is None or self._ended
 
@@ -124,25 +130,34 @@ class LineReader:
 
     def _read(self, loop: asyncio.AbstractEventLoop) -> None:
         # The file descriptor is read directly: a lock of sys.stdin held here would stop the interpreter from ending.
-        held = b""
-        while True:
-            try:
-                data = os.read(sys.stdin.fileno(), 65536)
-            except OSError:
-                data = b""
-            *whole, held = (held + data).split(b"\n")
-            if not data and held:
-                whole, held = [held], b""
-            lines: list[str | None] = [line.decode(errors="replace").removesuffix("\r") for line in whole]
-            if not data:
-                lines.append(None)
-            try:
-                for line in lines:
-                    loop.call_soon_threadsafe(self._lines.put_nowait, line)
-            except RuntimeError:  # the loop is closed: mltui is ending
-                return
-            if not data:
-                return
+        source = sys.stdin.fileno()
+        try:
+            while self._hand_over(loop, source):
+                pass
+        except RuntimeError:  # the loop is closed: mltui is ending
+            return
+
+    def _hand_over(self, loop: asyncio.AbstractEventLoop, source: int) -> bool:
+        """Waits for input and gives its whole lines to the loop; says whether more may come."""
+        try:
+            select.select([source], [], [])
+            with self._reading:
+                if not select.select([source], [], [], 0)[0]:  # dropped meanwhile
+                    return True
+                data = os.read(source, 65536)
+                *whole, self._begun = (self._begun + data).split(b"\n")
+                self._give(loop, whole)
+        except OSError:
+            data = b""
+        if data:
+            return True
+        self._give(loop, [self._begun] if self._begun else [])
+        loop.call_soon_threadsafe(self._lines.put_nowait, None)
+        return False
+
+    def _give(self, loop: asyncio.AbstractEventLoop, lines: Sequence[bytes]) -> None:
+        for line in lines:
+            loop.call_soon_threadsafe(self._lines.put_nowait, line.decode(errors="replace").removesuffix("\r"))
 
 
 class EditingReader:
