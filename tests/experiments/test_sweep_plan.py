@@ -13,7 +13,7 @@ from tests.experiments.tracked_project import proposal
 
 from mltui.config.schema import ChoiceParameter, FloatParameter, IntParameter
 from mltui.core.errors import MltuiError, ProposalError, UsageError
-from mltui.core.experiment import Trial
+from mltui.core.experiment import Run, Trial
 from mltui.core.sweep import ChoiceDimension, FloatDimension, IntDimension, SweepPlan, SweepRequest
 from mltui.experiments.config_files import get_value
 from mltui.experiments.proposals import proposal_hash
@@ -175,7 +175,8 @@ SPACE = (
 
 
 def complete(number: int, params: dict[str, object], value: float) -> Trial:
-    return Trial.model_validate({"number": number, "params": params, "state": "complete", "value": value})
+    run = Run(arm="candidate", seed=0, status="finished", started=0.0, ended=1.0)
+    return Trial.model_validate({"number": number, "params": params, "state": "complete", "value": value, "runs": (run,)})
 
 
 @pytest.mark.parametrize("sampler", ["random", "tpe", "grid"])
@@ -203,10 +204,16 @@ def test_the_sampler_goes_on_where_it_was(tmp_path: Path, sampler: str) -> None:
     # A file that is lost, or says something else, is made again from the journal.
     (tmp_path / "optuna.log").write_text("nonsense\n")
     anew = Study(tmp_path / "optuna.log", plan, "maximize", known)
-    assert anew.lost == () and anew.ask().number == 5
+    asked = anew.ask()
+    assert anew.lost == () and asked.number == 5
     if sampler == "grid":
-        tried = {str(trial.params) for trial in known} | {str(anew.ask().params) for _ in range(20)}
-        assert len(tried) == 24
+        tried = {str(trial.params) for trial in known} | {str(asked.params)}
+        for number in range(6, 25):
+            anew.tell(asked, complete(asked.number, asked.params, 1.0))
+            asked = anew.ask()
+            tried.add(str(asked.params))
+            assert asked.number == number
+        assert len(tried) == 24  # each point once
 
 
 def test_what_matters_and_what_is_best() -> None:

@@ -35,18 +35,32 @@ class Instant:
         self._seconds = seconds
         self.values: dict[str, Any] = {}
         self.made: list[tuple[str, int]] = []
+        self.ready: list[str] = []
 
     def with_candidate(self, commit: str, tree: str, parameters: Any) -> Instant:
         other = Instant(self._outcome, self._seconds)
-        other.made, other.values = self.made, {change.name: change.after for change in parameters}
+        other.made, other.ready = self.made, self.ready
+        other.values = {change.name: change.after for change in parameters}
         return other
 
     def folder(self, task: Task) -> Path:
         return Path("/nowhere")
 
+    def check_out(self, task: Task) -> str:
+        self.ready.append(task.name)
+        return task.name
+
     def run(
-        self, task: Task, runner: Runner, limit: float, left: float, variables: Mapping[str, str], ends_early: Callable[[], bool]
+        self,
+        task: Task,
+        runner: Runner,
+        limit: float,
+        left: float,
+        variables: Mapping[str, str],
+        ends_early: Callable[[], bool],
+        checkout: str | None,
     ) -> Run:
+        assert checkout in (task.name, None)
         self.made.append((task.name, task.seed))
         said = self._outcome(self.values, task.seed)
         run = Run(arm="candidate", seed=task.seed, status="finished", started=0.0, ended=self._seconds)
@@ -142,6 +156,38 @@ def test_a_stopped_sweep_says_how_to_go_on(project: Project) -> None:
     rest = dataclasses.replace(shown.site, stopping=lambda: False, trials=shown.trials)
     assert isinstance(Conductor(rest).conduct(), SweepFinished)
     assert [trial.number for trial in shown.trials] == [0, 1, 2, 3]
+
+
+@pytest.mark.parametrize("sampler", ["tpe", "random"])
+def test_the_next_trial_is_prepared_while_one_runs_where_none_depends_on_another(project: Project, sampler: str) -> None:
+    begun: list[int] = []
+
+    def outcome(values: dict[str, Any], seed: int) -> float:
+        deadline = time.monotonic() + (20 if sampler == "random" and len(begun) < 3 else 0.2)
+        while len(ready) < len(begun) + 2 and time.monotonic() < deadline:
+            time.sleep(0.005)
+        begun.append(len(ready))
+        return 1.0
+
+    shown = stage(project, outcome, trials=4, sampler=sampler)
+    ready = shown.site.execution.ready  # type: ignore[attr-defined]
+    assert isinstance(shown.conduct(), SweepFinished)
+    assert begun == ([2, 3, 4, 4] if sampler == "random" else [1, 2, 3, 4])
+
+
+def test_a_trial_that_was_prepared_and_not_made_is_made_when_the_sweep_goes_on(project: Project) -> None:
+    space = {"lr": {"low": 0.1, "high": 0.4, "step": 0.1, "log": False}}
+    shown = stage(project, lambda values, seed: 1.0, space=space, sampler="grid", trials=None)
+    shown.site = dataclasses.replace(shown.site, stopping=lambda: len(shown.trials) >= 2)
+    assert isinstance(shown.conduct(), ExperimentStopped)
+    made = {trial.params["lr"] for trial in shown.trials}
+    assert len(made) == 2 and len(shown.site.execution.ready) == 3  # type: ignore[attr-defined]
+    rest = dataclasses.replace(shown.site, stopping=lambda: False, trials=shown.trials)
+    assert isinstance(Conductor(rest).conduct(), SweepFinished)
+    complete = [trial.params["lr"] for trial in shown.trials if trial.state == "complete"]
+    assert sorted(map(float, map(str, complete))) == [0.1, 0.2, 0.3, 0.4]
+    [lost] = [trial for trial in shown.trials if trial.lost]
+    assert "it is made again" in lost.message and lost.params["lr"] not in made
 
 
 def test_no_trial_leaves_its_space_whatever_the_sampler_says(project: Project) -> None:

@@ -128,6 +128,11 @@ class SweepPlan(Data):
     sampler_seed: int = 0
 
     @property
+    def independent(self) -> bool:
+        """Whether no trial's values depend on what those before it brought."""
+        return self.sampler in ("grid", "random")
+
+    @property
     def method(self) -> str:
         """`tpe, median pruning, 40 trials, 2 at a time, until 10 bring nothing better`."""
         parts = [self.sampler]

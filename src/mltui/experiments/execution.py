@@ -158,6 +158,13 @@ class Execution:
         """Where the run leaves what it wants to."""
         return self._places.job / "runs" / task.name
 
+    def check_out(self, task: Task) -> Checkout:
+        """Makes the worktree of a run; until the run has it, it is the caller's to remove.
+
+        Raises: ApprovalVoidError: the checkout is not what was approved.
+        """
+        return self._checkouts.make(self._places.worktrees / task.name, self._commits[task.arm], self._trees[task.arm])
+
     def run(
         self,
         task: Task,
@@ -166,10 +173,12 @@ class Execution:
         left: float,
         variables: Mapping[str, str] = MappingProxyType({}),
         ends_early: Callable[[], bool] = lambda: False,
+        checkout: Checkout | None = None,
     ) -> Run:
         """Runs the task. The worktree is gone afterwards, the run's folder stays.
 
         Args:
+            checkout: by `check_out`; None: it is made now.
             variables: of the environment that this run gets beside the others, and its evaluation: its GPUs.
             limit: seconds that a run may take, and again its evaluation.
             left: seconds of the approved budget, for both.
@@ -181,7 +190,7 @@ class Execution:
         folder.mkdir(parents=True, exist_ok=True)
         started, clock = time.time(), time.monotonic()
         command = self._proposal.command.replace("{seed}", str(task.seed))
-        ran = self._train(task, folder, command, runner, min(limit, left), variables, ends_early)
+        ran = self._train(task, folder, command, runner, min(limit, left), variables, ends_early, checkout)
         evaluation = Evaluation(ran.found)
         message = ran.problem
         if self._evaluator and not message:
@@ -228,13 +237,14 @@ class Execution:
         seconds: float,
         variables: Mapping[str, str],
         ends_early: Callable[[], bool],
+        checkout: Checkout | None,
     ) -> _Ran:
         worktree = self._places.worktrees / task.name
-        moved = self._environment.changed()
-        if moved:
-            raise ApprovalVoidError(f"the environment is no longer what was approved: {moved}", hint="Propose it again.")
         try:
-            checkout = self._checkouts.make(worktree, self._commits[task.arm], self._trees[task.arm])
+            moved = self._environment.changed()
+            if moved:
+                raise ApprovalVoidError(f"the environment is no longer what was approved: {moved}", hint="Propose it again.")
+            checkout = checkout or self.check_out(task)
             committed = self._checkouts.committed(checkout)
             borrowed = self._checkouts.borrowed(checkout.tree)
             moved = difference(self._borrowed[task.arm], borrowed)

@@ -6,12 +6,13 @@ import math
 import statistics
 import threading
 from collections.abc import Callable
-from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from pathlib import Path
 
 from mltui.core.experiment import Metric, Proposal, Run, Trial
 from mltui.core.sweep import SweepPlan
+from mltui.experiments.checkout import Checkout
 from mltui.experiments.execution import Execution, Task
 from mltui.experiments.git_tree import GitTree
 from mltui.experiments.records import AnyEntry, ExperimentFailed, ExperimentStopped, SweepFinished, TrialFinished
@@ -61,6 +62,15 @@ class Site:
     folder: Path
 
 
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """A trial that only has to be run. Attributes: checkout: for its first run."""
+
+    asked: Asked
+    execution: Execution
+    checkout: Checkout
+
+
 class Conductor:
     """One sweep, from its first trial, or from where a killed process left it, to its best."""
 
@@ -73,6 +83,8 @@ class Conductor:
         self._clock = Clock(site.folder / "sweep" / "seconds", site.turns.clock, site.proposal.budget.minutes)
         self._study = _kind(self._plan)(site.folder / "sweep" / "optuna.log", self._plan, site.proposal.metric.direction, site.trials)
         self._lock = threading.Lock()
+        self._preparer = ThreadPoolExecutor(max_workers=1)
+        self._ahead: Future[Ready] | None = None
         self._begun = 0
         self._ended = ""
         self._gave_up = ""
@@ -82,7 +94,7 @@ class Conductor:
         for lost in self._study.lost:
             self._finish(lost)
         self._begun = made(self._trials)
-        with ThreadPoolExecutor(max_workers=self._plan.parallel) as pool:
+        with self._preparer, ThreadPoolExecutor(max_workers=self._plan.parallel) as pool:
             futures = [pool.submit(self._work) for _ in range(self._plan.parallel)]
             while wait(futures, SAVED_EVERY, FIRST_EXCEPTION).not_done:
                 self._clock.save()
@@ -113,22 +125,40 @@ class Conductor:
 
     def _work(self) -> None:
         try:
-            while (asked := self._next()) is not None:
-                self._make(asked)
+            while (ready := self._next()) is not None:
+                self._make(ready)
         except Exception as error:
             # The other workers would carry on.
             self._give_up(str(error))
             raise
 
-    def _next(self) -> Asked | None:
+    def _next(self) -> Ready | None:
         with self._lock:
-            if self._gave_up or self._ended or self._site.stopping() or self._begun >= self._plan.trials:
+            if self._over() or (self._ahead is None and self._begun >= self._plan.trials):
                 return None
             self._ended = self._ends_here()
             if self._ended:
-                return None
-            self._begun += 1
-            return self._study.ask()
+                return None  # what was prepared is not made
+            mine = self._ahead or self._begin()
+            # One is prepared while others run: git takes about as long as a small run.
+            self._ahead = self._begin() if self._plan.independent and self._begun < self._plan.trials else None
+        return mine.result()
+
+    def _begin(self) -> Future[Ready]:
+        self._begun += 1
+        return self._preparer.submit(self._prepare)
+
+    def _prepare(self) -> Ready:
+        asked = self._study.ask()
+        base = self._proposal.base_commit
+        tree = self._trees.tree(asked.params)
+        message = f"{self._proposal.id} trial {asked.number}"
+        commit = base if tree == self._proposal.base_tree else self._site.git.commit(tree, base, message, None)
+        execution = self._site.execution.with_candidate(commit, tree, self._trees.changes(asked.params))
+        return Ready(asked, execution, execution.check_out(self._task(asked, self._proposal.seeds[0])))
+
+    def _over(self) -> bool:
+        return bool(self._gave_up or self._ended) or self._site.stopping()
 
     def _ends_here(self) -> str:
         """Why no further trial is begun, for people; empty: one is."""
@@ -147,20 +177,16 @@ class Conductor:
         rounds = math.ceil(2 * len(self._plan.confirm_seeds) / self._site.confirming_parallel)
         return self._clock.left - CAUTION * rounds * statistics.median(seconds)
 
-    def _make(self, asked: Asked) -> None:
-        tree = self._trees.tree(asked.params)
-        base = self._proposal.base_commit
-        message = f"{self._proposal.id} trial {asked.number}"
-        commit = base if tree == self._proposal.base_tree else self._site.git.commit(tree, base, message, None)
-        execution = self._site.execution.with_candidate(commit, tree, self._trees.changes(asked.params))
+    def _make(self, ready: Ready) -> None:
+        asked, execution, checkout = ready.asked, ready.execution, ready.checkout
         runs: list[Run] = []
         pruned = ""
         for seed in self._proposal.seeds:
             if runs and self._left() <= 0:
                 break
-            task = Task("candidate", seed, f"trial-{asked.number:04d}")
+            task = self._task(asked, seed)
             course = self._course(asked, execution.folder(task)) if not runs else None
-            run = self._run(task, execution, course.ends if course else _never)
+            run = self._run(task, execution, course.ends if course else _never, checkout if not runs else None)
             if run is None or (self._site.stopping() and run.status == "killed"):
                 return  # begun and not recorded: it is made again when the sweep goes on
             if course is not None and run.status == "finished":
@@ -173,13 +199,16 @@ class Conductor:
         self._finish(trial)
         self._study.tell(asked, trial)
 
-    def _run(self, task: Task, execution: Execution, ends_early: Callable[[], bool]) -> Run | None:
+    def _task(self, asked: Asked, seed: int) -> Task:
+        return Task("candidate", seed, f"trial-{asked.number:04d}")
+
+    def _run(self, task: Task, execution: Execution, ends_early: Callable[[], bool], checkout: Checkout | None) -> Run | None:
         """None: the sweep is over before it is its turn."""
         try:
             with self._site.turns.turn(task.name, lambda: bool(self._gave_up) or self._site.stopping()) as variables:
                 if variables is None:
                     return None
-                return execution.run(task, self._site.runner, self._site.limit, max(1.0, self._left()), variables, ends_early)
+                return execution.run(task, self._site.runner, self._site.limit, max(1.0, self._left()), variables, ends_early, checkout)
         finally:
             self._site.over(task.name, made(self._trials))
 

@@ -57,6 +57,7 @@ class RayStudy(Study):
 
     def ask(self) -> Asked:
         with self._lock, quiet():
+            self._enqueue_point()
             ticket = Ticket(f"suggested-{len(self._begun)}")
             params = self._searcher.suggest(ticket.trial_id)
             number = self._number_of_the_newest()

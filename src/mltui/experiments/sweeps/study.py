@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import importlib
 import math
+import random
 import threading
 import warnings
 from collections.abc import Generator, Iterator, Sequence
@@ -47,6 +48,7 @@ class Study:
         self._plan = plan
         self._distributions = {one.name: self._distribution(one) for one in plan.space}
         self._lock = threading.RLock()
+        self._points = _points_left(plan, known) if plan.sampler == "grid" else []
         file.parent.mkdir(parents=True, exist_ok=True)
         # Only one process works in a job's folder: a lock in it is of one that was killed.
         for left in file.parent.glob(f"{file.name}.lock*"):
@@ -56,8 +58,17 @@ class Study:
 
     def ask(self) -> Asked:
         with self._lock, quiet():
+            self._enqueue_point()
             handle = self._study.ask(self._distributions)
             return Asked(handle.number, {one.name: handle.params[one.name] for one in self._plan.space}, handle)
+
+    def _enqueue_point(self) -> None:
+        """Makes a point of the grid what is asked for next.
+
+        Optuna's own sampler of grids does not know what a process before this one made.
+        """
+        if self._points:
+            self._study.enqueue_trial(self._points.pop())
 
     def report(self, asked: Asked, step: int, value: float) -> None:
         """An intermediate value; what is no number says nothing."""
@@ -77,12 +88,7 @@ class Study:
         states = self._optuna.trial.TrialState
         state = {"complete": states.COMPLETE, "pruned": states.PRUNED, "failed": states.FAIL}[trial.state]
         with self._lock, quiet():
-            try:
-                self._study.tell(number, trial.value if trial.state == "complete" else None, state=state)
-            except RuntimeError as error:
-                # A grid that is through asks for the end of a loop that is not Optuna's.
-                if "stop" not in str(error).lower():
-                    raise
+            self._study.tell(number, trial.value if trial.state == "complete" else None, state=state)
 
     def _opened(self, file: Path, direction: Direction, known: Sequence[Trial]) -> Any:
         for fresh in (False, True):
@@ -131,10 +137,11 @@ class Study:
             if one.number in recorded:
                 self._tell(one.number, recorded[one.number])
                 continue
-            lost = Trial(number=one.number, params=dict(one.params), state="failed", message="its process was killed; it is made again")
+            lost = Trial(number=one.number, params=dict(one.params), state="failed", message="the sweep ended before it; it is made again")
             self._tell(one.number, lost)
             if self._plan.admits(lost.params):
-                self._study.enqueue_trial(lost.params)
+                if self._plan.sampler != "grid":
+                    self._study.enqueue_trial(lost.params)
                 yield lost
 
     def _frozen(self, trial: Trial) -> Any:
@@ -157,9 +164,7 @@ class Study:
         seed = plan.sampler_seed + known  # a sweep that goes on does not draw the same again
         with quiet():
             match plan.sampler:
-                case "grid":
-                    return samplers.GridSampler({one.name: list(one.values()) for one in plan.space}, seed=plan.sampler_seed)
-                case "random":
+                case "grid" | "random":
                     return samplers.RandomSampler(seed=seed)
                 case "cmaes":
                     return samplers.CmaEsSampler(seed=seed, warn_independent_sampling=False)
@@ -170,6 +175,18 @@ class Study:
     def _pruner(self) -> Any:
         pruners = self._optuna.pruners
         return {"none": pruners.NopPruner, "median": pruners.MedianPruner, "hyperband": pruners.HyperbandPruner}[self._plan.pruner]()
+
+
+def _points_left(plan: SweepPlan, known: Sequence[Trial]) -> list[JsonObject]:
+    """The points of a grid that no trial was made at, in an order that only the sampler's seed decides; the last comes first."""
+
+    def key(params: JsonObject) -> tuple[object, ...]:
+        return tuple((type(params[one.name]), params[one.name]) for one in plan.space)
+
+    points: list[JsonObject] = [dict(zip((one.name for one in plan.space), point, strict=True)) for point in plan.grid()]
+    random.Random(plan.sampler_seed).shuffle(points)
+    made = {key(trial.params) for trial in known if not trial.lost}
+    return [point for point in points if key(point) not in made]
 
 
 def importances(plan: SweepPlan, trials: Sequence[Trial], direction: Direction) -> dict[str, float]:
