@@ -200,8 +200,15 @@ class Execution:
         if not message:
             wrong = metrics_of.missing(evaluation.metrics, self.needed(), self._rules.source, evaluator=bool(self._evaluator))
             message = f"{wrong[0].upper()}{wrong[1:]}{quote(ran.outcome)}" if wrong else ""
+        # The clock of the machine may be set meanwhile.
+        run = self._told(task, folder, ran, evaluation, message, (started, started + (time.monotonic() - clock)))
+        self._write_down(run, command, ran, evaluation)
+        return run
+
+    def _told(self, task: Task, folder: Path, ran: _Ran, evaluation: Evaluation, message: str, times: tuple[float, float]) -> Run:
+        """Args: message: why it is not finished; times: when it started and ended."""
         failed = {"timeout": "timeout", "killed": "killed"}.get(ran.outcome.ended, "failed")
-        run = Run.model_validate(
+        return Run.model_validate(
             {
                 "arm": task.arm,
                 "seed": task.seed,
@@ -212,9 +219,8 @@ class Execution:
                 "cpu_seconds": ran.outcome.cpu_seconds,
                 "peak_memory": ran.outcome.peak_memory,
                 "params": self._params(task),
-                "started": started,
-                # The clock of the machine may be set meanwhile.
-                "ended": started + (time.monotonic() - clock),
+                "started": times[0],
+                "ended": times[1],
                 "exit_code": ran.outcome.exit_code,
                 "signal": signal_of(ran.outcome.exit_code),
                 "message": message,
@@ -225,8 +231,6 @@ class Execution:
                 "per_example": evaluation.per_example,
             }
         )
-        self._write_down(run, command, ran, evaluation)
-        return run
 
     def _train(
         self,
