@@ -6,9 +6,10 @@ import asyncio
 import contextlib
 import os
 import signal
+import time
 from pathlib import Path
 
-from mltui.sandbox.brand import branded
+from mltui.sandbox.brand import branded, complete
 
 MARK = "MLTUI_SHELL_CALL"
 """Environment variable by which the descendants of a command are found, whatever session they moved to."""
@@ -17,6 +18,9 @@ _PROC = Path("/proc")
 _GRACE = 1.0
 _POLL = 0.01
 _HALTS = 5
+_KILLS = 25
+_DYING = 0.002
+"""Seconds that a killed process may take to be gone."""
 
 
 async def end_group(group: int, mark: str, number: int = 0, *, guarded: bool = False) -> bool:
@@ -42,8 +46,11 @@ async def end_group(group: int, mark: str, number: int = 0, *, guarded: bool = F
 
 
 def kill_group(group: int, mark: str, number: int = 0) -> None:
-    """Ends all of it at once."""
-    _signal(group, mark, number, signal.SIGKILL)
+    """Ends all of it at once, and what it forked meanwhile."""
+    for _ in range(_KILLS):
+        if not _signal(group, mark, number, signal.SIGKILL):
+            return
+        time.sleep(_DYING)
 
 
 def stop_group(group: int, mark: str, number: int = 0) -> None:
@@ -77,12 +84,20 @@ def _signal(group: int, mark: str, number: int, kind: signal.Signals, *, spare_l
 def _left(group: int, mark: str, number: int) -> list[int]:
     """The processes that run in the group or carry the mark. Empty where there is no /proc to look into."""
     wanted = f"{MARK}={mark}".encode()
-    left: list[int] = []
-    for process in _since(group):
-        state, its_group = _state_and_group(process)
-        if state not in "ZX" and (its_group == group or _carries(process, wanted) or (number and branded(process) == number)):
-            left.append(process)
-    return left
+
+    def look() -> tuple[list[int], set[int]]:
+        left: list[int] = []
+        over: set[int] = set()
+        for process in _since(group):
+            state, its_group = _state_and_group(process)
+            if state in "ZX":
+                over.add(process)
+            elif its_group == group or _carries(process, wanted) or (number and branded(process) == number):
+                left.append(process)
+        return left, over
+
+    # The leader waits to be reaped: usually it has ended long ago.
+    return complete(look, [group] if _state_and_group(group)[0] in "ZX" else [])
 
 
 def _carries(process: int, wanted: bytes) -> bool:
