@@ -96,6 +96,52 @@ def test_everything_else_asks(command: str) -> None:
     assert judge(policy(), run(command)) == "ask"
 
 
+@pytest.mark.parametrize(
+    "command",
+    [
+        'find . "-delete"', "find . -del''ete", "find . \\-delete", 'sort "-o" a b', "sort --outp=a b", "sort --compress-prog=./x b",
+        'rg "--pre=./x" y', 'git log "--output=x"', "tree -ao x", "file -mC x", "uniq - x", "uniq -- a -b", "date --se=x", "hostname x",
+        "nvidia-smi -r", "nvidia-smi -pm 1", "nvidia-smi mig -cgi 9", "nvidia-smi --filename=x",
+    ],
+)  # fmt: skip
+def test_no_spelling_of_an_option_makes_what_acts_look(command: str) -> None:
+    assert policy("plan").judge("Bash", command_effects(command, CWD), frozenset()).answer == "deny"
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "cat {/etc/passwd,}", "cat {,/}etc/passwd", "cat .{.,x}/.{.,x}/etc/passwd", "cat \\/etc/passwd", "cat .''./.''./etc/passwd",
+        'cat ".""./x"', "cat .?/.?/etc/passwd", "file -f/etc/passwd", "file -f../x", "date -f/etc/passwd", "grep -vf/etc/passwd x",
+        "cat ~nobody-of-that-name/x",
+    ],
+)  # fmt: skip
+def test_no_spelling_of_a_path_outside_is_inside(command: str) -> None:
+    assert policy().judge("Bash", command_effects(command, CWD), frozenset()).answer == "ask"
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "ls src/{a,b}.py", "rg 'x{1,2}' src", "grep -rn 'a/.*b' src", "cut -d/ -f1 x", "git log -L10,20:src/a.py",
+        "git log --oneline -S'foo bar'",
+        'wc -l "a b"', "sort -t, -k2 x", "date -Iseconds", "date --iso-8601=s", "nvidia-smi -q -d MEMORY -i 0", "[ -f src/x ]", "diff a b",
+        "nvidia-smi --query-gpu=name,memory.used --format=csv,noheader", "cat *.py", "git diff --stat -- src", "rg -o x", "hostname",
+    ],
+)  # fmt: skip
+def test_usual_ways_to_look_need_no_question(command: str) -> None:
+    assert policy().judge("Bash", command_effects(command, CWD), frozenset()).answer == "allow"
+
+
+def test_a_link_out_of_the_workspace_or_to_itself_is_not_inside(tmp_path: Path) -> None:
+    root = tmp_path.resolve()
+    (root / "out").symlink_to("/etc/passwd")
+    (root / "loop").symlink_to("loop")
+    made = Policy.build(Permissions(), Workspace(root, (root,)))
+    for command in ("cat out", "cat loop", "cat loop/x", "cd loop && ls"):
+        assert made.judge("Bash", command_effects(command, root), frozenset()).answer == "ask", command
+
+
 def test_deny_wins_over_allow_and_a_wrapper_does_not_hide_from_it() -> None:
     p = policy("auto", deny=("Bash(rm *)",), allow=("Bash",))
 

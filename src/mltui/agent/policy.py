@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Literal
 
 from mltui.agent.git_rules import NARROW, judge_git
+from mltui.agent.looking import only_looks, resolved
 from mltui.agent.rules import Rule
 from mltui.config.schema import PermissionMode, Permissions
 from mltui.core.effects import Effect
@@ -21,69 +22,6 @@ Answer = Literal["allow", "ask", "deny"]
 
 MODES: tuple[PermissionMode, ...] = ("plan", "default", "accept-edits", "auto")
 _ALIASES: dict[str, PermissionMode] = {"acceptEdits": "accept-edits", "bypassPermissions": "auto", "dontAsk": "default"}
-
-# Commands that only look. Those with an option that writes or runs something are named with it below.
-_LOOKING = frozenset(
-    [
-        "basename",
-        "cat",
-        "cut",
-        "date",
-        "df",
-        "diff",
-        "dirname",
-        "du",
-        "echo",
-        "egrep",
-        "false",
-        "fgrep",
-        "file",
-        "find",
-        "grep",
-        "head",
-        "hostname",
-        "id",
-        "ls",
-        "nl",
-        "nproc",
-        "nvidia-smi",
-        "printf",
-        "ps",
-        "pwd",
-        "readlink",
-        "realpath",
-        "rg",
-        "seq",
-        "sort",
-        "stat",
-        "tail",
-        "test",
-        "tr",
-        "tree",
-        "true",
-        "type",
-        "uname",
-        "uniq",
-        "uptime",
-        "wc",
-        "which",
-        "whoami",
-        "[",
-    ]
-)
-_LOOKING_GIT = frozenset(["status", "log", "diff", "show", "rev-parse", "ls-files", "blame", "describe", "shortlog"])
-_ACTING_OPTIONS = {
-    "find": ("-exec", "-execdir", "-ok", "-okdir", "-delete", "-fprint", "-fprintf", "-fls", "-fprint0"),
-    "rg": ("--pre", "--hostname-bin"),
-    "sort": ("-o", "--output", "--compress-program"),
-    "tree": ("-o",),
-    "git": ("--output", "--ext-diff", "--textconv", "-c", "--exec-path", "--git-dir", "--work-tree", "-O", "--open-files-in-pager"),
-    "date": ("-s", "--set"),
-    "hostname": ("-b", "-F", "--file"),
-    "diff": ("--to-file",),
-    "file": ("-C", "--compile"),
-    "uniq": (),
-}
 
 _OWN = re.compile(r"(?<![\w=-])(\.mltui|\.git/(?:hooks|config)|MLTUI_HOME)(?![\w-])", re.IGNORECASE)
 _STEERING = frozenset(["agents.md", "agents.override.md", "claude.md", ".mcp.json"])
@@ -222,8 +160,8 @@ class Policy:
         return next((rule for view in views if (rule := self._first(rules, tool, view))), None)
 
     def _always_denied(self, effect: Effect) -> str:
-        only_looks = effect.kind == "exec" and self._looks(effect) and not _changes_folder(effect)
-        if effect.kind == "exec" and not only_looks and (place := self._own_place(effect.target)):
+        looking = effect.kind == "exec" and self._looks(effect) and not _changes_folder(effect)
+        if effect.kind == "exec" and not looking and (place := self._own_place(effect.target)):
             return f"the command names {place}, which belongs to mltui or to git; Read and Grep look into it"
         if effect.kind not in ("read", "write"):
             return ""
@@ -295,35 +233,15 @@ class Policy:
         if len(moves) > 1 or words[0] != "cd" or len(words) != 2 or re.search(r"[^\w./@+-]|^-", words[1]):
             return None
         start = Path(moves[0].folder) if moves[0].folder else self.workspace.cwd
-        folder = replace(self.workspace, cwd=start).resolve(words[1])
-        if Path(os.path.normpath(start / words[1])).resolve() != folder:
+        folder = resolved(replace(self.workspace, cwd=start), words[1])
+        if folder is None or resolved(self.workspace, os.path.normpath(start / words[1])) != folder:
             return None  # bash takes `..` off the name, whatever that is a link to
         # The same `cd` may stand there twice.
         return folder if _under(folder, (start,)) and not (folder / words[1]).is_dir() else None
 
     def _looks(self, effect: Effect) -> bool:
         """Whether a command only reads, and only inside the workspace."""
-        if effect.opaque:
-            return False
-        words = effect.target.split()
-        name = words[0] if words else ""
-        if name == "cd":
-            return True  # where it may end is seen to as it does
-        if name == "git":
-            if len(words) < 2 or words[1] not in _LOOKING_GIT:
-                return False
-        elif name not in _LOOKING:
-            return False
-        options = _ACTING_OPTIONS.get(name, ())
-        arguments = words[1:]
-        if any(word == option or word.startswith(option + "=") for word in arguments for option in options):
-            return False
-        if name == "sort" and any(_sort_writes(word) for word in arguments):
-            return False
-        if name == "uniq" and sum(not word.startswith("-") for word in arguments) > 1:
-            return False  # its second file is written
-        where = replace(self.workspace, cwd=Path(effect.folder)) if effect.folder else self.workspace
-        return all(_inside(word, where) for word in arguments)
+        return only_looks(effect, self.workspace)
 
 
 def _changes_folder(effect: Effect) -> bool:
@@ -331,22 +249,6 @@ def _changes_folder(effect: Effect) -> bool:
     if effect.kind != "exec":
         return False
     return any(simple.core[:1] in (("cd",), ("pushd",), ("popd",)) for simple in simple_commands(effect.target))
-
-
-def _inside(word: str, workspace: Workspace) -> bool:
-    """Whether a word, if it is a path, stays in the workspace; what the shell would expand is not known to."""
-    bare = word.strip("'\"")
-    if "$" in bare or "`" in bare:
-        return False
-    _, _, value = bare.partition("=") if bare.startswith("-") else ("", "", bare)
-    if not value or not ("/" in value or value.startswith(("~", ".."))):
-        return True
-    return workspace.contains(workspace.resolve(value))
-
-
-def _sort_writes(word: str) -> bool:
-    """`sort -oFILE` and clusters such as `-uo FILE`."""
-    return word.startswith("-") and not word.startswith("--") and "o" in word
 
 
 def _under(path: Path, places: Iterable[Path]) -> bool:
