@@ -113,7 +113,8 @@ def test_no_spelling_of_an_option_makes_what_acts_look(command: str) -> None:
     [
         "cat {/etc/passwd,}", "cat {,/}etc/passwd", "cat .{.,x}/.{.,x}/etc/passwd", "cat \\/etc/passwd", "cat .''./.''./etc/passwd",
         'cat ".""./x"', "cat .?/.?/etc/passwd", "file -f/etc/passwd", "file -f../x", "date -f/etc/passwd", "grep -vf/etc/passwd x",
-        "cat ~nobody-of-that-name/x",
+        "cat ~nobody-of-that-name/x", "cat < /etc/passwd", "cat 0< ../x", "wc -l < $HOME/x", "cat < {/etc,}/x", "(cat) < /etc/passwd",
+        "{ ls; cat; } < /etc/passwd", "echo x | cat - < /etc/passwd",
     ],
 )  # fmt: skip
 def test_no_spelling_of_a_path_outside_is_inside(command: str) -> None:
@@ -127,6 +128,7 @@ def test_no_spelling_of_a_path_outside_is_inside(command: str) -> None:
         "git log --oneline -S'foo bar'",
         'wc -l "a b"', "sort -t, -k2 x", "date -Iseconds", "date --iso-8601=s", "nvidia-smi -q -d MEMORY -i 0", "[ -f src/x ]", "diff a b",
         "nvidia-smi --query-gpu=name,memory.used --format=csv,noheader", "cat *.py", "git diff --stat -- src", "rg -o x", "hostname",
+        "wc -l < src/a.py", "cat < /dev/null",
     ],
 )  # fmt: skip
 def test_usual_ways_to_look_need_no_question(command: str) -> None:

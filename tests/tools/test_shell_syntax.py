@@ -65,7 +65,7 @@ def test_words_are_those_that_bash_sees(text: str) -> None:
         ("(cd a; ls) > log", ["cd a", "ls"]),
         ("{ a; b; }", ["a", "b"]),
         ("for i in $(seq 3); do rm $i; done", ["seq 3", "rm $i"]),
-        ("while read l; do a; done < f", ["read l", "a"]),
+        ("while read l; do a; done < f", ["read l < f", "a"]),
         ("if a; then b; elif c; then d; else e; fi", ["a", "b", "c", "d", "e"]),
         ("case $x in a) b;; *) c;; esac", ["b", "c"]),
         ("f() { rm -rf /; }; f", ["rm -rf /", "f"]),
@@ -82,7 +82,7 @@ def test_words_are_those_that_bash_sees(text: str) -> None:
         ("cat <<EOF | wc -l\nhello $USER\nEOF", ["cat", "wc -l"]),
         ("python - <<'E'\nprint(`1`)\nE", ["python -"]),
         ("[ -f x ] && rm x", ["rm x"]),
-        ("echo $((1 + $(wc -l < f)))", ["echo $((1 + $(wc -l < f)))", "wc -l"]),
+        ("echo $((1 + $(wc -l < f)))", ["echo $((1 + $(wc -l < f)))", "wc -l < f"]),
         ("ls # rm x", ["ls"]),
         ("", []),
         ("# nothing", ["# nothing"]),
@@ -178,6 +178,26 @@ def test_redirects_are_writes(command: str, writes: list[str], start: str, tmp_p
     assert sorted(effect.target for effect in effects if effect.kind == "write") == sorted(written)
     assert not any(effect.opaque for effect in effects)
     assert {effect.folder for effect in effects if effect.kind == "exec"} == {str(folder) if start else ""}
+
+
+@pytest.mark.parametrize(
+    ("command", "reads"),
+    [
+        ("cat < in", ("in",)),
+        ("wc -l 3<'a b' < \"$x\"", ("a b", '"$x"')),
+        ("sort < in > out 2> err", ("in",)),
+        ("{ cat; ls; } < in", ("in",)),
+        ("cat <<E < in\nx\nE", ("in",)),
+        ("< in", ("in",)),
+        ("cat < /dev/null", ()),
+        ("cat <<< in; cat 2<&1; diff <(ls) x", ()),
+        ("cat < <(ls)", ()),
+    ],
+)
+def test_what_a_command_reads_belongs_to_its_text(command: str, reads: tuple[str, ...]) -> None:
+    first = simple_commands(command)[0]
+    assert first.reads == reads
+    assert simple_commands(first.text)[0].reads == reads
 
 
 @pytest.mark.parametrize(

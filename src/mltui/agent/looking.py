@@ -51,7 +51,7 @@ def only_looks(effect: Effect, workspace: Workspace) -> bool:
     """Whether a command only reads, and only inside the workspace."""
     if effect.opaque:
         return False
-    words = _words(effect.target)
+    words, reads = _words(effect.target)
     name = words[0] if words else ""
     if name == "cd":
         return True  # where it may end is seen to as it does
@@ -60,7 +60,7 @@ def only_looks(effect: Effect, workspace: Workspace) -> bool:
     if _acts(name, words[1:]) or any(_expands(source) for source in effect.target.split()):
         return False
     where = replace(workspace, cwd=Path(effect.folder)) if effect.folder else workspace
-    return all(_inside(word, where) for word in words[1:])
+    return all(_inside(word, where) for word in (*words[1:], *reads))
 
 
 def resolved(workspace: Workspace, path: str) -> Path | None:
@@ -71,11 +71,12 @@ def resolved(workspace: Workspace, path: str) -> Path | None:
         return None
 
 
-def _words(command: str) -> Sequence[str]:
-    """The words of a simple command without their quotes."""
+def _words(command: str) -> tuple[Sequence[str], Sequence[str]]:
+    """The words of a simple command, and the files that its input comes from, without their quotes."""
     parsed = simple_commands(command)
-    # The grammar makes no words of `[ -f x ]`.
-    return parsed[0].words if len(parsed) == 1 and len(parsed[0].words) > 1 else command.split()
+    if len(parsed) != 1 or parsed[0].words[:1] == (command,):
+        return command.split(), ()  # the grammar makes no words of `[ -f x ]`
+    return parsed[0].words, parsed[0].reads
 
 
 def _acts(name: str, arguments: Sequence[str]) -> bool:

@@ -23,31 +23,10 @@ _PARSER = Parser(Language(tree_sitter_bash.language()))
 _BLANK = re.compile(rb"(?:[ \t\n]|\\\n)*")
 _HIDDEN = re.compile(r"`|\$\(|[<>]\(|\$\{")
 _COMMAND_NAME = re.compile(r"[\w./+:@%~^,=\[\]-]+")
-_RESERVED = frozenset(
-    [
-        "if",
-        "then",
-        "elif",
-        "else",
-        "fi",
-        "for",
-        "while",
-        "until",
-        "do",
-        "done",
-        "case",
-        "esac",
-        "select",
-        "function",
-        "in",
-        "{",
-        "}",
-        "[[",
-        "]]",
-        "!",
-        "coproc",
-    ]
-)
+_RESERVED = frozenset([
+    "if", "then", "elif", "else", "fi", "for", "while", "until", "do", "done", "case", "esac", "select", "function", "in", "{", "}", "[[",
+    "]]", "!", "coproc",
+])  # fmt: skip
 _EVALUATING = frozenset({"eval", "trap", "coproc", "alias", "enable", "fc"})
 _SOURCING = frozenset({"source", "."})
 _NO_FILES = frozenset({"/dev/null", "/dev/stdout", "/dev/stderr", "/dev/tty", "/dev/fd/1", "/dev/fd/2"})
@@ -201,15 +180,27 @@ class _Walk:
         )
 
     def _attach(self, writes: tuple[str | None, ...], index: int, redirects: Sequence[Node]) -> None:
-        """Gives the targets of redirects to the command that they belong to, or to one of their own (`> file`)."""
-        if not writes:
-            return
+        """Gives the files of redirects to the command that they belong to, or to one of their own (`> file`)."""
+        reads = tuple(self._reads(redirects))
         if index < len(self.found):
             command = self.found[index]
-            self.found[index] = replace(command, writes=command.writes + writes)
-        else:
+            text = " ".join([command.text, *(f"< {word.source}" for word in reads)])
+            given = tuple(word.text for word in reads)
+            self.found[index] = replace(command, text=text, writes=command.writes + writes, reads=command.reads + given)
+        elif writes or reads:
             text = " ".join(self._text(redirect) for redirect in redirects)
-            self.found.append(SimpleCommand(text=text, writes=writes))
+            self.found.append(SimpleCommand(text=text, writes=writes, reads=tuple(word.text for word in reads)))
+
+    def _reads(self, redirects: Sequence[Node]) -> Iterator[Word]:
+        """The files that become the standard input, or another one."""
+        for redirect in redirects:
+            if redirect.type == "heredoc_redirect":
+                yield from self._reads([child for child in redirect.named_children if child.type in _REDIRECTS])
+            target = redirect.child_by_field_name("destination") if redirect.type == "file_redirect" else None
+            if target is None or target.type == "process_substitution" or all(child.type != "<" for child in redirect.children):
+                continue
+            if (word := self._word(target)).value not in _NO_FILES:
+                yield word
 
     def _writes(self, redirects: Sequence[Node]) -> tuple[str | None, ...]:
         writes: list[str | None] = []
