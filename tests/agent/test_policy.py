@@ -153,6 +153,15 @@ def test_deny_wins_over_allow_and_a_wrapper_does_not_hide_from_it() -> None:
     assert judge(p, run("ls")) == "allow"
 
 
+@pytest.mark.parametrize(
+    "command", ["\\rm x", "'rm' x", "/bin/rm x", "r''m -rf x", "timeout 5 \\rm x", "sudo /usr/bin/rm x", 'git "push" x']
+)
+def test_no_spelling_of_a_program_hides_it_from_a_rule_that_restricts(command: str) -> None:
+    p = policy("auto", deny=("Bash(rm *)", "Bash(git push *)"), allow=("Bash",))
+
+    assert p.judge("Bash", command_effects(command, CWD), frozenset()).answer == "deny"
+
+
 def test_a_persons_ask_rule_holds_in_every_mode() -> None:
     assert judge(policy("auto", ask=("Bash(git push *)",)), run("git push origin")) == "ask"
 

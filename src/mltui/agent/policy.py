@@ -152,11 +152,13 @@ class Policy:
         return next((rule for rule in rules if rule.admits(tool, effect, self.workspace.cwd)), None)
 
     def _first_strict(self, rules: Iterable[Rule], tool: str, effect: Effect) -> Rule | None:
-        """As `_first`, but a wrapper (`timeout 5 rm x`) does not hide a command from a rule that restricts."""
+        """As `_first`, but neither a wrapper (`timeout 5 rm x`) nor its spelling (`\\rm x`, `/bin/rm x`) hides a command from a rule that
+        restricts."""
         rules = list(rules)
         if not rules or effect.kind != "exec" or effect.opaque:
             return self._first(rules, tool, effect)
-        views = [effect, *(effect.model_copy(update={"target": command.core_text}) for command in simple_commands(effect.target))]
+        texts = [text for command in simple_commands(effect.target) for text in (command.core_text, _plainly(command.core))]
+        views = [effect, *(effect.model_copy(update={"target": text}) for text in texts)]
         return next((rule for view in views if (rule := self._first(rules, tool, view))), None)
 
     def _always_denied(self, effect: Effect) -> str:
@@ -242,6 +244,11 @@ class Policy:
     def _looks(self, effect: Effect) -> bool:
         """Whether a command only reads, and only inside the workspace."""
         return only_looks(effect, self.workspace)
+
+
+def _plainly(words: Sequence[str]) -> str:
+    """A command without its quotes, and without the folder of its program."""
+    return " ".join([words[0].rpartition("/")[2], *words[1:]]) if words else ""
 
 
 def _changes_folder(effect: Effect) -> bool:
