@@ -162,6 +162,24 @@ def test_no_spelling_of_a_program_hides_it_from_a_rule_that_restricts(command: s
     assert p.judge("Bash", command_effects(command, CWD), frozenset()).answer == "deny"
 
 
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize(
+    ("command", "answer"),
+    [
+        ("cat .env", "deny"),
+        ("head -n 3 './.env' a", "deny"),
+        ("cat < .env", "deny"),
+        ("grep -r --file=.env x", "deny"),
+        ("ls; cat src/key.pem", "ask"),
+        ("cat sub/.env", "allow"),
+    ],
+)
+def test_a_rule_about_reading_holds_for_what_a_command_looks_at(mode: PermissionMode, command: str, answer: str) -> None:
+    p = policy(mode, deny=("Read(./.env)",), ask=("Read(*.pem)",), allow=("Bash",))
+
+    assert p.judge("Bash", command_effects(command, CWD), frozenset()).answer == answer
+
+
 def test_a_persons_ask_rule_holds_in_every_mode() -> None:
     assert judge(policy("auto", ask=("Bash(git push *)",)), run("git push origin")) == "ask"
 

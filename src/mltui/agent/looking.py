@@ -6,7 +6,7 @@ Words are judged as bash passes them on, without their quotes and backslashes. W
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -61,6 +61,18 @@ def only_looks(effect: Effect, workspace: Workspace) -> bool:
         return False
     where = replace(workspace, cwd=Path(effect.folder)) if effect.folder else workspace
     return all(_inside(word, where) for word in (*words[1:], *reads))
+
+
+def looked_at(effect: Effect, workspace: Workspace) -> Iterator[Path]:
+    """The files that a command names which only looks, as far as its words say so."""
+    words, reads = _words(effect.target)
+    if effect.opaque or not words or words[0] not in _LOOKING:
+        return
+    where = replace(workspace, cwd=Path(effect.folder)) if effect.folder else workspace
+    for word in (*words[1:], *reads):
+        value = word.partition("=")[2] if word.startswith("-") else word
+        if value and (path := resolved(where, value)) is not None:
+            yield path
 
 
 def resolved(workspace: Workspace, path: str) -> Path | None:

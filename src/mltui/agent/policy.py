@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Literal
 
 from mltui.agent.git_rules import NARROW, judge_git
-from mltui.agent.looking import only_looks, resolved
+from mltui.agent.looking import looked_at, only_looks, resolved
 from mltui.agent.rules import Rule
 from mltui.config.schema import PermissionMode, Permissions
 from mltui.core.effects import Effect
@@ -157,6 +157,10 @@ class Policy:
         rules = list(rules)
         if not rules or effect.kind != "exec" or effect.opaque:
             return self._first(rules, tool, effect)
+        if any(rule.reads for rule in rules):
+            seen = (Effect(kind="read", target=str(path)) for path in looked_at(effect, self.workspace))
+            if found := next((rule for view in seen if (rule := self._first(rules, tool, view))), None):
+                return found
         texts = [text for command in simple_commands(effect.target) for text in (command.core_text, _plainly(command.core))]
         views = [effect, *(effect.model_copy(update={"target": text}) for text in texts)]
         return next((rule for view in views if (rule := self._first(rules, tool, view))), None)

@@ -58,6 +58,11 @@ class Rule:
             raise ConfigError(f"The permission rule {text!r} names no tool of mltui", hint=f"Tools: {', '.join(_KINDS)}")
         return cls(text.strip(), tool, pattern or None)
 
+    @property
+    def reads(self) -> bool:
+        """Whether the rule speaks of files that are read."""
+        return _KINDS.get(self.tool) == "read"
+
     def admits(self, tool: str, effect: Effect, cwd: Path) -> bool:
         """Whether the rule speaks of this effect of a call of `tool`."""
         if self.tool.startswith("mcp__"):
