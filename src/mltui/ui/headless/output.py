@@ -8,6 +8,8 @@ import sys
 from typing import Any
 
 _HIDDEN = {code: None for code in (*range(0x20), *range(0x7F, 0xA0)) if chr(code) not in "\n\t"}
+_LINE_ENDS = {code: f"\\u{code:04x}" for code in (0x85, 0x2028, 0x2029)}
+"""Characters that JSON leaves as they are, and that end a line for Python and other readers."""
 
 
 def printable(text: str) -> str:
@@ -30,7 +32,8 @@ class Stdout:
         self._broken = False
 
     def line(self, value: dict[str, Any]) -> None:
-        self.text(json.dumps(value, ensure_ascii=False))
+        """Writes an object as one line, whatever a reader takes for the end of one."""
+        self.text(json.dumps(value, ensure_ascii=False).translate(_LINE_ENDS))
 
     def text(self, text: str) -> None:
         """Writes a line. A reader that went away ends the writing, not the task."""
