@@ -18,7 +18,7 @@ from mltui.agent.session import Session
 from mltui.agent.transcript import last_answer
 from mltui.core.approval import ApprovalRequest, Decision, TrustRequest
 from mltui.core.errors import MltuiError
-from mltui.core.events import Event, MessageCompleted, Notice, Subagent, ToolCompleted, ToolsChanged, TurnStarted, UsageAdded
+from mltui.core.events import Event, MessageCompleted, Notice, Subagent, ToolCompleted, ToolsChanged, TurnCompleted, TurnStarted, UsageAdded
 from mltui.core.messages import UserMessage
 from mltui.runtime import Options, open_session
 from tests.servers.pages import Page, Site
@@ -331,6 +331,18 @@ async def test_hooks_hear_of_the_session_the_prompt_the_result_and_the_end(place
     assert told[2]["tool_input"] == {"file_path": "free.py"}
     assert "x = 1" in told[3]["tool_response"]["content"]
     assert told[4]["last_assistant_message"] == "Done."
+
+
+@pytest.mark.parametrize(("event", "runs"), [("PreToolUse", False), ("PostToolUse", True)])
+async def test_a_hook_of_a_call_may_end_the_turn(place: Place, event: str, runs: bool) -> None:
+    place.hooks(**{event: hook("""echo '{"continue": false, "stopReason": "enough for today"}'""", "Write")})
+    calls = [call("Write", file_path=f"{name}.txt", content="x") for name in ("one", "two")]
+    done, *_ = await place.turn(*calls, "Done.")
+    assert done.denied is not runs
+    assert (place.root / "one.txt").exists() is runs
+    assert not (place.root / "two.txt").exists()
+    (ended,) = [event for event in place.events if isinstance(event, TurnCompleted)]
+    assert (ended.outcome, ended.error) == ("stopped", "enough for today")
 
 
 async def test_context_of_hooks_reaches_the_model(place: Place) -> None:

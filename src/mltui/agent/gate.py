@@ -196,13 +196,13 @@ class Gate:
         refused, fails or is cancelled.
 
         Raises:
-            TurnStopped: the person ended the turn here.
+            TurnStopped: the person or a hook ended the turn here.
         """
         started = time.monotonic()
         denied, stop = False, ""
         result = ToolResult(content="Interrupted by the person before it came back.", is_error=True)
         try:
-            result = await self._decide_and_run(call, emit)
+            result, stop = await self._decide_and_run(call, emit)
         except Refused as refusal:
             result, denied, stop = ToolResult(content=str(refusal), is_error=True), True, refusal.stop
         except DeniedError as error:
@@ -233,7 +233,8 @@ class Gate:
         if stop:
             raise TurnStopped(stop)
 
-    async def _decide_and_run(self, call: ToolCall, emit: Emit) -> ToolResult:
+    async def _decide_and_run(self, call: ToolCall, emit: Emit) -> tuple[ToolResult, str]:
+        """Returns: the result, and why a hook ends the turn behind it, or nothing."""
         tool = self._tools.get(call.name)
         if tool is None:
             near = difflib.get_close_matches(call.name, self._tools, n=1, cutoff=0.5)
@@ -248,8 +249,8 @@ class Gate:
         call, said = await self._hooks.before(call, emit)
         args = validate(tool, call.arguments)
         effects = tool.effects(args, self._world.folder.workspace)
-        if said.blocks:
-            raise Refused(f"{call.name} was denied by a hook{because(said.reason)}.", stop=said.stop)
+        if said.blocks or said.stop:
+            raise Refused(f"{call.name} was denied by a hook{because(said.reason or said.stop)}.", stop=said.stop)
         launch = refuse_outright(effects, self._experiments)
         staged = await staged_writes(args, effects, self._workspace, self._world.files, self._experiments.control)
         await self._permit(call, args, effects, staged.targets, launch, said, emit)
@@ -269,8 +270,10 @@ class Gate:
         finally:
             ASK.reset(scratch)
         await self._note_passed(staged, emit)
-        result = await self.guards.checked(call, await self._hooks.after(call, result, emit), emit)
-        return result.model_copy(update={"content": f"{result.content}\n[A hook adds: {said.context}]"}) if said.context else result
+        result, stop = await self._hooks.after(call, result, emit)
+        result = await self.guards.checked(call, result, emit)
+        added = f"\n[A hook adds: {said.context}]" if said.context else ""
+        return result.model_copy(update={"content": result.content + added}), stop
 
     async def _alarm(self, emit: Emit) -> None:
         """Tells the person what the guard found that is theirs to know, whichever call or hook it stood around."""

@@ -52,16 +52,16 @@ class CallHooks:
             return None
         return Decision(answer="approve" if said.permission == "allow" else "reject", by="hook", reason=said.reason)
 
-    async def after(self, call: ToolCall, result: ToolResult, emit: Emit) -> ToolResult:
-        """PostToolUse. Returns: the result with what the hooks add for the model."""
+    async def after(self, call: ToolCall, result: ToolResult, emit: Emit) -> tuple[ToolResult, str]:
+        """PostToolUse. Returns: the result with what the hooks add for the model, and why the turn is to end, or nothing."""
         if not self.runner.any("PostToolUse", call.name):
-            return result
+            return result, ""
         response = {"content": result.content, "is_error": result.is_error, **result.details}
         said = await self._run("PostToolUse", call, emit, tool_response=response)
         added = [f"[A hook objects: {said.reason}]"] if said.blocks else []
         added += [f"[A hook adds: {said.context}]"] if said.context else []
         added += [f"[{note}]" for note in said.notes if note.startswith("a hook of ")]
-        return result.model_copy(update={"content": "\n".join([result.content, *added])}) if added else result
+        return result.model_copy(update={"content": "\n".join([result.content, *added])}), said.stop
 
     async def subagent_starts(self, call_id: str, persona: str, task: str, emit: Emit) -> str:
         """SubagentStart. Returns: the task with what hooks add to it."""

@@ -40,7 +40,7 @@ _LIMIT_OUTCOMES: dict[str, TurnOutcome] = {
 
 
 class TurnStopped(Exception):
-    """A person said stop while a call was being decided on."""
+    """A person or a hook said stop around a call."""
 
 
 class Executor(Protocol):
