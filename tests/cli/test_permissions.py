@@ -94,3 +94,13 @@ def test_the_list_says_where_rules_come_from(project: Path, capsys: pytest.Captu
         rule for rule in listed["rules"] if rule["rule"] == "Bash(rm *)"
     ).items()
     assert all("config.toml" in rule["origin"] for rule in listed["rules"])
+
+
+@pytest.mark.parametrize("command", [["list"], ["test"], ["explain", "Bash(git status)"]])
+def test_rules_that_do_not_hold_before_the_folder_is_trusted_are_named(
+    project: Path, capsys: pytest.CaptureFixture[str], command: list[str]
+) -> None:
+    (project / ".mltui/config.toml").write_text(CONFIG)
+    run(["permissions", *command, "-C", str(project)])
+    error = capsys.readouterr().err
+    assert "`permissions.allow`" in error and "not trusted" in error

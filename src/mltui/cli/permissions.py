@@ -23,6 +23,14 @@ def permissions() -> None:
     """List the permission rules, explain what they say of a call, and run their tests."""
 
 
+def _loaded(cwd: Path) -> LoadedConfig:
+    """The configuration; what of it does not hold is told."""
+    loaded = load_config(cwd)
+    for warning in loaded.warnings:
+        click.echo(f"mltui: {clean(warning)}", err=True)
+    return loaded
+
+
 def _policy(loaded: LoadedConfig, cwd: Path, mode: str | None) -> Policy:
     folder = cwd.resolve()
     root = loaded.project_root
@@ -41,7 +49,7 @@ def _policy(loaded: LoadedConfig, cwd: Path, mode: str | None) -> Policy:
 @json_option
 def list_(cwd: Path, as_json: bool) -> None:
     """The mode and the rules, and the file that each list came from. Example: mltui permissions list"""
-    loaded = load_config(cwd)
+    loaded = _loaded(cwd)
     section = loaded.config.permissions
     rows = [
         [answer, rule, loaded.origins.get(f"permissions.{answer}", "default")]
@@ -65,7 +73,7 @@ def list_(cwd: Path, as_json: bool) -> None:
 @json_option
 def explain(calls: tuple[str, ...], mode: str | None, cwd: Path, as_json: bool) -> None:
     """Say what happens to a call, and why. Example: mltui permissions explain 'Bash(git push && rm x)' 'Edit(src/x.py)'"""
-    policy = _policy(load_config(cwd), cwd, mode)
+    policy = _policy(_loaded(cwd), cwd, mode)
     outcomes = [rule_tests.explain(call, policy) for call in calls]
     if as_json:
         emit_json(
@@ -91,7 +99,7 @@ def explain(calls: tuple[str, ...], mode: str | None, cwd: Path, as_json: bool) 
 @cd_option
 def test(mode: str | None, cwd: Path) -> int:
     """Run the tests of the rules, [[permissions.tests]]; ends with 1 when one fails. Example: mltui permissions test"""
-    loaded = load_config(cwd)
+    loaded = _loaded(cwd)
     tests = loaded.config.permissions.tests
     if not tests:
         click.echo('There are no tests. Write some: [[permissions.tests]] call = "Bash(git push)", answer = "ask"', err=True)
