@@ -76,6 +76,15 @@ def test_what_is_no_call_is_said(project: Path, capsys: pytest.CaptureFixture[st
     assert says in error and "Traceback" not in error
 
 
+def test_a_call_that_no_tool_would_make_is_wrong_usage_and_named(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["permissions", "explain", "Bash(ls)", "Bash(watch rm x)", "-C", str(project)]) == 2
+    assert "Bash(watch rm x)" in capsys.readouterr().err
+    configured(project, CONFIG.replace("timeout 5 rm -r x", "vim x"))
+    assert run(["permissions", "test", "-C", str(project)]) == 52
+    error = capsys.readouterr().err
+    assert "[[permissions.tests]]" in error and "Bash(vim x)" in error
+
+
 def test_the_tests_of_the_rules(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
     configured(project)
     assert run(["permissions", "test", "-C", str(project)]) == 0

@@ -10,7 +10,7 @@ from mltui.agent.policy import Policy, Verdict
 from mltui.config.schema import PermissionTest
 from mltui.core.data import JsonObject
 from mltui.core.effects import Effect
-from mltui.core.errors import ConfigError, UsageError
+from mltui.core.errors import ConfigError, InvalidArgumentsError, UsageError
 from mltui.tools.base import Tool
 from mltui.tools.catalog import catalog
 from mltui.tools.validation import validate
@@ -71,8 +71,11 @@ def _effects(name: str, argument: str, policy: Policy) -> tuple[Effect, ...]:
     tool: Tool | None = next((known for known in catalog() if known.name == name), None)
     if tool is None or name not in _ARGUMENTS:
         raise UsageError(f"There is no tool {name} that rules speak of", hint=f"Tools: {', '.join(_ARGUMENTS)}, mcp__SERVER__TOOL")
-    args = validate(tool, {_ARGUMENTS[name]: argument, **_REST.get(name, {})})
-    return tool.effects(args, policy.workspace)
+    try:
+        args = validate(tool, {_ARGUMENTS[name]: argument, **_REST.get(name, {})})
+        return tool.effects(args, policy.workspace)
+    except InvalidArgumentsError as error:
+        raise UsageError(f"{name}({argument}) is refused whatever the rules say: {error.args[0]}", hint=error.hint) from None
 
 
 def failures(tests: Iterable[PermissionTest], policy: Policy) -> list[str]:
