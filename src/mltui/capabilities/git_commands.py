@@ -40,9 +40,15 @@ def _kind(simple: SimpleCommand) -> str:
         return ""
     while rest and rest[0] in ("-C", "--no-pager", "-P"):
         rest = rest[2:] if rest[0] == "-C" else rest[1:]
-    if not rest or any(word.startswith(_RUNS) for word in rest[1:]):
+    if not rest or any(_runs(word) for word in rest[1:]):
         return ""
     subcommand, *words = rest
     if any(word.startswith(option) for option in _SHORT_RUNS.get(subcommand, ()) for word in words):
         return ""
     return "changing" if subcommand in _CHANGING else "harmless" if subcommand in _LOOKING else ""
+
+
+def _runs(word: str) -> bool:
+    """Whether a word names something to run, as git understands it: options may be abbreviated."""
+    given = word.partition("=")[0]
+    return word.startswith(_RUNS) or (word.startswith("--") and len(given) > 2 and any(option.startswith(given) for option in _RUNS))
