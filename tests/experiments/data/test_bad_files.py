@@ -119,6 +119,13 @@ def test_json_lines_say_which(tmp_path: Path) -> None:
     assert {finding.column for finding in found.findings if finding.check == "types"} == {"a"}
 
 
+def test_half_a_surrogate_pair_is_a_malformed_line(tmp_path: Path) -> None:
+    (tmp_path / "a.jsonl").write_text('{"a":"b","c":1}\n{"a":"\\ud800","c":2}\n{"a\\udfff":"b","c":3}\n{"a":"\\ud83d\\ude00","c":4}\n')
+    found = report(tmp_path / "a.jsonl")
+    assert [example.split(":")[0] for example in one(found, "malformed").examples] == ["line 2", "line 3"]
+    assert found.looked[0].rows == 2
+
+
 def test_empty_tables_have_columns_and_no_rows(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text("a,b\n")
     pq.write_table(pa.table({"a": pa.array([], pa.int64())}), tmp_path / "a.parquet")

@@ -53,12 +53,14 @@ def _lines(file: IO[bytes]) -> Iterator[bytes]:
 def _parsed(line: bytes, number: int, problems: Problems) -> dict[str, Any] | None:
     try:
         value: object = json.loads(line)
+        if b"\\ud" in line or b"\\uD" in line:
+            json.dumps(value, ensure_ascii=False).encode()  # half a surrogate pair is no text, and JSON can spell it
     except UnicodeDecodeError:
         problems.add(
             "error", "encoding", "lines that are not UTF-8, which were skipped: {count}", "Save the file as UTF-8", f"line {number}"
         )
     except (ValueError, RecursionError) as error:
-        said = str(error)[:60]
+        said = "half a surrogate pair" if isinstance(error, UnicodeEncodeError) else str(error)[:60]
         problems.add(
             "error", "malformed", "lines that are no JSON, which were skipped: {count}", "Mend these lines", f"line {number}: {said}"
         )
