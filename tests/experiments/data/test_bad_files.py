@@ -119,6 +119,13 @@ def test_json_lines_say_which(tmp_path: Path) -> None:
     assert {finding.column for finding in found.findings if finding.check == "types"} == {"a"}
 
 
+def test_columns_of_one_name_in_parquet_are_an_error(tmp_path: Path) -> None:
+    table = pa.Table.from_arrays([pa.array([1, 2]), pa.array([3, 4]), pa.array([5, 6])], names=["a", "a", "b"])
+    pq.write_table(table, tmp_path / "a.parquet")
+    found = one(report(tmp_path / "a.parquet"), "schema")
+    assert (found.severity, found.text, found.examples) == ("error", "several columns have one name", ("'a'",))
+
+
 def test_half_a_surrogate_pair_is_a_malformed_line(tmp_path: Path) -> None:
     (tmp_path / "a.jsonl").write_text('{"a":"b","c":1}\n{"a":"\\ud800","c":2}\n{"a\\udfff":"b","c":3}\n{"a":"\\ud83d\\ude00","c":4}\n')
     found = report(tmp_path / "a.jsonl")

@@ -67,11 +67,7 @@ def batches(open_file: Open, delimiter: str, shown: str, problems: Problems) -> 
     parse = csv.ParseOptions(delimiter=delimiter, newlines_in_values=True, invalid_row_handler=skip)
     convert = csv.ConvertOptions(column_types=dict.fromkeys(nature.names, pa.string()), strings_can_be_null=True)
     names = distinct(nature.names)
-    if names != nature.names:
-        again = sorted({name for name in nature.names if nature.names.count(name) > 1})
-        problems.add(
-            "error", "schema", "several columns have one name", "Give each column a name of its own", ", ".join(map(repr, again[:4]))
-        )
+    problems.same_names(nature.names)
     unnamed = sum(not name.strip() for name in nature.names)
     if unnamed:
         problems.add(

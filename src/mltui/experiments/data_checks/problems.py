@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
+
 from mltui.experiments.data_checks.report import Finding, Severity
 
 _KEPT = 4
@@ -28,6 +31,14 @@ class Problems:
         kept = self._found.setdefault(key, [])
         if example and len(kept) < _KEPT:
             kept.append(example if self.file == 1 else f"file {self.file}, {example}")
+
+    def same_names(self, names: Sequence[str]) -> None:
+        """Adds an error if columns have the same name."""
+        again = sorted(name for name, count in Counter(names).items() if count > 1)
+        if again:
+            self.add(
+                "error", "schema", "several columns have one name", "Give each column a name of its own", ", ".join(map(repr, again[:4]))
+            )
 
     def findings(self) -> list[Finding]:
         return [

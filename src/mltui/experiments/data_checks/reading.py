@@ -52,7 +52,7 @@ class Table:
                 raise UsageError(f"{shown} is empty", hint="There is nothing to check")
             match kind:
                 case "parquet":
-                    yield from _parquet(path)
+                    yield from _parquet(path, self.problems)
                 case "npy" | "npz":
                     yield from arrays.batches(path, kind, shown, ROWS)
                 case "jsonl":
@@ -81,8 +81,9 @@ def opened(path: Path) -> Generator[IO[bytes]]:
         yield stream
 
 
-def _parquet(path: Path) -> Iterator[dict[str, Any]]:
+def _parquet(path: Path, problems: Problems) -> Iterator[dict[str, Any]]:
     with parquet.ParquetFile(path) as file:
+        problems.same_names(file.schema_arrow.names)
         names = arrays.distinct(file.schema_arrow.names)
         rows = max(256, min(ROWS, _CELLS // max(1, len(names))))
         if not file.metadata.num_rows:
