@@ -126,6 +126,14 @@ def test_columns_of_one_name_in_parquet_are_an_error(tmp_path: Path) -> None:
     assert (found.severity, found.text, found.examples) == ("error", "several columns have one name", ("'a'",))
 
 
+def test_arrays_in_the_other_byte_order_are_read(tmp_path: Path) -> None:
+    for kind in (">i4", ">f8", ">u8", ">f2"):
+        np.save(tmp_path / "a.npy", np.arange(20).astype(kind))
+        assert report(tmp_path / "a.npy").looked[0].rows == 20
+    np.savez(tmp_path / "a.npz", a=np.array([1.0, np.inf] * 10, dtype=">f4"), b=np.arange(20, dtype=">i2"))
+    assert ("infinite", "a") in named(report(tmp_path / "a.npz"))
+
+
 def test_half_a_surrogate_pair_is_a_malformed_line(tmp_path: Path) -> None:
     (tmp_path / "a.jsonl").write_text('{"a":"b","c":1}\n{"a":"\\ud800","c":2}\n{"a\\udfff":"b","c":3}\n{"a":"\\ud83d\\ude00","c":4}\n')
     found = report(tmp_path / "a.jsonl")

@@ -129,6 +129,8 @@ def _rows(array: np.ndarray[Any, np.dtype[Any]], name: str, rows: int) -> Iterat
 
 def _arrow(values: np.ndarray[Any, np.dtype[Any]]) -> Any:
     kind = values.dtype.kind
+    if not values.dtype.isnative:
+        values = values.astype(values.dtype.newbyteorder("="))  # Arrow takes this machine's byte order only
     if kind in "iub":
         return pa.array(
             np.ascontiguousarray(values), pa.bool_() if kind == "b" else pa.float64() if values.dtype == np.uint64 else pa.int64()
