@@ -119,6 +119,10 @@ def test_seeds_without_partners_are_compared_by_welch() -> None:
     assert found.p_value == pytest.approx(welch(BASELINE, BETTER).p_value)
     assert "at least 6 runs an arm" in found.summary and found.notes[0] == "no seed is in both arms"
     assert "Cliff's δ" in found.notes[1] and found.effect_name == "Cohen's d"
+    assert found.verdict == "better"
+    same = [run(one.arm, one.seed, accuracy=0.9 if one.arm == "candidate" else 0.8) for one in runs]
+    still, _ = compare(planned(design("auto")), same)
+    assert still.verdict == "inconclusive" and "the seed changes nothing in either arm: 6 runs are one measurement" in still.summary
     few, _ = compare(planned(design("unpaired")), arms(BASELINE[:4], BETTER))
     assert few.verdict == "inconclusive" and "at least 6 runs are needed" in few.summary and len(few.pairs) == 4
     alone, _ = compare(planned(design("unpaired")), arms(BASELINE[:1], BETTER[:1]))

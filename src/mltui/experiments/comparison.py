@@ -158,8 +158,9 @@ def _judge_primary(metric: Metric, pairs: Pairs, finding: Finding, same_tree: bo
             unused = ", and the seed changes nothing: is what was changed used at all?" if pairs.seeds_do_nothing else ""
             return Judgement("equivalent", f"every pair is equal{unused}")
         return Judgement("inconclusive", "every pair is equal; give the metric a min_effect to conclude that there is no difference")
-    if pairs.seeds_do_nothing and finding.design != "predictions":
-        same = f"the seed changes nothing in either arm: {len(pairs.seeds)} pairs are one measurement"
+    if not any(finding.stds) and finding.design != "predictions":
+        what = "runs" if finding.design == "unpaired" else "pairs"
+        same = f"the seed changes nothing in either arm: {finding.n} {what} are one measurement"
         return Judgement("inconclusive", f"{same}; let the script use its seed for all that is random, or leave predictions to test by")
     if metric.min_effect > 0 and -metric.min_effect < interval.low and interval.high < metric.min_effect:
         return Judgement("equivalent", f"the difference is smaller than {metric.min_effect:g}")
