@@ -17,6 +17,7 @@ from tests.experiments.conftest import Project, run_processes
 
 from mltui.core.errors import ApprovalVoidError, JournalError, ProposalError
 from mltui.core.events import ExperimentFinished
+from mltui.experiments.render import in_short
 from mltui.experiments.service import Experiments
 
 SLEEPER = "import os, time\nopen(os.environ['MLTUI_RUN_DIR'] + '/pid', 'w').write(str(os.getpid()))\ntime.sleep(600)\n"
@@ -45,6 +46,7 @@ async def test_a_crash_quotes_the_last_lines_and_ends_the_job_at_the_second(proj
     experiment, events = await project.finish(project.propose_script(crash))
     assert experiment.state == "failed"
     assert "2 candidate runs failed; seed 1: exit code 1; last lines:\n  no GPU of this kind" in experiment.message
+    assert in_short(experiment.message) == "2 candidate runs failed; seed 1: exit code 1: no GPU of this kind"
     assert [run.status for run in experiment.runs] == ["finished", "failed"] * 2
     assert isinstance(events[-1], ExperimentFinished) and events[-1].comparison is None
     with pytest.raises(ProposalError, match="cannot be interpreted: it is failed"):

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mltui.core.experiment import Comparison, Metric, Verdict
-from mltui.experiments.render import cells, clean, decimals_for, render_comparison, sentence, significant
+from mltui.experiments.render import cells, clean, decimals_for, in_short, render_comparison, sentence, significant
 
 
 def comparison(name: str = "accuracy", n: int = 6, diff: float = 0.0123, half: float = 0.008, verdict: Verdict = "better") -> Comparison:
@@ -36,6 +36,20 @@ def comparison(name: str = "accuracy", n: int = 6, diff: float = 0.0123, half: f
 
 def test_the_sentence_has_the_interval_before_p():
     assert sentence(comparison()) == "accuracy +0.0123 [0.004, 0.020] (95 % CI, paired by 6 seeds, p = 0.008): better"
+
+
+@pytest.mark.parametrize(
+    ("message", "short"),
+    [
+        ("exit code 1; last lines:\n  Traceback (most recent call last):\n  KeyError: 'lr'", "exit code 1: KeyError: 'lr'"),
+        ("No accuracy was reported.; last lines:\n  done", "No accuracy was reported: done"),
+        ("stopped", "stopped"),
+        ("", ""),
+        ("one\ntwo", "one"),
+    ],
+)
+def test_a_failure_in_short_has_the_line_that_says_what_failed(message: str, short: str) -> None:
+    assert in_short(message) == short
 
 
 def test_the_block_shows_difference_effect_p_and_pairs_in_this_order():

@@ -14,6 +14,7 @@ from mltui.cli.output import clean, emit_json, emit_table
 from mltui.cli.project import cd_option, json_option, open_experiments
 from mltui.cli.standing import require_person
 from mltui.core.errors import ExperimentError, MltuiError, UsageError
+from mltui.experiments.render import in_short
 from mltui.ui.figures import duration, size
 from mltui.ui.jobs import state_of
 
@@ -94,7 +95,7 @@ def show(job_id: str, cwd: Path, as_json: bool) -> None:
     facts["experiment"] = f"{view.proposal_id} {experiment.proposal.title if experiment else ''}".rstrip()
     facts["folder"] = str(found.state / "jobs" / view.id)
     if experiment is not None and experiment.message and not view.alive:
-        facts["ended"] = experiment.message.partition("\n")[0]
+        facts["ended"] = in_short(experiment.message)
     for name, value in facts.items():
         if value not in ("", "–"):
             click.echo(f"{name:<11} {clean(value)}")
@@ -272,7 +273,7 @@ def _gpus(run: RunNow) -> str:
 
 def _finished_row(run: Run) -> list[str]:
     exit_ = "–" if run.exit_code is None else run.signal or str(run.exit_code)
-    note = run.message.partition("\n")[0] or ("made for an earlier proposal" if run.reused else "")
+    note = in_short(run.message) or ("made for an earlier proposal" if run.reused else "")
     took = duration(run.ended - run.started)
     peak = size(run.peak_memory) if run.peak_memory else "–"
     # A trial's folder says of which; a run that was made earlier lies in another job's.

@@ -14,6 +14,7 @@ from mltui.core.events import (
     ExperimentProposed,
     Notice,
 )
+from mltui.experiments.render import in_short
 from mltui.ui import figures
 
 _DECIDED = {"approve": "approved", "reject": "rejected", "hold": "held", "ask": "asked about", "maintenance": "let through as maintenance"}
@@ -39,7 +40,7 @@ def line(event: Event) -> str:
             values = figures.metrics(metrics)
             note = f" ({event.message})" if values and event.message not in ("", "finished") else ""
             who = f"{event.arm} seed {event.seed}" if event.trial is None else f"trial {event.trial}"
-            return f"  [{event.done}/{event.total}] {who}: {values or event.message}{note}"
+            return f"  [{event.done}/{event.total}] {who}: {values or in_short(event.message)}{note}"
         case ExperimentFinished(comparison=comparison) if comparison is not None:
             return f"◆ {event.proposal_id} {comparison.summary}"
         case ExperimentFinished():

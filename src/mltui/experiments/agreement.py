@@ -7,6 +7,7 @@ import statistics
 from collections.abc import Sequence
 
 from mltui.core.reproduction import AGREEING, Agreement, MetricAgain, RunAgain
+from mltui.experiments.render import in_short
 
 ROUNDING = 1e-12
 """Relative difference up to which two numbers are the same but for the order of a sum."""
@@ -85,7 +86,7 @@ def line(run: RunAgain) -> str:
     metric = run.metric
     head = f"{run.arm} seed {run.seed}: "
     if metric.agreement == "failed":
-        return f"{head}{run.message.splitlines()[0] if run.message else f'no {metric.name}'}"
+        return f"{head}{in_short(run.message) if run.message else f'no {metric.name}'}"
     if metric.agreement == "equal":
         return f"{head}{metric.name} {metric.now!r}, bit-equal"
     assert metric.now is not None and metric.recorded is not None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 
+from mltui.experiments.render import LAST_LINES
 from mltui.experiments.runner import Outcome
 
 _QUOTED = 6
@@ -35,7 +36,7 @@ def quote(outcome: Outcome) -> str:
     """The last lines of its output, as the end of a message."""
     text = outcome.stderr.strip() or outcome.stdout.strip()
     lines = [line.rstrip()[:200] for line in text.splitlines() if line.strip()][-_QUOTED:]
-    return "; last lines:\n" + "\n".join(f"  {line}" for line in lines) if lines else ""
+    return LAST_LINES + "\n".join(f"  {line}" for line in lines) if lines else ""
 
 
 def signal_of(code: int) -> str:

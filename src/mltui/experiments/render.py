@@ -15,6 +15,17 @@ NARROW = 48
 """Under this many columns the picture of the interval is left out."""
 
 
+LAST_LINES = "; last lines:\n"
+"""Begins what a message quotes of a failed command's output."""
+
+
+def in_short(message: str) -> str:
+    """Returns: why a run failed on one line, with the last of the lines that it quotes: `exit code 1: KeyError: 'lr'`."""
+    why, _, quoted = message.partition(LAST_LINES)
+    last = quoted.rstrip().rpartition("\n")[2].strip()
+    return f"{why.rstrip('.')}: {last}" if last else message.partition("\n")[0]
+
+
 def significant(value: float, digits: int = 2) -> str:
     """Returns: the number with so many significant digits, at most in plain notation: `0.0123`, `5.0`, `1.2e-09`."""
     if value == 0 or not math.isfinite(value):

@@ -30,6 +30,7 @@ from mltui.core.events import (
     TurnCompleted,
     TurnSteered,
 )
+from mltui.experiments.render import in_short
 from mltui.ui import figures
 from mltui.ui.figures import model_change, rewound
 from mltui.ui.plain.experiments import comparison_lines
@@ -164,7 +165,7 @@ class EventPrinter:
             case ExperimentProgressed():
                 metrics = figures.metrics(event.metrics, digits=5)
                 who = f"{event.arm} seed {event.seed}" if event.trial is None else f"trial {event.trial}"
-                line(f"  {event.done}/{event.total} {who} {metrics or event.message}".rstrip())
+                line(f"  {event.done}/{event.total} {who} {metrics or in_short(event.message)}".rstrip())
             case ExperimentFinished():
                 self._running = ""
                 line(f"= {event.proposal_id}: {event.message or 'compared'}")

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from mltui.core.data import JsonValue
 from mltui.core.experiment import Experiment, Trial
 from mltui.core.sweep import Dimension, SweepPlan
-from mltui.experiments.render import clean, significant
+from mltui.experiments.render import clean, in_short, significant
 from mltui.experiments.sweeps.summary import best_so_far, counts, ends, position, ranked, top
 from mltui.ui.plots.canvas import Canvas, Line, clip
 from mltui.ui.plots.curves import Curve, curve_lines
@@ -148,7 +148,7 @@ def _placed(columns: Sequence[int], texts: Sequence[str]) -> str:
 
 def _row(trial: Trial, plan: SweepPlan) -> list[str]:
     value = trial.state if trial.value is None else significant(trial.value, 5)
-    return [str(trial.number), value, *(_value(trial.params.get(one.name)) for one in plan.space), clean(trial.message)]
+    return [str(trial.number), value, *(_value(trial.params.get(one.name)) for one in plan.space), clean(in_short(trial.message))]
 
 
 def _value(value: JsonValue) -> str:
