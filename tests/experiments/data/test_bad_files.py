@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import gc
 import gzip
 import io
 import json
 import pickle
+import sys
 from pathlib import Path
+from types import FunctionType
 
 import numpy as np
 import pyarrow as pa  # type: ignore[import-untyped]
@@ -17,6 +20,9 @@ from hypothesis import strategies as st
 from tests.experiments.data.made import named, one, report, rows, write
 
 from mltui.core.errors import UsageError
+from mltui.experiments.data_checks import delimited
+from mltui.experiments.data_checks.problems import Problems
+from mltui.experiments.data_checks.reading import opened
 from mltui.experiments.data_checks.report import lines
 
 quick = settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -132,6 +138,21 @@ def test_arrays_in_the_other_byte_order_are_read(tmp_path: Path) -> None:
         assert report(tmp_path / "a.npy").looked[0].rows == 20
     np.savez(tmp_path / "a.npz", a=np.array([1.0, np.inf] * 10, dtype=">f4"), b=np.arange(20, dtype=">i2"))
     assert ("infinite", "a") in named(report(tmp_path / "a.npz"))
+
+
+def test_a_read_csv_leaves_nothing_to_threads_that_outlive_python(tmp_path: Path) -> None:
+    """Arrow's thread that gives the handler of bad rows back while the interpreter ends takes the process with it."""
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(100)  # a thread that waits for the interpreter gets it when the reader gives it up, and not before
+    try:
+        for number in range(20):
+            path = tmp_path / f"{number}.csv"
+            path.write_text("a,b\n1,2\n3\n" + "4,5\n" * 50)
+            list(delimited.batches(lambda path=path: opened(path), ",", "a.csv", Problems("a.csv")))
+            functions = [one for one in gc.get_objects() if isinstance(one, FunctionType)]
+            assert not [one for one in functions if one.__module__ == delimited.__name__ and one.__name__ == "skip"]
+    finally:
+        sys.setswitchinterval(before)
 
 
 def test_half_a_surrogate_pair_is_a_malformed_line(tmp_path: Path) -> None:

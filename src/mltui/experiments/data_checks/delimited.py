@@ -5,6 +5,8 @@ from __future__ import annotations
 import codecs
 import csv as text_csv
 import io
+import threading
+import weakref
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -22,6 +24,8 @@ _HUGE = 1 << 20
 """Bytes of a line that are said to be many."""
 _CHUNK = 4 << 20
 _WIDEST = 20_000
+_PATIENCE = 10.0
+"""Seconds that Arrow has for letting go of a file that was read."""
 
 Open = Callable[[], AbstractContextManager[IO[bytes]]]
 
@@ -51,6 +55,13 @@ def batches(open_file: Open, delimiter: str, shown: str, problems: Problems) -> 
 
     Raises: UsageError: it has no columns, is no text, or a quote in it never closes.
     """
+    given_back = threading.Event()
+    yield from _batches(open_file, delimiter, shown, problems, given_back.set)
+    # Arrow's thread may hold the handler of bad rows a moment longer; to give it back while Python ends would abort the process.
+    given_back.wait(_PATIENCE)
+
+
+def _batches(open_file: Open, delimiter: str, shown: str, problems: Problems, given_back: Callable[[], None]) -> Iterator[dict[str, Any]]:
     nature = _nature(open_file, delimiter, shown, problems)
 
     def skip(row: Any) -> str:
@@ -63,6 +74,7 @@ def batches(open_file: Open, delimiter: str, shown: str, problems: Problems) -> 
         )
         return "skip"
 
+    weakref.finalize(skip, given_back).atexit = False
     read = csv.ReadOptions(use_threads=False, encoding=nature.encoding, block_size=max(_BLOCK, min(_LARGEST, nature.longest + 4096)))
     parse = csv.ParseOptions(delimiter=delimiter, newlines_in_values=True, invalid_row_handler=skip)
     convert = csv.ConvertOptions(column_types=dict.fromkeys(nature.names, pa.string()), strings_can_be_null=True)
