@@ -131,3 +131,14 @@ def test_a_text_column_leaks(tmp_path: Path) -> None:
     test = write(tmp_path / "b.csv", [[text, index % 2] for index, text in enumerate([*others, near])], ("text", "label"))
     leak = one(report(train=train, test=test), "leak.text")
     assert (leak.count, leak.column) == (1, "text") and leak.examples[0].startswith("rows 6 and 51")
+
+
+def test_ids_beyond_what_a_float_holds_stay_apart(tmp_path: Path) -> None:
+    ids = [1_500_000_000_000_000_000 + number for number in range(80)]
+    for name, start in (("train", 0), ("test", 1)):
+        write(tmp_path / f"{name}.csv", [[one, *row] for one, row in zip(ids[start::2], rows(40, start), strict=True)], ("user", *COLUMNS))
+    found = report(train=tmp_path / "train.csv", test=tmp_path / "test.csv", group="user")
+    assert not [finding for finding in found.findings if "group" in finding.check and finding.severity == "error"]
+    write(tmp_path / "test.csv", [[one, *row] for one, row in zip(ids[:40], rows(40, 1), strict=True)], ("user", *COLUMNS))
+    found = report(train=tmp_path / "train.csv", test=tmp_path / "test.csv", group="user")
+    assert any("20 of 40" in finding.text for finding in found.findings)

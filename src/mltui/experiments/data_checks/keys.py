@@ -22,6 +22,8 @@ _SECOND = np.uint64(0x94D049BB133111EB)
 _TEXT = np.uint64(0x2545F4914F6CDD1D)
 _MISSING = np.uint64(0x5851F42D4C957F2D)
 _EXACT = float(1 << 62)
+_INEXACT = float(1 << 53)
+_MASK = (1 << 64) - 1
 _NUMBER = r"^\s*[+-]?(\d+\.?\d*([eE][+-]?\d+)?|\.\d+([eE][+-]?\d+)?|inf|Inf|INF|infinity|Infinity|nan)\s*$"
 
 
@@ -70,6 +72,11 @@ def value_keys(column: Any, floats: Numbers, missing: NDArray[np.bool_], *, loos
             keys = _text_keys(column, loose)
         elif text.any():
             keys[text] = _text_keys(column.filter(pa.array(text)), loose)
+        long = np.isfinite(floats) & (np.abs(floats) >= _INEXACT)
+        if long.any():
+            keys[long] = [_long_key(value, key) for value, key in zip(column.filter(pa.array(long)).to_pylist(), keys[long], strict=True)]
+    elif pa.types.is_integer(column.type):
+        keys = mixed(np.asarray(pc.fill_null(column, 0).to_numpy(zero_copy_only=False)).astype(np.int64).view(np.uint64))
     keys[missing] = _MISSING
     return keys
 
@@ -90,6 +97,17 @@ def _number_keys(floats: Numbers, loose: bool) -> Keys:
     keys = np.where(whole, np.where(whole, floats, 0.0).astype(np.int64).view(np.uint64), keys)
     keys = np.where(np.isnan(floats), _MISSING, keys)
     return mixed(keys)
+
+
+def _long_key(text: str, rounded: np.uint64) -> np.uint64:
+    """The key of a number that a float would round, as an id of 64 bits; `rounded` where it is not written as a whole number."""
+    try:
+        value = int(text) if "_" not in text else None
+    except ValueError:  # 1e300
+        value = None
+    if value is None or not -(1 << 63) <= value < 1 << 63:
+        return rounded if value is None else mixed(np.array([hash(str(value)) & _MASK], np.uint64))[0]
+    return mixed(np.array([value], np.int64).view(np.uint64))[0]
 
 
 def _text_keys(column: Any, loose: bool) -> Keys:
