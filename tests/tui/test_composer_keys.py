@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from textual import events
+from textual.widgets import Input
 
 from mltui.core.messages import Image
 from mltui.ui.history import PromptHistory, history_file
@@ -286,3 +287,27 @@ def test_history_is_bounded_and_survives_rubbish(tmp_path: Path) -> None:
     assert len(loaded) == 1_000 and loaded[-1] == "prompt 2000" and loaded.count("prompt 2000") == 1
     assert len((tmp_path / "h/x.jsonl").read_bytes().splitlines()) == 1_000
     assert stat.S_IMODE((tmp_path / "h/x.jsonl").stat().st_mode) == 0o600
+
+
+def at_once(app: Any, *keys: str) -> None:
+    """Presses keys faster than they are worked off."""
+    for key in keys:
+        app.post_message(events.Key(key, key if len(key) == 1 else None))
+
+
+async def test_keys_that_come_at_once_take_effect_in_their_order() -> None:
+    app = app_with([said("x")])
+    async with running(app) as pilot:
+        at_once(app, *"one", "left", *"xy", "backspace", "ctrl+j", "z", "ctrl+a", "-", "ctrl+k", *"two", "backspace", "enter")
+        await idle(pilot)
+        assert fake(app).prompts == ["onx\n-tw"]
+
+
+async def test_so_they_do_in_a_line_of_input() -> None:
+    app = app_with()
+    async with running(app) as pilot:
+        await pilot.press("ctrl+f")
+        line = app.screen.query_one("#find-input", Input)
+        await until(pilot, lambda: line.has_focus)
+        at_once(app, *"lost", "backspace", "s", "home", "g")
+        await until(pilot, lambda: line.value == "gloss")

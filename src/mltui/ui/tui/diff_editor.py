@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 from textual.widgets._text_area import TextArea  # loaded by the composer already; the public name is a lazy import of the same
 
+from mltui.ui.tui.key_order import run_binding
+
 if TYPE_CHECKING:
     from textual import events
 
@@ -46,5 +48,5 @@ class DiffEditor(TextArea):
             event.stop()
             event.prevent_default()
             self.insert("\t")
-            return
-        await super()._on_key(event)
+        elif event.is_printable or not await run_binding(self, event):
+            await super()._on_key(event)

@@ -11,6 +11,7 @@ from textual.message import Message
 from textual.widgets._text_area import TextArea
 
 from mltui.ui.pasting import Pastes, clean, picture_path
+from mltui.ui.tui.key_order import run_binding
 from mltui.ui.tui.vim_keys import VimKeys
 
 if TYPE_CHECKING:
@@ -117,7 +118,7 @@ class PromptArea(TextArea):
             event.stop()
             event.prevent_default()
             self.send()
-        else:
+        elif event.is_printable or not await run_binding(self, event):
             await super()._on_key(event)
 
     async def _on_paste(self, event: events.Paste) -> None:

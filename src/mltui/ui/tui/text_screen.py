@@ -9,11 +9,19 @@ from textual.containers import Vertical
 from textual.screen import ModalScreen
 from textual.widgets._text_area import TextArea
 
+from mltui.ui.tui.key_order import run_binding
 from mltui.ui.tui.keys.line import key_of
 from mltui.ui.tui.text import clean, one_line
 
 if TYPE_CHECKING:
+    from textual import events
     from textual.app import ComposeResult
+
+
+class _Area(TextArea):
+    async def _on_key(self, event: events.Key) -> None:
+        if event.is_printable or not await run_binding(self, event):
+            await super()._on_key(event)
 
 
 class TextScreen(ModalScreen[str | None]):
@@ -34,7 +42,7 @@ class TextScreen(ModalScreen[str | None]):
     def __init__(self, title: str, text: str) -> None:
         super().__init__()
         self._title = one_line(title)
-        self._area = TextArea(clean(text), compact=True, highlight_cursor_line=False, tab_behavior="focus")
+        self._area = _Area(clean(text), compact=True, highlight_cursor_line=False, tab_behavior="focus")
 
     def compose(self) -> ComposeResult:
         with Vertical() as box:
