@@ -341,3 +341,14 @@ def test_an_answer_that_comes_late_and_in_pieces_is_not_typed(tmp_path: Path) ->
         app.type("end")
         app.until_text("end")
         assert "rgb" not in app.text() and "1212" not in app.text() and "62;" not in app.text()
+
+
+def test_alt_and_a_letter_does_what_it_is_bound_to_and_types_nothing(tmp_path: Path) -> None:
+    with app_on(tmp_path) as app:
+        app.type("wrong it is\x01")
+        app.until_text("wrong it is")
+        app.type("\x1bd")  # as terminals write it that do not speak kitty's protocol
+        app.type("\x1bq")
+        app.type("so\r")
+        app.until_text("hello")
+    assert turns_of(tmp_path) == ["so it is"]

@@ -7,12 +7,15 @@ import codecs
 import os
 import select
 import signal
+import string
 import termios
 from functools import partial
 from time import monotonic
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from textual import events
+from textual._ansi_sequences import ANSI_SEQUENCES_KEYS
 from textual._xterm_parser import XTermParser
 from textual.drivers.linux_driver import LinuxDriver
 
@@ -32,6 +35,11 @@ _TICKS: Final = 12
 """Looks after the last input; then the input thread sleeps until there is more."""
 _REPLY_TICKS: Final = 60
 """The same while answers of the terminal are awaited."""
+
+# Textual takes Alt and a letter for the letter typed, and for `^` and the letter where the next such key comes at once.
+_keys = cast("dict[str, object]", ANSI_SEQUENCES_KEYS)
+for _letter in string.ascii_lowercase:
+    _keys.setdefault(f"\x1b{_letter}", (SimpleNamespace(value=f"alt+{_letter}"),))
 
 
 class TerminalDriver(LinuxDriver):
