@@ -77,6 +77,28 @@ async def test_rejecting_asks_for_a_reason() -> None:
     assert await decided(EXPERIMENT, "n", "enter", "space", "enter") is None
 
 
+@pytest.mark.parametrize(
+    ("request_", "key", "says"),
+    [
+        (EXPERIMENT, "n", "Enter sends"),
+        (EXPERIMENT, "e", "Enter approves"),
+        (EXPERIMENT, "E", "Esc goes back"),
+        (PERMISSION, "n", "Enter sends"),
+    ],
+)
+async def test_the_bar_says_what_the_keys_do_while_something_is_typed(request_: ApprovalRequest, key: str, says: str) -> None:
+    app = app_with([request_], prompt="go")
+    async with running(app) as pilot:
+        await until(pilot, lambda: isinstance(app.screen, DecisionPane) and app.screen.armed)
+        before = screen_text(app).rstrip().rpartition("\n")[2]
+        await pilot.press(key, "x")
+        await pilot.pause()
+        bar = screen_text(app).rstrip().rpartition("\n")[2]
+        assert says in bar and "Esc goes back" in bar and "Esc hold" not in bar and "Esc no" not in bar
+        await pilot.press("escape")
+        await until(pilot, lambda: screen_text(app).rstrip().rpartition("\n")[2] == before)
+
+
 @pytest.mark.parametrize("keys", [["enter"], ["enter", "enter"], ["x", "k", "z"], ["d", "down", "pagedown", "tab"]])
 async def test_no_other_key_decides_an_experiment(keys: list[str]) -> None:
     assert await decided(EXPERIMENT, *keys) is None

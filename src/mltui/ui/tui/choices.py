@@ -37,7 +37,7 @@ class Choice:
 
 
 class ChoiceBar(StripView):
-    """The choices on a line (or more, where it is narrow); dim until the pane takes keys."""
+    """The choices on a line (or more, where it is narrow); dim until the pane takes keys, and while something is typed."""
 
     DEFAULT_CSS = "ChoiceBar { height: auto; padding: 0 1; background: $panel; }"
 
@@ -55,6 +55,8 @@ class ChoiceBar(StripView):
         self.armed = False
         self.note = ""
         self.tail = tail
+        self.typing = ""
+        """What Enter and Esc do while a text has the keys; empty: the choices have them."""
         self._spans: list[tuple[int, int, int]] = []
         """(row, first column, column behind the last) of each choice, as drawn."""
 
@@ -65,19 +67,26 @@ class ChoiceBar(StripView):
             if row == y and start <= x < end:
                 self.post_message(self.Clicked(index))
 
-    def show(self, *, chosen: int | None = None, armed: bool | None = None, note: str | None = None, tail: str | None = None) -> None:
+    def show(
+        self,
+        *,
+        chosen: int | None = None,
+        armed: bool | None = None,
+        note: str | None = None,
+        tail: str | None = None,
+        typing: str | None = None,
+    ) -> None:
         self.chosen = self.chosen if chosen is None else chosen
         self.armed = self.armed if armed is None else armed
         self.note = self.note if note is None else note
         self.tail = self.tail if tail is None else tail
+        self.typing = self.typing if typing is None else typing
         self.changed()
 
     def build(self, width: int) -> list[Strip]:
-        lines, spans = [Text()], list[tuple[int, int, int]]()
+        lines, spans, live = [Text()], list[tuple[int, int, int]](), self.armed and not self.typing
         for index, choice in enumerate(self.choices):
-            part = Text.assemble(
-                " ", (choice.key, "strong" if self.armed else "faint"), (f" {choice.label} ", choice.style if self.armed else "faint")
-            )
+            part = Text.assemble(" ", (choice.key, "strong" if live else "faint"), (f" {choice.label} ", choice.style if live else "faint"))
             if index == self.chosen:
                 part = Text(f" {choice.key} {choice.label} ", style=choice.style or "strong")
                 part.stylize("reverse")
@@ -87,7 +96,7 @@ class ChoiceBar(StripView):
                 lines[-1].append(" ")
             spans.append((len(lines) - 1, lines[-1].cell_len, lines[-1].cell_len + part.cell_len))
             lines[-1].append_text(part)
-        tail = Text(self.tail if self.armed else "one moment …", style="faint")
+        tail = Text((self.typing or self.tail) if self.armed else "one moment …", style="faint")
         if lines[-1].cell_len + tail.cell_len + 2 <= width:
             lines[-1].append(" " * (width - lines[-1].cell_len - tail.cell_len - 1))
             lines[-1].append_text(tail)

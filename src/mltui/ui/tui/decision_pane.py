@@ -27,6 +27,7 @@ R = TypeVar("R")
 
 QUIET = 0.4
 """Seconds that a pane must have been visible with no key pressed before a key decides."""
+SENDS = "Enter sends · Esc goes back"
 _SCROLL = {"up": -1, "down": 1}
 
 
@@ -195,6 +196,7 @@ class DecisionPane(ModalScreen[R]):
             self.reason.placeholder = choice.prompt
             self.reason.display = True
             self.reason.focus()
+            self.bar.show(typing=SENDS)
             return
         self.dismiss(self.result_of(choice, ""))
 
@@ -203,7 +205,7 @@ class DecisionPane(ModalScreen[R]):
 
     def _close_reason(self) -> None:
         self._reason_for = None
-        self.bar.show(note="")
+        self.bar.show(note="", typing="")
         self.reason.display = False
         self.set_focus(None)
 

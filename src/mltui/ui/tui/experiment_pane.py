@@ -97,6 +97,7 @@ class ExperimentPane(SplitPane):
     def open_form(self, choice: Choice) -> None:
         self._editing = choice
         self._form.open()
+        self.bar.show(typing="Enter approves · Esc goes back")
 
     def tail_line(self) -> str:
         edit = f"{self.key_for('pane.edit-diff')} edit it · " if len(self._request.proposal.arms) > 1 else ""
@@ -114,7 +115,7 @@ class ExperimentPane(SplitPane):
     def action_edit_diff(self) -> None:
         self.add_class("-editing")
         self._editor.open()
-        self.bar.show(note="Change lines with + or -, add or take away such lines. Esc goes back to decide on it.")
+        self.bar.show(note="Change lines with + or -, add or take away such lines. Esc goes back to decide on it.", typing="Esc goes back")
 
     def action_reset_diff(self) -> None:
         self._editor.reset()
@@ -131,7 +132,8 @@ class ExperimentPane(SplitPane):
         edited = self._editor.edited
         self.show_patch(self.patch() if edited is None else edited)
         on, back = self.key_for("pane.edit-diff"), self.key_for("pane.reset-diff")
-        self.bar.show(note="" if edited is None else f"The diff is edited: y approves it so. {on} edits on, {back} takes it back.")
+        note = "" if edited is None else f"The diff is edited: y approves it so. {on} edits on, {back} takes it back."
+        self.bar.show(note=note, typing="")
 
     def typing(self, event: events.Key) -> bool:
         if self.has_class("-editing"):
@@ -146,7 +148,7 @@ class ExperimentPane(SplitPane):
             self._editing = None
             self._form.close()
             self.set_focus(None)
-            self.bar.show(note="")
+            self.bar.show(note="", typing="")
         elif self._form.move(event):
             event.stop()
             event.prevent_default()
