@@ -57,3 +57,10 @@ def test_other_numbers() -> None:
     assert (dollars(0), dollars(0.0042), dollars(1.234)) == ("$0.00", "$0.0042", "$1.23")
     assert (size(12), size(1500), size(491_520), size(20_000_000)) == ("12 B", "1.5 kB", "492 kB", "20 MB")
     assert (number(None), number(0.1), number("a\nb"), number([1, 2])) == ("—", "0.1", "a b", "[1, 2]")
+
+
+@pytest.mark.parametrize(
+    ("text", "limit", "shown"), [("日本語", 6, "日本語"), ("日本語", 5, "日本…"), ("日本語", 4, "日 …"), ("abc", 2, "a…"), ("", 0, "")]
+)
+def test_clip_counts_columns(text: str, limit: int, shown: str) -> None:
+    assert clip(text, limit) == shown

@@ -175,3 +175,11 @@ async def test_the_diff_of_a_question_is_turned_too(quick_panes: None) -> None:
 async def _pane(pilot: Any) -> Any:
     await until(pilot, lambda: getattr(pilot.app.screen, "armed", False))
     return pilot.app.screen
+
+
+async def test_what_became_of_a_call_stands_whole_behind_wide_characters() -> None:
+    made = call("Bash", command="echo " + "日本語" * 40)
+    app = app_with([said("", made), *tool(made, "no", is_error=True)], prompt="go")
+    async with running(app, (60, 20)) as pilot:
+        await idle(pilot)
+        assert "… · failed" in screen_text(app)

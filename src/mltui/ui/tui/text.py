@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from rich.cells import cell_len, set_cell_size
+
 _ESCAPES = re.compile(r"\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)?|\x1b[PX^_][^\x1b]*(?:\x1b\\)?|\x1b\[[0-?]*[ -/]*[@-~]|\x1b[ -/]*[0-~]")
 _CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ufeff]")
 _BREAKS = re.compile(r"[\u2028\u2029]")
@@ -34,8 +36,8 @@ def one_line(text: str) -> str:
 
 
 def clip(text: str, limit: int) -> str:
-    """Returns: at most `limit` characters, the last one an ellipsis if something was cut."""
-    return text if len(text) <= limit else text[: max(0, limit - 1)] + "…"
+    """Returns: at most `limit` columns, the last one an ellipsis if something was cut."""
+    return text if cell_len(text) <= limit else set_cell_size(text, max(0, limit - 1)) + "…"
 
 
 def number(value: object) -> str:
