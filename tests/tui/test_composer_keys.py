@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import stat
 from collections.abc import Generator
@@ -13,11 +14,13 @@ import pytest
 from textual import events
 from textual.widgets import Input
 
+from mltui.agent.steering import Steering
+from mltui.core.events import TurnSteered
 from mltui.core.messages import Image
 from mltui.ui.history import PromptHistory, history_file
 
 from .driving import app_with, fake, idle, running, screen_text, until
-from .fake_session import CWD, FakeFiles, said
+from .fake_session import CWD, FakeFiles, FakeSession, said
 
 NAMES = ("train.py", "src/", "src/a b.py", "src/loader.py", "conf/train.yaml")
 LONG = "\n".join(f"line {number}" for number in range(42))
@@ -311,3 +314,22 @@ async def test_so_they_do_in_a_line_of_input() -> None:
         await until(pilot, lambda: line.has_focus)
         at_once(app, *"lost", "backspace", "s", "home", "g")
         await until(pilot, lambda: line.value == "gloss")
+
+
+async def test_what_is_said_to_the_turn_is_shown_until_the_agent_has_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    steering, asked = Steering(), asyncio.Event()
+    steering.open = True
+    monkeypatch.setattr(FakeSession, "steering", steering)
+
+    async def next_step() -> None:
+        await asked.wait()
+        steering.said.clear()
+
+    app = app_with([next_step, TurnSteered(text="mind the seeds"), said("I do")], prompt="go")
+    async with running(app) as pilot:
+        await until(pilot, lambda: fake(app).prompts == ["go"])
+        await pilot.press(*"mind the seeds", "ctrl+s")
+        await until(pilot, lambda: "⧖ mind the seeds  said with the next step" in screen_text(app))
+        asked.set()
+        await until(pilot, lambda: "I do" in screen_text(app))
+        assert "❯ mind the seeds" in screen_text(app) and "⧖" not in screen_text(app)

@@ -137,6 +137,8 @@ class MltuiApp(ConversationApp):
                 self.status_line.put(experiment=f"{event.proposal_id} {event.done}/{event.total}")
             case "experiment.finished":
                 self.status_line.put(experiment="")
+            case "turn.steered":
+                self.send_next()
             case "session.rewound" if getattr(event, "conversation", False):
                 from mltui.ui.tui.opening import redraw
 
@@ -187,6 +189,8 @@ class MltuiApp(ConversationApp):
         text = typed(event.text)
         if not (event.now and text is event.text and self.session is not None and self.session.steering.say(text)):
             self.send(text, event.behind)
+        else:
+            self.send_next()
 
     def send(self, text: str, behind: int = 0) -> None:
         """Puts a prompt to the agent: all that wait already go first, but the last `behind` of them."""
@@ -205,7 +209,7 @@ class MltuiApp(ConversationApp):
         return self._turn is not None
 
     def send_next(self) -> None:
-        """Begins the next turn if a prompt waits and the agent is free."""
+        """Begins the next turn if a prompt waits and the agent is free; shows what waits."""
         if self._waiting and self.session is not None and self._turn is None:
             text = self._waiting.pop(0)
             self._turn_since = time.monotonic()
@@ -214,7 +218,7 @@ class MltuiApp(ConversationApp):
             self.composer.add_class("-busy")
             self.key_line.put(busy=True)
             self._turn = self.run_worker(partial(self._run_turn, self.session, text), name="turn", exit_on_error=False)
-        self.composer.show_queue(self._waiting)
+        self.composer.show_queue(self._waiting, self.session.steering.said if self.session is not None else ())
 
     def _tick(self) -> None:
         self.status_line.put(elapsed=time.monotonic() - self._turn_since)

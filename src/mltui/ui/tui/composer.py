@@ -81,11 +81,15 @@ class Composer(Vertical):
             yield self._mark
             yield self.area
 
-    def show_queue(self, texts: Sequence[str]) -> None:
-        self._queue.display = bool(texts)
-        lines = [Text.assemble(("⧖ ", "accent"), (clip(one_line(text), 200), "muted"), no_wrap=True, overflow="ellipsis") for text in texts]
-        if lines:
-            lines[-1].append("  sent next · Up edits it · Esc takes all back", style="faint")
+    def show_queue(self, texts: Sequence[str], said: Sequence[str] = ()) -> None:
+        """Shows what waits. Args: texts: for turns of their own; said: for the next step of the turn that runs."""
+        lines: list[Text] = []
+        for waiting, note in ((said, "said with the next step"), (texts, "sent next · Up edits it · Esc takes all back")):
+            for text in waiting:
+                lines.append(Text.assemble(("⧖ ", "accent"), (clip(one_line(text), 200), "muted"), no_wrap=True, overflow="ellipsis"))
+            if waiting:
+                lines[-1].append(f"  {note}", style="faint")
+        self._queue.display = bool(lines)
         self._queue.update(*lines)
 
     def pictures(self, text: str) -> tuple[Image, ...]:
