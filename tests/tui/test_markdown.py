@@ -83,3 +83,11 @@ def test_empty_and_white_space() -> None:
 def test_numbered_items_keep_their_dot() -> None:
     found = [line.rstrip() for line in lines("9. first\n10. second, which is long enough to wrap\n", 24)]
     assert found == ["  9. first", " 10. second, which is", "     long enough to wrap"]
+
+
+def test_a_table_with_more_columns_than_there_is_room_for_is_shown_as_it_was_written() -> None:
+    cells = [f"v{number}" for number in range(30)]
+    table = f"| {' | '.join(cells)} |\n{'|---' * 30}|\n| {' | '.join(cells)} |\n"
+    shown = " ".join(lines(table))
+    assert all(f"{cell} " in shown for cell in cells) and "…" not in shown
+    assert "|" not in " ".join(lines(table, 200))

@@ -18,6 +18,7 @@ from rich.markdown import CodeBlock, Heading, HorizontalRule, ListItem, Markdown
 from rich.rule import Rule
 from rich.segment import Segment
 from rich.syntax import Syntax
+from rich.text import Text
 from textual.strip import Strip
 
 from mltui.ui.tui.highlight import language
@@ -28,6 +29,8 @@ from mltui.ui.tui.theme import Paint
 _PARSER = MarkdownIt().enable(["strikethrough", "table"]).disable(["html_block", "html_inline"])
 _LONG_CODE = 120
 """Lines above which code is coloured only once its block is closed: colouring it anew at each piece costs too much."""
+_NARROWEST = 4
+"""Columns of the terminal that a column of a table needs, with what parts it from the next."""
 
 
 class _Heading(Heading):
@@ -102,12 +105,19 @@ def split_blocks(source: str) -> tuple[list[str], str]:
 def block_strips(source: str, paint: Paint, width: int, *, growing: bool = False) -> list[Strip]:
     """Returns: the lines of one block, without blank ones at its ends."""
     block = _Block.of(source, paint, plain_code=growing and source.count("\n") > _LONG_CODE)
-    lines = paint.strips(block, width)
+    lines = paint.strips(Text(source, overflow="fold") if _too_wide(block.parsed, width) else block, width)
     while lines and not lines[0].text.strip() and not _painted(lines[0]):
         lines.pop(0)
     while lines and not lines[-1].text.strip() and not _painted(lines[-1]):
         lines.pop()
     return lines
+
+
+def _too_wide(tokens: list[Token], width: int) -> bool:
+    """Whether these are a table with more columns than there is room for: of its cells only ellipses would be left."""
+    if not tokens or tokens[0].type != "table_open":
+        return False
+    return sum(token.type == "th_open" for token in tokens) * _NARROWEST > width
 
 
 def _painted(strip: Strip) -> bool:
