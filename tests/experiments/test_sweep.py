@@ -22,6 +22,7 @@ from mltui.experiments.ledger import Ledger
 from mltui.experiments.proposals import sealed
 from mltui.experiments.records import ProposalCreated, ProposalDecided
 from mltui.experiments.service import Experiments
+from mltui.experiments.sweeps.summary import best_so_far
 
 ASKED = {
     "title": "Sweep of lr",
@@ -132,7 +133,7 @@ async def test_two_at_once_one_killed_and_one_stopped_go_on_where_they_were(proj
         await asyncio.sleep(0.01)
     project.experiments = Experiments.open(project.root, project.config)
     dead, halted = (project.experiments.get(sweep.id) for sweep in (killed, stopped))
-    assert dead.state == "failed" and "the supervisor died" in dead.message and f"mltui sweep run {killed.id}" in dead.message
+    assert dead.state == "failed" and "the supervisor died (its log: " in dead.message and f"mltui sweep run {killed.id}" in dead.message
     assert halted.state == "stopped" and f"mltui sweep run {stopped.id}" in halted.message
     for sweep in (killed, stopped):
         assert project.experiments.start(sweep.id) == jobs[sweep.id].name
@@ -148,6 +149,9 @@ async def test_two_at_once_one_killed_and_one_stopped_go_on_where_they_were(proj
         assert len(after.trials) - len(lost) == total and all("ended before it" in trial.message for trial in lost)
         values = [trial.params for trial in after.trials if trial not in lost]
         assert all(trial.params in values for trial in lost)
+        assert f"best of {total} trials" in after.message and best_so_far(after.trials, after.proposal.metric)[-1][0] == total
+        confirmed = project.experiments.get(project.experiments.sweeps.confirm(after.id).id).proposal.selected
+        assert confirmed is not None and confirmed.looked_at == total
         assert float((jobs[before.id] / "sweep" / "seconds").read_text()) > 0.4
         beat = read_heartbeat(jobs[before.id])
         assert beat is not None and (beat.done, beat.total) == (total, total)

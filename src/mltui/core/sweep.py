@@ -183,7 +183,7 @@ class SweepRequest(Data):
 
 
 class Selection(Data):
-    """Where a confirmation comes from: the best trial of a sweep. Attributes: looked_at: trials that it was the best of."""
+    """Where a confirmation comes from: the best trial of a sweep. Attributes: looked_at: trials that it was the best of, lost ones not counted."""
 
     sweep: str
     trial: int

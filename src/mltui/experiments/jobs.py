@@ -25,6 +25,8 @@ STARTING = 15.0
 """Seconds that a supervisor may take until it shows itself."""
 
 SUPERVISOR = "mltui.experiments.supervisor"
+SANDBOX = "sandbox of the runs: "
+"""Begins what each supervisor logs at its start: no word about its end."""
 
 
 class Plan(Data):
@@ -187,14 +189,14 @@ class Job:
             mark.signal(signal.SIGTERM)
 
     def last_words(self) -> str:
-        """The last line of the supervisor's log, or an empty string."""
+        """The last line of the supervisor's log but for what stands in each, or an empty string."""
         try:
             with self.log.open("rb") as file:
                 file.seek(max(0, self.log.stat().st_size - 4000))
                 lines = file.read().decode("utf-8", "replace").split("\n")
         except OSError:
             return ""
-        return next((line.strip() for line in reversed(lines) if line.strip()), "")
+        return next((line.strip() for line in reversed(lines) if line.strip() and not line.startswith(SANDBOX)), "")
 
     def kill(self) -> None:
         """Ends the supervisor, if it still runs, and every run that it left behind. Raises: ExperimentError: it is another user's."""

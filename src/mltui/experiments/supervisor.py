@@ -30,7 +30,7 @@ from mltui.experiments.examples import source_of
 from mltui.experiments.execution import Execution, Places, Rules, Task
 from mltui.experiments.git_tree import GitTree
 from mltui.experiments.heartbeat import Beating
-from mltui.experiments.jobs import Job
+from mltui.experiments.jobs import SANDBOX, Job
 from mltui.experiments.late_libraries import comparing, syncing
 from mltui.experiments.ledger import Ledger
 from mltui.experiments.looking import Looking
@@ -188,7 +188,7 @@ class Supervisor:
         self._check_environment(environment.probe.digest)
         write_atomically(self._job.folder / "env.lock", environment.probe.lock.encode())
         sandbox = choose(self._config.sandbox, os.environ)
-        print(f"sandbox of the runs: {sandbox.describe()}", file=sys.stderr)
+        print(f"{SANDBOX}{sandbox.describe()}", file=sys.stderr)
         rules = Rules(
             data_files=control.data_files(),
             source=self._section.metrics,

@@ -15,6 +15,7 @@ from mltui.experiments.proposals import Author, Built, ProposalBuilder, RunPlan,
 from mltui.experiments.refusals import check_words
 from mltui.experiments.sweeps.planning import make_plan
 from mltui.experiments.sweeps.space import split_key
+from mltui.experiments.sweeps.summary import made
 from mltui.experiments.sweeps.trees import TrialTrees, plan_of
 
 _CONFIRMS = "The best trial of a sweep against the baseline, on seeds that no trial had: the best of many looks better than it is."
@@ -77,7 +78,7 @@ class SweepBuilder(ProposalBuilder):
         )
         built = self._built(proposal_id, asked, runs, Snapshot(former.base_tree, ()), tree, author)
         kept = {name: getattr(former, name) for name in ("guardrails", "environment", "evaluate", "base_commit", "session_id", "data")}
-        chosen = Selection(sweep=former.id, trial=best.number, looked_at=len(sweep.trials))
+        chosen = Selection(sweep=former.id, trial=best.number, looked_at=made(sweep.trials))
         return replace(built, proposal=sealed(built.proposal.model_copy(update={**kept, "selected": chosen})))
 
     def _check_swept(self, dimension: Dimension, tree: str) -> None:

@@ -9,6 +9,7 @@ from mltui.core.experiment import Experiment, Proposal
 from mltui.core.sweep import BY_SWEEP
 from mltui.experiments.ledger import Ledger
 from mltui.experiments.records import SweepFinished
+from mltui.experiments.sweeps.summary import made
 from mltui.experiments.sweeps.trees import TrialTrees, plan_of
 
 if TYPE_CHECKING:
@@ -73,7 +74,7 @@ def _about_plan(proposal: Proposal, sweep: Experiment, end: SweepFinished) -> st
 def _about_code(proposal: Proposal, sweep: Experiment, end: SweepFinished, git: GitTree) -> str:
     trial = next((one for one in sweep.trials if one.number == end.best and one.state == "complete"), None)
     chosen = proposal.selected
-    if trial is None or chosen is None or (chosen.trial, chosen.looked_at) != (trial.number, len(sweep.trials)):
+    if trial is None or chosen is None or (chosen.trial, chosen.looked_at) != (trial.number, made(sweep.trials)):
         return "it is not about the best trial"
     if not plan_of(sweep.proposal).admits(trial.params):
         return "the best trial is outside the approved space"

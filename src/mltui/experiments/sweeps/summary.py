@@ -37,7 +37,7 @@ def best_so_far(trials: Sequence[Trial], metric: Metric) -> list[tuple[int, floa
     """(trials finished, best value until then), from the first complete one on."""
     better = max if metric.direction == "maximize" else min
     found: list[tuple[int, float]] = []
-    for count, trial in enumerate(trials, 1):
+    for count, trial in enumerate((trial for trial in trials if not trial.lost), 1):
         if trial.state == "complete" and trial.value is not None:
             found.append((count, better(trial.value, found[-1][1]) if found else trial.value))
         elif found:
@@ -86,7 +86,7 @@ def summary(experiment: Experiment, importances: dict[str, float]) -> JsonObject
         "metric": proposal.metric.model_dump(mode="json"),
         "plan": plan.model_dump(mode="json"),
         "seeds": list(proposal.seeds),
-        "trials_looked_at": len(experiment.trials),
+        "trials_looked_at": made(experiment.trials),
         "trials": [trial.model_dump(mode="json") for trial in experiment.trials],
         "best": None if found is None else {"number": found.number, "value": found.value, "params": found.params},
         "importances": {**importances},
