@@ -183,7 +183,7 @@ class SweepRequest(Data):
 
 
 class Selection(Data):
-    """Where a confirmation comes from: the best trial of a sweep. Attributes: looked_at: trials that it was the best of, lost ones not counted."""
+    """Where a confirmation comes from: the best trial of a sweep. Attributes: looked_at: how many trials were made."""
 
     sweep: str
     trial: int

@@ -132,6 +132,33 @@ def test_columns_of_one_name_in_parquet_are_an_error(tmp_path: Path) -> None:
     assert (found.severity, found.text, found.examples) == ("error", "several columns have one name", ("'a'",))
 
 
+@pytest.mark.parametrize("separator", [";", "\t", "|"])
+def test_a_csv_that_is_separated_otherwise_is_read_so_and_says_it(tmp_path: Path, separator: str) -> None:
+    lines_ = [("size", "price", "label"), *((f"{n}", f"{n},5", "ab"[n % 2]) for n in range(40))]
+    (tmp_path / "a.csv").write_text("".join(f"{separator.join(line)}\n" for line in lines_))
+    found = report(tmp_path / "a.csv", target="label")
+    assert found.looked[0].rows == 40 and found.looked[0].columns == 3
+    assert f"separated by {separator!r}" in one(found, "schema").text
+
+
+@pytest.mark.parametrize("content", ["text; more\na; b; c\nd\n", "a|b\n", "plain\n1\n2\n"])
+def test_one_column_that_holds_a_sign_is_one_column(tmp_path: Path, content: str) -> None:
+    (tmp_path / "a.csv").write_text(content)
+    found = report(tmp_path / "a.csv")
+    assert found.looked[0].columns == 1 and not [finding for finding in found.findings if finding.check == "schema"]
+
+
+def test_bytes_in_parquet_are_no_numbers(tmp_path: Path) -> None:
+    pq.write_table(pa.table({"a": [b"x", b"\xff", b"12", b"z"] * 10}), tmp_path / "a.parquet")
+    assert ("types", "a") not in named(report(tmp_path / "a.parquet"))
+
+
+def test_a_p_that_is_not_exact_warns_nobody(tmp_path: Path, recwarn: pytest.WarningsRecorder) -> None:
+    old, new = ([[f"{number * step + start:.4f}"] for number in range(60)] for start, step in ((0.0, 3.7), (0.03, 5.3)))
+    report(train=write(tmp_path / "train.csv", old, ["a"]), test=write(tmp_path / "test.csv", new, ["a"]))
+    assert not [warning for warning in recwarn if "ks_2samp" in str(warning.message)]
+
+
 def test_arrays_in_the_other_byte_order_are_read(tmp_path: Path) -> None:
     for kind in (">i4", ">f8", ">u8", ">f2"):
         np.save(tmp_path / "a.npy", np.arange(20).astype(kind))

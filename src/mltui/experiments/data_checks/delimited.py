@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import csv as text_csv
 import io
+import itertools
 import threading
 import weakref
 from collections.abc import Callable, Iterator
@@ -24,6 +25,9 @@ _HUGE = 1 << 20
 """Bytes of a line that are said to be many."""
 _CHUNK = 4 << 20
 _WIDEST = 20_000
+_SEPARATORS = ";\t|"
+"""What separates the columns of files whose one column holds it: `;` where a comma marks decimals."""
+_LOOKED_AT = 10
 _PATIENCE = 10.0
 """Seconds that Arrow has for letting go of a file that was read."""
 
@@ -34,7 +38,8 @@ Open = Callable[[], AbstractContextManager[IO[bytes]]]
 class _Nature:
     encoding: str
     names: list[str]
-    longest: int
+    delimiter: str
+    longest: int = 0
     lines: int = 0
     quotes: int = 0
 
@@ -76,7 +81,7 @@ def _batches(open_file: Open, delimiter: str, shown: str, problems: Problems, gi
 
     weakref.finalize(skip, given_back).atexit = False
     read = csv.ReadOptions(use_threads=False, encoding=nature.encoding, block_size=max(_BLOCK, min(_LARGEST, nature.longest + 4096)))
-    parse = csv.ParseOptions(delimiter=delimiter, newlines_in_values=True, invalid_row_handler=skip)
+    parse = csv.ParseOptions(delimiter=nature.delimiter, newlines_in_values=True, invalid_row_handler=skip)
     convert = csv.ConvertOptions(column_types=dict.fromkeys(nature.names, pa.string()), strings_can_be_null=True)
     names = distinct(nature.names)
     problems.same_names(nature.names)
@@ -119,7 +124,7 @@ def _nature(open_file: Open, delimiter: str, shown: str, problems: Problems) -> 
         head = file.read(_CHUNK)
         wide = _wide(head)
         if wide:
-            return _Nature(wide, _header(head, wide, delimiter, shown), 0)
+            return _Nature(wide, *_header(head, wide, delimiter, shown, problems))
         if b"\0" in head:
             raise UsageError(f"{shown} holds zero bytes, so it is no text", hint="It may be of another kind than its name says")
         seen = _scan(head, file)
@@ -133,7 +138,7 @@ def _nature(open_file: Open, delimiter: str, shown: str, problems: Problems) -> 
         problems.add(
             "warning", "schema", f"the longest line has {seen.longest:,} bytes", "Look for an unclosed quote or a field that holds a file"
         )
-    return _Nature(encoding, _header(head, encoding, delimiter, shown), seen.longest, seen.lines, seen.quotes)
+    return _Nature(encoding, *_header(head, encoding, delimiter, shown, problems), seen.longest, seen.lines, seen.quotes)
 
 
 def _wide(head: bytes) -> str:
@@ -173,15 +178,35 @@ def _scan(head: bytes, file: IO[bytes]) -> _Seen:
     return _Seen(bad, max(longest, current), foreign, line, quotes)
 
 
-def _header(head: bytes, encoding: str, delimiter: str, shown: str) -> list[str]:
+def _header(head: bytes, encoding: str, delimiter: str, shown: str, problems: Problems) -> tuple[list[str], str]:
+    """Returns: the names of the columns, and what separates them."""
     text = head.decode(encoding, errors="replace").removeprefix("\ufeff").lstrip("\r\n")
     text_csv.field_size_limit(_LARGEST)
     try:
-        names: list[str] = next(iter(text_csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)), list[str]())
+        names = next(_rows(text, delimiter), list[str]())
+        other = next((one for one in _SEPARATORS if len(names) == 1 and _separates(one, text)), "")
     except text_csv.Error as error:
         raise UsageError(f"{shown} has no header that can be read: {error}") from None
     if not names:
         raise UsageError(f"{shown} is empty", hint="There is no header line")
+    if other:
+        problems.add(
+            "warning",
+            "schema",
+            f"columns are separated by {other!r}, not by {delimiter!r}",
+            f"Read it with that separator, as in sep={other!r}",
+        )
+        names, delimiter = next(_rows(text, other)), other
     if len(names) > _WIDEST:
         raise UsageError(f"{shown} has {len(names):,} columns", hint=f"At most {_WIDEST:,} are checked; is the first line a header?")
-    return names
+    return names, delimiter
+
+
+def _rows(text: str, delimiter: str) -> Iterator[list[str]]:
+    return text_csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
+
+
+def _separates(delimiter: str, text: str) -> bool:
+    """Whether each of the first rows has the same number of fields by it, and more than one."""
+    rows = [row for row in itertools.islice(_rows(text, delimiter), _LOOKED_AT) if row]
+    return len(rows) > 1 and len(rows[0]) > 1 and len({len(row) for row in rows}) == 1

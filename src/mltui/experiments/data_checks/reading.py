@@ -111,5 +111,5 @@ def plain(column: Any) -> Any:
     if kinds.is_large_string(kind) or kinds.is_string_view(kind) or kinds.is_null(kind):
         return column.cast(pa.string())
     if kinds.is_binary(kind) or kinds.is_large_binary(kind) or kinds.is_fixed_size_binary(kind):
-        return pa.array([None if value is None else value.hex() for value in column.to_pylist()], pa.string())
+        return pa.array([None if value is None else f"0x{value.hex()}" for value in column.to_pylist()], pa.string())
     return pa.array([None if value is None else str(value) for value in column.to_pylist()], pa.string())
