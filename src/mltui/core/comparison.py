@@ -74,7 +74,7 @@ class Comparison(Data):
         ci_low, ci_high: interval of the mean difference at `confidence`.
         p_value: two-sided, of `test`.
         effect_size: what `effect_name` says (Cohen's d_z for paired differences).
-        needed_n: about how many pairs would show `min_effect` with power 0.8, when inconclusive.
+        needed_n: about how many of these would show `min_effect` with power 0.8, when inconclusive.
         notes: what to know of the test, for people.
     """
 

@@ -49,7 +49,7 @@ def save(experiment: Experiment, importances: Mapping[str, float], target: Path)
 def _best(axis: Any, experiment: Experiment) -> None:
     metric = experiment.proposal.metric
     done = ranked(experiment.trials, metric)
-    order = {trial.number: count for count, trial in enumerate(experiment.trials, 1)}
+    order = {trial.number: count for count, trial in enumerate((one for one in experiment.trials if not one.lost), 1)}
     axis.plot([order[trial.number] for trial in done], [trial.value for trial in done], ".", color="0.6", label="trial")
     points = best_so_far(experiment.trials, metric)
     axis.step([count for count, _ in points], [value for _, value in points], where="post", color="C0", label="best so far")

@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator, Sequence
 
 from mltui.core.experiment import Comparison, Exchange, Experiment, Metric, Proposal
+from mltui.experiments.render import counted
 
 
 def proposal_lines(proposal: Proposal) -> Iterator[str]:
@@ -100,7 +101,7 @@ def comparison_lines(comparison: Comparison) -> Iterator[str]:
         f"candidate {comparison.candidate_mean:.4g} (sd {comparison.candidate_std:.2g})"
     )
     if comparison.needed_n is not None:
-        yield f"    about {comparison.needed_n} pairs would be needed to show the smallest effect worth having"
+        yield f"    about {counted(comparison.needed_n, comparison.of)} would be needed to show the smallest effect worth having"
 
 
 def result_lines(experiment: Experiment) -> Iterator[str]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from mltui.experiments.compare_many import OWN_BASELINE, Contrast, Together
 from mltui.experiments.power import mean_interval
-from mltui.experiments.render import clean, value_text
+from mltui.experiments.render import clean, counted, value_text
 from mltui.experiments.run_records import mean_of, names_of
 from mltui.ui.plots.canvas import Line, clip, titled, width_of
 from mltui.ui.plots.curves import Curve, curve_lines
@@ -95,7 +95,8 @@ def _note(each: Contrast) -> str:
     """What the verdict alone does not say."""
     if each.note or each.comparison is None or each.verdict != "inconclusive":
         return clean(each.note)
-    needed = f"; about {each.comparison.needed_n} pairs would tell" if each.comparison.needed_n else ""
+    found = each.comparison
+    needed = f"; about {counted(found.needed_n, found.of)} would tell" if found.needed_n else ""
     return f"no detectable difference{needed}"
 
 

@@ -72,7 +72,7 @@ def best_lines(experiment: Experiment, width: int, height: int = _HEIGHT) -> lis
     metric = experiment.proposal.metric
     points = best_so_far(experiment.trials, metric)
     curve = Curve("best so far", [count for count, _ in points], [value for _, value in points], style="primary")
-    return curve_lines(clean(metric.name), [curve], min(width, 100), height, "trial")
+    return curve_lines(clean(metric.name), [curve], min(width, 100), height, "trials made")
 
 
 def importance_lines(importances: Mapping[str, float], width: int) -> list[Line]:
