@@ -5,7 +5,7 @@ from tests.tui.samples import experiment
 
 from mltui.core.comparison import ComparisonPlan
 from mltui.core.errors import UsageError
-from mltui.core.experiment import DataVersion, Experiment, ParameterChange, Run
+from mltui.core.experiment import DataVersion, Experiment, Metric, ParameterChange, Run
 from mltui.core.sweep import FloatDimension, SweepPlan
 from mltui.experiments.compare_many import OWN_BASELINE, together
 from mltui.experiments.run_records import RunRecord, Series
@@ -109,11 +109,10 @@ def test_the_pictures_fit(width: int) -> None:
 
 
 def test_without_seeds_in_common_it_says_how_many_runs_would_tell() -> None:
-    auto = ComparisonPlan(design="auto")
-    other = measured("P-0002", 0.0004, test=auto)
+    plan = {"test": ComparisonPlan(design="auto"), "metric": Metric(name="accuracy", direction="maximize", min_effect=0.0005)}
+    other = measured("P-0002", 0.0004, **plan)
     apart = tuple(run.model_copy(update={"seed": run.seed + 100}) for run in other.runs)
-    shown = together([measured("P-0001", 0.0, test=auto), other.model_copy(update={"runs": apart})])
+    shown = together([measured("P-0001", 0.0, **plan), other.model_copy(update={"runs": apart})])
     found = shown.contrasts[1].comparison
     assert found is not None and found.design == "unpaired" and found.needed_n
-    text = "\n".join(map(text_of, table_lines(shown, 120)))
-    assert f"about {found.needed_n} runs would tell" in text
+    assert f"about {found.needed_n} runs would tell" in "\n".join(text_of(table_lines(shown, 120)))
