@@ -20,6 +20,7 @@ from mltui.core.experiment import Approval, Conclusion
 from mltui.experiments.journal import Journal
 from mltui.experiments.records import ExperimentAccepted, ExperimentConcluded, ProposalCreated, ProposalDecided
 from mltui.experiments.tracking.history import histories
+from mltui.experiments.tracking.mapping import compared
 from mltui.experiments.tracking.sync import run_sync, start_sync
 
 
@@ -67,6 +68,14 @@ def test_a_colleague_finds_the_proposal(finished: Tracked):
     assert metrics["compare/bbbbbbbb/latency ms/diff"] == 0
     note = finished.client.get_experiment_by_name("digits").tags["mlflow.note.content"]
     assert note.startswith("maximize accuracy, by at least 0.005")
+
+
+def test_the_corrected_p_says_for_how_many_comparisons(tracked: Tracked):
+    for number in (7, 8):
+        tracked.run_experiment(proposal(number))
+    found, _ = histories(tracked.root / ".mltui" / "journal.jsonl")
+    for logged in map(compared, found):
+        assert [logged[f"compare/bbbbbbbb/accuracy/{name}"] for name in ("p_adjusted", "family_size")] == [0.0625, 2]
 
 
 @pytest.mark.slow

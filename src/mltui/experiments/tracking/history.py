@@ -43,7 +43,7 @@ class History:
         event_id: hash of the record that created the proposal. The chain makes it unique in the world.
         seq: number of the last record about it.
         closed_at: when that record was written, in seconds since the epoch.
-        p_adjusted: of the primary comparison, Holm over all `family` comparisons of the project by that metric as of now.
+        p_adjusted: of the primary comparison, Holm over all `family` comparisons of the project by that metric and data as of now.
     """
 
     experiment: Experiment
@@ -78,11 +78,11 @@ def histories(journal: Path, ids: Collection[str] | None = None) -> tuple[list[H
     adjusted, families = corrected_p(rows)
     found: list[History] = []
     for experiment in experiments:
-        family = families.get(experiment.proposal.metric.name, 0)
+        adjusted_p, family = adjusted.get(experiment.id), families.get(experiment.id, 0)
         records = about[experiment.id]
         created = next(record for record in records if record.type == ProposalCreated.type)
         last, own = records[-1], tuple(runs[experiment.id])
-        found.append(History(experiment, created.hash, last.seq, last.ts, own, adjusted.get(experiment.id), family))
+        found.append(History(experiment, created.hash, last.seq, last.ts, own, adjusted_p, family))
     return found, head
 
 
