@@ -91,18 +91,24 @@ async def watch(found: Experiments, experiment_id: str) -> None:
                     click.echo(event.message)
                 elif comparison is None:
                     how = "is stopped" if experiment.state == "stopped" else "failed"
-                    raise ExperimentError(f"{experiment_id} {how}: {event.message}", hint=_output_of_failed(experiment, found.root))
+                    raise ExperimentError(f"{experiment_id} {how}: {event.message}", hint=output_of_failed(experiment, found.root))
                 else:
                     show_comparison(experiment)
             case _:
                 pass
 
 
-def _output_of_failed(experiment: Experiment, root: Path) -> str:
-    """Where to read what the last failed run printed."""
+def output_of_failed(experiment: Experiment, root: Path) -> str:
+    """Where to read what the failed run printed that the message is about, or its evaluator; else the last that failed."""
     runs = (*experiment.runs, *(run for trial in experiment.trials if trial.state == "failed" for run in trial.runs))
-    failed = [run.folder for run in runs if run.status not in ("finished", "running") and run.folder]
-    return f"All that it printed is in {root / failed[-1]}" if failed else f"mltui experiments show {experiment.id}"
+    failed = [run for run in runs if run.status != "finished" and run.folder]
+    told = [run for run in failed if f"{run.arm} runs failed; seed {run.seed}: " in experiment.message] or failed[-1:]
+    if not told:
+        return f"mltui experiments show {experiment.id}"
+    folder = root / told[0].folder
+    if told[0].message.lower().startswith("the evaluator"):
+        folder = folder.parent.parent / "evaluations" / folder.name
+    return f"All that it printed is in {folder}"
 
 
 def show_comparison(experiment: Experiment) -> None:
