@@ -132,6 +132,9 @@ def test_what_is_missing_is_said_with_the_way_to_log_it() -> None:
         and "print a=..." in said
         and 'mlflow.log_metric("a", ...)' in said
     )
+    assert said.endswith("or correct `primary` in [experiments].")
+    for guardrail in (missing({"a": 1.0}, ["a", "b"], source), missing({"a": 1.0}, ["a", "b"], source, evaluator=True)):
+        assert guardrail and "'b'" in guardrail and "or correct `guardrails`" in guardrail and "primary" not in guardrail
     assert "is nan: the training diverged" in (missing({"a": float("nan")}, ["a"], source) or "")
     assert missing({}, ["a"], MetricsSource()) and "Set `metrics`" in (missing({}, ["a"], MetricsSource()) or "")
 

@@ -199,7 +199,8 @@ class Execution:
             message = evaluation.problem
         if not message:
             wrong = metrics_of.missing(evaluation.metrics, self.needed(), self._rules.source, evaluator=bool(self._evaluator))
-            message = f"{wrong[0].upper()}{wrong[1:].rstrip('.')}{quote(ran.outcome) or '.'}" if wrong else ""
+            printed = "" if self._evaluator else quote(ran.outcome)
+            message = f"{wrong[0].upper()}{wrong[1:].rstrip('.')}{printed or '.'}" if wrong else ""
         # The clock of the machine may be set meanwhile.
         run = self._told(task, folder, ran, evaluation, message, (started, started + (time.monotonic() - clock)))
         self._write_down(run, command, ran, evaluation)

@@ -131,21 +131,23 @@ def missing(metrics: Mapping[str, float], needed: Sequence[str], source: Metrics
     """What is wrong with a run's metrics for the comparison, and what to do; None when all needed ones are numbers.
 
     Args:
+        needed: the primary one first, then those of the guardrails.
         evaluator: they are an evaluator's, not the run's own.
     """
     for name in needed:
         if name not in metrics:
+            declared = "primary" if name == needed[0] else "guardrails"
             if evaluator:
                 seen = f"it wrote {', '.join(sorted(metrics)[:8])}" if metrics else "it wrote no numbers"
-                return f'the evaluator wrote no {name!r} ({seen}). Let it write {{"{name}": ...}} to {{out}}, or correct `primary`.'
+                return f'the evaluator wrote no {name!r} ({seen}). Let it write {{"{name}": ...}} to {{out}}, or correct `{declared}`.'
             seen = f"it logged {', '.join(sorted(metrics)[:8])}" if metrics else "it logged nothing"
-            return f"the metric {name!r} was never logged ({seen}). {_how(name, source)}"
+            return f"the metric {name!r} was never logged ({seen}). {_how(name, source, declared)}"
         if not math.isfinite(metrics[name]):
             return f"the metric {name!r} is {metrics[name]}: the training diverged or divided by zero."
     return None
 
 
-def _how(name: str, source: MetricsSource) -> str:
+def _how(name: str, source: MetricsSource, declared: str) -> str:
     ways: list[str] = []
     if source.file:
         ways.append(f'write {{"{name}": ...}} to {source.file} in the folder $MLTUI_RUN_DIR')
@@ -157,4 +159,4 @@ def _how(name: str, source: MetricsSource) -> str:
         ways.append(f"print {name}=...")
     if source.mlflow:
         ways.append(f'call mlflow.log_metric("{name}", ...)')
-    return f"Let the script {' or '.join(ways)}, or correct `primary` in [experiments]." if ways else "Set `metrics` in [experiments]."
+    return f"Let the script {' or '.join(ways)}, or correct `{declared}` in [experiments]." if ways else "Set `metrics` in [experiments]."
