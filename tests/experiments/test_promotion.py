@@ -14,7 +14,7 @@ from mltui.core.errors import ConfigError, ProposalError, UsageError
 from mltui.core.experiment import Clause, Metric
 from mltui.experiments.promotion import Promotions
 from mltui.experiments.promotion_standing import moved_aliases
-from mltui.experiments.records import PromotionDecided, UnplannedTraining
+from mltui.experiments.records import PromotionDecided, ProposalCreated, UnplannedTraining
 from mltui.experiments.tracking.registry import Registry
 from mltui.experiments.tracking.registry_orders import Answer, Order
 
@@ -208,6 +208,15 @@ def test_the_whole_list_is_given_at_once(project: Promotable):
     project.effects = Effects(cost=2.0)
     id_ = project.compared(project.proposal(1, {"conf/optim.yaml": "lr: 0.5\n"}, evaluate="", data=()))
     assert {"cost", "guardrails", "evaluator", "evaluation", "data", "interpretation", "accepted"} == set(missing(clauses(project, id_)))
+
+
+def test_what_has_not_run_has_guardrails_that_were_not_compared(project: Promotable):
+    plan = project.proposal(1, {"conf/optim.yaml": "lr: 0.5\n"})
+    project.ledger.record(ProposalCreated(proposal=plan), "test")
+    found = clauses(project, plan.id)
+    assert found["guardrails"].found == "latency_ms, cost not compared"
+    assert "run it to its end" in found["compared"].remedy
+    assert {found[name].remedy for name in ("quality", "latency", "cost", "guardrails")} == {"see what stands beside `compared`"}
 
 
 def test_equivalent_quality_passes_only_where_a_guardrail_improved(project: Promotable):

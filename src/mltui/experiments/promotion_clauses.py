@@ -15,6 +15,8 @@ NO_PERSON = ("policy:", "grant:", "model:", "headless", "mltui")
 
 HOLDING = ("better", "equivalent")
 
+_RUN_FIRST = "see what stands beside `compared`"
+
 
 @dataclass(frozen=True, slots=True)
 class ChampionFound:
@@ -167,7 +169,8 @@ def _metric(facts: Facts, name: str, metric: str) -> Clause:
         return _no(name, f"{metric} was not registered in {proposal.id}", remedy)
     found = facts.comparison(metric)
     if found is None or found.n == 0:
-        return _no(name, f"{metric} was not compared", f"let the evaluator report {metric}, and run it again")
+        remedy = f"let the evaluator report {metric}, and run it again" if facts.recomputed else _RUN_FIRST
+        return _no(name, f"{metric} was not compared", remedy)
     if found.verdict == "better" or (found.verdict == "equivalent" and metric != proposal.metric.name):
         return Clause(name=name, holds=True, found=found.summary)
     if found.verdict == "equivalent" and _improved(facts):
@@ -188,6 +191,9 @@ def _guardrails(facts: Facts) -> Clause:
     broken = [one for one in guardrails if one.verdict not in HOLDING]
     if broken:
         return _no("guardrails", "; ".join(one.summary for one in broken), "a guardrail that is not shown to hold is none")
+    registered = facts.experiment.proposal.guardrails
+    if registered and not guardrails:
+        return _no("guardrails", f"{', '.join(one.name for one in registered)} not compared", _RUN_FIRST)
     if not guardrails:
         return _no("guardrails", "none was registered", "declare [experiments] guardrails with their margins, and propose again")
     return Clause(name="guardrails", holds=True, found=f"{', '.join(one.metric.name for one in guardrails)} not worse than the margin")
