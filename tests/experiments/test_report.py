@@ -10,11 +10,12 @@ from typing import get_args
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from markdown_it import MarkdownIt
 from tests.experiments.tracked_project import BEGUN, proposal
 
 from mltui.core.experiment import Answer, Approval, Arm, Conclusion, Experiment, Origin, ParameterChange, Proposal, Run
 from mltui.experiments.comparison import compare
-from mltui.experiments.report import experiment_report, proposal_text
+from mltui.experiments.report import experiment_report, heading, proposal_text, status_text
 from mltui.experiments.tracking.history import History, TrackedRun
 from mltui.experiments.tracking.mapping import LOG_LIMIT, TAG_LIMIT, child_runs, mlflow_name, parent_run
 
@@ -106,6 +107,18 @@ def test_content_cannot_break_out_of_the_page():
     assert "`````diff\n+```" in text
     assert "`` python `x` --seed {seed} ``" in text
     assert "| a \\| b c |" in text
+
+
+def test_what_others_wrote_is_read_as_they_wrote_it():
+    said = "`a` __init__ *b* <module> [c](http://d) e_f &lt; \\\\ _"
+    message = f'2 candidate runs failed; seed 1: {said}; last lines:\n  File "__init__.py", in <module>\n    *x'
+    failed = finished(proposal().model_copy(update={"title": said})).model_copy(update={"state": "failed", "message": message})
+    shown = MarkdownIt("commonmark", {"html": False}).parse(f"{heading(failed.proposal)}\n\n{status_text(failed)}")
+    texts = ["".join(child.content for child in token.children or ()) for token in shown if token.type == "inline"]
+    kinds = {child.type for token in shown for child in token.children or ()}
+    assert texts[0] == f"P-0007 {said}" and texts[1].endswith(f"2 candidate runs failed; seed 1: {said}; last lines:")
+    assert kinds <= {"text", "strong_open", "strong_close", "hardbreak"}
+    assert [token.content for token in shown if token.type == "fence"] == ['File "__init__.py", in <module>\n  *x\n']
 
 
 def test_a_long_patch_is_cut_in_the_report_only():

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from mltui.core.experiment import Experiment
+from mltui.experiments.markdown_text import plain
 from mltui.experiments.report import experiment_report
 from mltui.experiments.report_html import Reported, page
 from mltui.experiments.service import Experiments
@@ -38,7 +39,7 @@ def as_markdown(found: Experiments, experiments: Sequence[Experiment], target: P
         errors = found.looking.errors(experiment)
         links = {} if target is None else _saved(found, experiment, target)
         parts.append(experiment_report(experiment, _standing(found, experiment), errors, links))
-    contents = [f"- {one.id} {one.state}: {' '.join(one.proposal.title.split())}" for one in experiments] if len(experiments) > 1 else []
+    contents = [f"- {one.id} {one.state}: {plain(one.proposal.title)}" for one in experiments] if len(experiments) > 1 else []
     return "\n".join([*contents, *([""] if contents else []), "\n---\n\n".join(parts)])
 
 

@@ -13,6 +13,11 @@ def printable(text: str) -> str:
     return "".join(" " if unicodedata.category(char) in {"Cc", "Cf", "Zl", "Zp"} and char != "\t" else char for char in text)
 
 
+def plain(text: str) -> str:
+    """What was written by others, on one line: `__init__`, `<module>` and `*` stand there as they are, and nothing is a link."""
+    return re.sub(r"[\\`*<\[\]]|&(?=#?\w+;)|(?<![^\W_])_|_(?![^\W_])", r"\\\g<0>", clean(text))
+
+
 def quoted(text: str) -> str:
     """What a person or a model wrote, as a quotation: no heading or open fence in it reaches the rest of the page."""
     return "\n".join(f"> {line}".rstrip() for line in map(printable, text.strip().splitlines())) or "> –"

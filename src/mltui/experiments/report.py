@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import textwrap
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -14,8 +15,8 @@ from mltui.core.reproduction import Reproduction
 from mltui.experiments.agreement import agreement_words, first_of
 from mltui.experiments.error_facts import ErrorAnalysis
 from mltui.experiments.families import Standing
-from mltui.experiments.markdown_text import code, fenced, quoted, table
-from mltui.experiments.render import clean, counted, decimals_for, difference_text, p_text
+from mltui.experiments.markdown_text import code, fenced, plain, quoted, table
+from mltui.experiments.render import LAST_LINES, clean, counted, decimals_for, difference_text, p_text
 from mltui.experiments.report_errors import errors_text
 
 PATCH_LIMIT = 60_000
@@ -88,7 +89,7 @@ def sections(experiment: Experiment, standing: Standing | None = None, errors: E
 
 
 def heading(proposal: Proposal) -> str:
-    return f"# {proposal.id} {clean(proposal.title)}"
+    return f"# {proposal.id} {plain(proposal.title)}"
 
 
 def proposal_text(proposal: Proposal) -> str:
@@ -103,9 +104,10 @@ def status_text(experiment: Experiment) -> str:
     lines = [f"**{experiment.state}**"]
     if experiment.comparison:
         lines.append(clean(experiment.comparison.summary))
-    if experiment.message:
-        lines.append(clean(experiment.message))
-    return "  \n".join(lines)
+    why, lead, printed = experiment.message.partition(LAST_LINES)
+    if why:
+        lines.append(f"{plain(why)}{lead.rstrip()}")
+    return "  \n".join(lines) + (f"\n\n{fenced(textwrap.dedent(printed), '')}" if printed else "")
 
 
 def _plan(proposal: Proposal) -> list[Section]:
@@ -222,7 +224,7 @@ def _circumstances(experiment: Experiment) -> str:
 def _notes(runs: Sequence[Run]) -> list[str]:
     """What a person should know of how runs were logged, each thing once."""
     notes = Counter(note for run in runs for note in run.notes)
-    return [f"- Note: {clean(note)}" + (f" ({number} of {len(runs)} runs)" if number < len(runs) else "") for note, number in notes.items()]
+    return [f"- Note: {plain(note)}" + (f" ({number} of {len(runs)} runs)" if number < len(runs) else "") for note, number in notes.items()]
 
 
 def _note(run: Run) -> str:
@@ -296,7 +298,7 @@ def _decision(experiment: Experiment) -> str:
     if experiment.approval:
         approval = experiment.approval
         by = f"{_SAID[approval.answer]} by {clean(approval.by)}{_from(approval.origin)}"
-        lines.append(f"- {by}, {_when(approval.at)}{f': {clean(approval.reason)}' if approval.reason else ''}")
+        lines.append(f"- {by}, {_when(approval.at)}{f': {plain(approval.reason)}' if approval.reason else ''}")
     if experiment.state in {"accepted", "discarded"}:
         lines.append(f"- Change {experiment.state} by {clean(experiment.decided_by or 'unknown')}")
     return "\n".join(lines) or "None yet."
