@@ -34,14 +34,15 @@ enabled = false
 """
 
 
-def configured(tmp_path: Path, cost: str) -> Promotable:
+def configured(tmp_path: Path, cost: str, *, accepted: bool = True) -> Promotable:
     root = tmp_path / "digits"
     root.mkdir()
     promotion = Promotion(prompt=PROMPT, quality="accuracy", latency="latency_ms", cost="cost")
     project = Promotable.make(root, tracking=Tracking(enabled=False), promotion=promotion)
     id_ = project.compared(project.proposal(1, {PROMPT: "Answer in one line.\n"}, kind="prompt"))
     project.conclude(id_)
-    project.accept(id_, {})
+    if accepted:
+        project.accept(id_, {})
     config = tmp_path / "home" / "config.toml"
     config.parent.mkdir()
     config.write_text(CONFIG.replace("COST", cost))
@@ -52,6 +53,15 @@ def mltui(project: Promotable, *arguments: str, **environ: str) -> subprocess.Co
     env = {**os.environ, "MLTUI_HOME": str(project.root.parent / "home"), **environ}
     command = [sys.executable, "-m", "mltui", *arguments, "-C", str(project.root)]
     return subprocess.run(command, env=env, capture_output=True, text=True, check=False, cwd=project.root)
+
+
+@pytest.mark.slow
+def test_keeping_a_prompt_says_that_its_promotion_replaces_it(tmp_path: Path):
+    project = configured(tmp_path, 'cost = "cost"', accepted=False)
+    done = mltui(project, "experiments", "accept", "P-0001")
+    stays = f"The production prompt {PROMPT} stays as it is until it is promoted: mltui promote prompt --from P-0001\n"
+    assert (done.returncode, done.stderr) == (0, f"P-0001 is accepted.\n{stays}")
+    assert (project.root / PROMPT).read_text() == "Answer briefly.\n"
 
 
 @pytest.mark.slow

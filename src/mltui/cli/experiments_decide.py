@@ -202,8 +202,13 @@ def accept(experiment_id: str, cwd: Path) -> None:
     require_person()
     found = open_experiments(cwd)
     experiment = found.accept(experiment_id, **decider(found))
-    files = ", ".join(file.path for file in experiment.proposal.files)
-    click.echo(f"{experiment_id} is accepted; changed in the working tree: {clean(files)}", err=True)
+    production = found.config.promotion.prompt
+    changed = [file.path for file in experiment.proposal.files]
+    written = ", ".join(path for path in changed if path != production)
+    click.echo(f"{experiment_id} is accepted" + (f"; changed in the working tree: {clean(written)}" if written else "."), err=True)
+    if production in changed:
+        how = f"mltui promote prompt --from {experiment_id}"
+        click.echo(f"The production prompt {clean(production)} stays as it is until it is promoted: {how}", err=True)
 
 
 @click.command()
