@@ -133,6 +133,10 @@ def test_gguf_files(tmp_path: Path) -> None:
         named(str(file.with_name("qwen3-8.gguf")))
     with pytest.raises(UsageError, match="did you mean qwen3-8b"):
         named("local:qwen3-8", environ=environ)
+    folder = tmp_path / "models" / "qwen3-8.gguf"
+    folder.mkdir()
+    with pytest.raises(UsageError, match=r"qwen3-8\.gguf is a folder — did you mean \S*/qwen3-8b\.gguf\?$"):
+        named(str(folder))
 
 
 def test_the_embedded_model_is_found_without_importing_its_package() -> None:

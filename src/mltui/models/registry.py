@@ -202,8 +202,11 @@ def _named_gguf(name: str, environ: Mapping[str, str]) -> ModelChoice:
 def _gguf(path: Path, *, alias: str | None = None, note: str = "") -> ModelChoice:
     file = path.expanduser().absolute()
     if not file.is_file():
-        beside = [str(path.with_name(other.name)) for other in file.parent.glob("*.gguf")] if file.parent.is_dir() else []
-        raise UsageError(f"there is no file {path}", hint=_near(str(path), beside) or "name a GGUF file that exists")
+        beside = [str(path.with_name(other.name)) for other in file.parent.glob("*.gguf") if other.is_file()]
+        raise UsageError(
+            f"{path} is a folder" if file.is_dir() else f"there is no file {path}",
+            hint=_near(str(path), beside) or "name a GGUF file that exists",
+        )
     return ModelChoice("local", str(file), ModelSettings(id=str(file)), alias, note)
 
 
