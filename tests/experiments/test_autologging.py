@@ -198,6 +198,28 @@ def test_xgboost_lightgbm_and_statsmodels(tmp_path: Path) -> None:
     assert "OLS Regression Results" in logged_texts(tmp_path)["model_summary.txt"] and read_notes(tmp_path) == ()
 
 
+INLINE = """
+import lightgbm, numpy, xgboost
+X = numpy.random.default_rng(0).normal(size=(60, 2))
+y = (X[:, 0] > 0).astype(int)
+objective = {"objective": "binary:logistic", "eval_metric": "logloss"}
+xgboost.train(objective, xgboost.DMatrix(X, y), 4, evals=[(xgboost.DMatrix(X, y), "valid")], verbose_eval=False)
+data = {"valid_sets": [lightgbm.Dataset(X, y)], "valid_names": ["seen"]}
+lightgbm.train({"objective": "binary", "metric": "binary_logloss", "verbose": -1}, lightgbm.Dataset(X, y), 4, **data)
+xgboost.XGBClassifier(n_estimators=3, eval_metric="auc").fit(X, y, eval_set=[(X, y)], verbose=False)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("first", ["", "data", "xgboost"])
+def test_data_that_is_made_where_it_is_trained_on(tmp_path: Path, first: str) -> None:
+    before = {"": "", "data": "lightgbm.Dataset(X, y)\n", "xgboost": "xgboost.DMatrix(X, y)\n"}[first]
+    run(INLINE.replace("objective =", f"{before}objective =", 1), tmp_path)
+    assert {"valid-logloss", "validation_0-auc", "seen-binary_logloss"} <= metrics(tmp_path).keys()
+    # Each training is logged once.
+    assert len(spool.runs_in(tmp_path)) == 3 and read_notes(tmp_path) == ()
+
+
 @pytest.mark.slow
 def test_a_script_that_tracks_elsewhere_ends_in_the_same_run(tmp_path: Path) -> None:
     spooled = (tmp_path / spool.SPOOL).as_uri()

@@ -43,6 +43,9 @@ USES = {
 ASKED = ("openai", "anthropic")
 """Libraries that LiteLLM asks in turn; a question is recorded once."""
 
+TRAINS = ("xgboost.training", "lightgbm.engine")
+"""Modules with a function `train`, which a script looks up before it makes the data that it calls it with."""
+
 FITS, SCORES = "sklearn.base", "sklearn.metrics"
 URIS = "mlflow.tracking._tracking_service.utils"
 CLIENT = "mlflow.tracking.client"
@@ -70,6 +73,7 @@ class _Autolog:
         self.runs = 0
         self.store = os.environ.get("MLFLOW_TRACKING_URI", "")
         self.listeners = dict.fromkeys(USES, self.uses)
+        self.listeners.update(dict.fromkeys(TRAINS, self.trains))
         self.listeners.update({FITS: self.fits, SCORES: self.scores, URIS: self.uris, CLIENT: self.client})
 
     def find_spec(self, name, path=None, target=None):
@@ -142,6 +146,19 @@ class _Autolog:
             return original(*args, **kwargs)
 
         setattr(holder, name, first)
+
+    def trains(self, module):
+        """Lets `xgboost.train(params, xgboost.DMatrix(X, y))` go to what MLflow puts there while its arguments are made."""
+        original, package = module.train, sys.modules[module.__name__.partition(".")[0]]
+
+        @functools.wraps(original)
+        def train(*args, **kwargs):
+            current = getattr(package, "train", train)
+            # MLflow, which calls this in turn, logs already.
+            logged = "/mlflow/utils/" in sys._getframe(1).f_code.co_filename.replace("\\", "/")
+            return (original if logged or current is train else current)(*args, **kwargs)
+
+        module.train = train
 
     def fits(self, module):
         """Every estimator of scikit-learn declares its `fit` through this decorator; a transformer alone is no model."""
