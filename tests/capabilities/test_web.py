@@ -73,6 +73,31 @@ async def test_what_is_no_readable_text_is_refused(pages: WebPages, page: Page, 
         await pages.fetch(f"{site.url}/")
 
 
+@pytest.mark.parametrize("charset", ["idna", "undefined", "klingon", "utf-16"])
+async def test_a_charset_that_is_none_does_not_stop_the_turn(pages: WebPages, charset: str) -> None:
+    body = "Zoë".encode("utf-16" if charset == "utf-16" else "utf-8")
+    with Site({"/": Page(body, f"text/plain; charset={charset}")}) as site:
+        assert (await pages.fetch(f"{site.url}/")).text == "Zoë"
+
+
+@pytest.mark.parametrize(
+    ("encoding", "type", "head"),
+    [
+        ("iso-8859-1", "text/html; charset=iso-8859-1", ""),
+        ("iso-8859-1", "text/html", '<meta charset="iso-8859-1">'),
+        ("iso-8859-1", "text/html", '<meta http-equiv="Content-Type" content="text/html; charset=ISO-8859-1">'),
+        ("utf-16", "text/html; charset=utf-16", ""),
+        ("utf-8", "text/html", ""),
+        ("utf-8", "text/html; charset=klingon", ""),
+    ],
+)
+async def test_a_page_is_read_in_the_encoding_that_it_names(pages: WebPages, encoding: str, type: str, head: str) -> None:
+    html = f"<html><head>{head}<title>Café</title></head><body><p>Un café à la crème, sûr.</p></body></html>"
+    with Site({"/": Page(html.encode(encoding), type)}) as site:
+        page = await pages.fetch(f"{site.url}/")
+    assert (page.title, page.text.strip()) == ("Café", "Un café à la crème, sûr.")
+
+
 @pytest.mark.parametrize("packed", [False, True])
 async def test_a_page_that_is_too_large_is_not_read_to_its_end(pages: WebPages, monkeypatch: pytest.MonkeyPatch, packed: bool) -> None:
     monkeypatch.setattr(web, "LARGEST", 10_000)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import codecs
+import re
 import time
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -33,6 +35,7 @@ _TEXT = (
     "application/toml",
 )
 _TEXT_ENDS = ("+json", "+xml", "+yaml", "/x-ndjson", "/jsonl", "/x-yaml", "/x-sh", "/x-tex", "/sql")
+_CHARSET = re.compile(rb"""<meta[^>]{0,200}charset\s*=\s*["']?([\w-]{1,40})""", re.IGNORECASE)
 _HEADERS = {
     "User-Agent": f"mltui/{__version__}",
     "Accept": "text/markdown, text/html;q=0.9, text/plain;q=0.9, application/json;q=0.8, application/pdf;q=0.7, */*;q=0.5",
@@ -117,7 +120,7 @@ class WebPages:
                 if not location:
                     _check(url, response.status_code, kind)
                 data = b"" if location else await _bounded(response, url)
-                return _Got(response.status_code, data, kind, response.charset_encoding or "utf-8", location)
+                return _Got(response.status_code, data, kind, response.charset_encoding or "", location)
         except httpx.HTTPError as error:
             raise ToolError(f"{url} cannot be fetched: {str(error) or type(error).__name__}") from None
 
@@ -126,15 +129,28 @@ class WebPages:
         if got.type == "application/pdf" or got.data.startswith(b"%PDF-"):
             title, text = _parts(await page_text("pdf", got.data, url))
         elif "html" in got.type or (not got.type and got.data.lstrip()[:100].lower().startswith((b"<!doctype html", b"<html"))):
-            title, text = _parts(await page_text("html", got.data, url))
+            title, text = _parts(await page_text("html", _in_utf8(got), url))
         else:
-            if b"\0" in got.data[:4096]:
+            text = _decoded(got.data, got.charset or "utf-8")
+            if "\0" in text[:4096]:
                 raise ToolError(f"{url} is not text ({got.type or 'no type is given'})")
-            try:
-                text = got.data.decode(got.charset, "replace")
-            except LookupError:
-                text = got.data.decode("utf-8", "replace")
         return WebPage(url=url, title=title, text=text[:LONGEST], type=got.type, cut=len(text) > LONGEST)
+
+
+def _decoded(data: bytes, charset: str) -> str:
+    try:
+        return data.decode(charset, "replace")
+    except (LookupError, UnicodeError):  # no such charset, or one that is no encoding of texts, such as idna
+        return data.decode("utf-8", "replace")
+
+
+def _in_utf8(got: _Got) -> bytes:
+    """HTML in the encoding that it is looked for first; which one a page has is said by its header, else in its head."""
+    if got.data.startswith(codecs.BOM_UTF8):
+        return got.data
+    said = _CHARSET.search(got.data[:2048])
+    charset = got.charset or (said[1].decode("ascii") if said else "")
+    return _decoded(got.data, charset).encode("utf-8", "replace") if charset else got.data
 
 
 def same_place(one: str, other: str) -> bool:
