@@ -189,6 +189,8 @@ class _Assembly:
 
     def _new_id(self, folder: Path) -> str:
         session_id = self.options.session_id or str(uuid4())
+        if not store.is_id(session_id):
+            raise UsageError(f"{session_id[:100]!r} is no session id", hint="Use letters, digits, dots, dashes and underscores")
         if self.options.persist and (folder / f"{session_id}.jsonl").exists():
             raise UsageError(f"There is a session {session_id} already", hint=f"Go on with it: mltui --resume {session_id}")
         return session_id

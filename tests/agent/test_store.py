@@ -97,10 +97,11 @@ def test_what_is_no_session_is_refused_in_words(tmp_path: Path, content: bytes, 
 
 
 def test_sessions_are_found_by_the_beginning_of_their_id(tmp_path: Path) -> None:
-    for name in ("abc1", "abd2"):
+    for name in ("abc1", "abd2", "nightly.7_b"):
         write(tmp_path / f"{name}.jsonl", HEAD)
 
     assert store.find(tmp_path, "abc").stem == "abc1"
+    assert store.find(tmp_path, "nightly.7").stem == "nightly.7_b"
     with pytest.raises(SessionError, match="2 sessions begin with ab"):
         store.find(tmp_path, "ab")
     with pytest.raises(SessionError, match="no session zzz"):

@@ -163,6 +163,14 @@ def test_no_prompt_no_command_no_terminal(project: Project) -> None:
     assert project.mltui("--nonsense").code == 2
 
 
+@pytest.mark.parametrize("name", ["../../x", "a b", "-x", "é", "x" * 300])
+def test_what_is_no_session_id_is_wrong_usage(project: Project, name: str) -> None:
+    done = headless(project, "Done.", args=(f"--session-id={name}",))
+
+    assert (done.code, done.result["num_turns"]) == (2, 0)
+    assert "is no session id" in done.err
+
+
 def test_piped_text_is_appended_to_the_prompt(project: Project) -> None:
     done = headless(project, {"text": "saw it", "expect": "<stdin>\nhello pipe"}, prompt="summarise", stdin="hello pipe")
 

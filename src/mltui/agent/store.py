@@ -28,6 +28,9 @@ from mltui.core.events import (
     passing,
 )
 
+_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
+"""What a session may be called: its files and its draft have that name."""
+
 _SYNCED_NOW = (SessionStarted, ExperimentDecided, TurnCompleted)
 _SYNCED_SOON = (MessageCompleted, ToolCompleted)
 
@@ -186,12 +189,17 @@ def _begins_well(path: Path) -> bool:
         return True
 
 
+def is_id(session_id: str) -> bool:
+    """Whether a session may have this id."""
+    return _ID.fullmatch(session_id) is not None
+
+
 def find(folder: Path, session_id: str) -> Path:
     """The file of a session, by its id or the beginning of it.
 
     Raises: SessionError: none or several fit.
     """
-    if not re.fullmatch(r"[A-Za-z0-9_-]+", session_id):
+    if not is_id(session_id):
         raise SessionError(f"{session_id!r} is not a session id")
     fits = sorted(folder.glob(f"{session_id}*.jsonl")) if folder.is_dir() else []
     exact = [path for path in fits if path.stem == session_id]
