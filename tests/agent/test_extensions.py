@@ -333,11 +333,11 @@ async def test_hooks_hear_of_the_session_the_prompt_the_result_and_the_end(place
     assert told[4]["last_assistant_message"] == "Done."
 
 
-@pytest.mark.parametrize(("event", "runs"), [("PreToolUse", False), ("PostToolUse", True)])
+@pytest.mark.parametrize(("event", "runs"), [("PreToolUse", False), ("PermissionRequest", False), ("PostToolUse", True)])
 async def test_a_hook_of_a_call_may_end_the_turn(place: Place, event: str, runs: bool) -> None:
     place.hooks(**{event: hook("""echo '{"continue": false, "stopReason": "enough for today"}'""", "Write")})
     calls = [call("Write", file_path=f"{name}.txt", content="x") for name in ("one", "two")]
-    done, *_ = await place.turn(*calls, "Done.")
+    done, *_ = await place.turn(*calls, "Done.", mode="default" if event == "PermissionRequest" else "auto")
     assert done.denied is not runs
     assert (place.root / "one.txt").exists() is runs
     assert not (place.root / "two.txt").exists()

@@ -48,6 +48,8 @@ class CallHooks:
     async def asked(self, call: ToolCall, emit: Emit) -> Decision | None:
         """PermissionRequest. Returns: a hook's answer in the person's place, or None."""
         said = await self._run("PermissionRequest", call, emit)
+        if said.stop:
+            return Decision(answer="stop", by="a hook", reason=said.stop)
         if said.permission not in ("allow", "deny"):
             return None
         return Decision(answer="approve" if said.permission == "allow" else "reject", by="hook", reason=said.reason)
