@@ -115,6 +115,13 @@ async def test_a_file_that_cannot_be_replaced_is_left_alone(root: Path) -> None:
         await SessionFiles().granted(both(root / "fixed")).write(root / "fixed", b"y")
 
 
+@pytest.mark.parametrize("name", ["util.py/x.txt", "util.py/deep/x.txt"])
+async def test_a_write_below_a_file_names_the_file(root: Path, name: str) -> None:
+    (root / "util.py").write_text("")
+    with pytest.raises(ToolError, match=r"util\.py is no folder"):
+        await SessionFiles().granted(both(root / name)).write(root / name, b"x")
+
+
 async def test_too_much_is_not_written(root: Path) -> None:
     with pytest.raises(ToolError, match="too much"):
         await SessionFiles().granted(both(root / "f")).write(root / "f", bytes(50_000_001))

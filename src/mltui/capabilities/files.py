@@ -149,6 +149,9 @@ class SessionFiles:
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             write_atomically(path, data)
+        except (FileExistsError, NotADirectoryError):
+            above = next((folder for folder in path.parents if os.path.lexists(folder)), path.parent)
+            raise ToolError(f"{path} cannot be written: {above} is no folder", hint="Choose another name") from None
         except OSError as error:
             raise ToolError(f"{path} cannot be written: {_reason(error)}") from None
         return "written"
