@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from mltui.agent.session import Session
@@ -277,10 +277,15 @@ def test_the_mention_that_is_typed() -> None:
     assert found is not None and (found.query, found.start) == ("src/ma", 4)
     found = open_mention('@"a b')
     assert found is not None and found.query == "a b"
+    found = open_mention(r'@"a \"b')
+    assert found is not None and found.query == 'a "b'
     assert open_mention("me@exam") is None and open_mention("@done ") is None and open_mention("") is None
 
 
-@given(st.text(alphabet=st.characters(exclude_characters='"\n\r', exclude_categories=("Cs", "Cc")), min_size=1, max_size=40))
+@given(st.text(alphabet=st.characters(exclude_characters="\n\r", exclude_categories=("Cs", "Cc")), min_size=1, max_size=40))
+@example("quote'\".txt")
+@example('a b\\"c')
+@example("a b\\")
 def test_what_is_written_is_read_back(path: str) -> None:
     assert [one.path for one in mentions(f"see {written(path)} now")][:1] == [path]
 

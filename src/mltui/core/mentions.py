@@ -6,11 +6,14 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+_QUOTED = r"(?:[^\"\\\n]|\\[\"\\]|\\(?![\"\\]))"
+"""A character between quotes, where `\\"` is a quote that belongs to the name, and `\\\\` a backslash."""
+_ESCAPED = re.compile(r"\\([\"\\])")
 _MENTION = re.compile(
-    r"(?<![\w`@/.])@(?:\"(?P<quoted>[^\"\n]+)\"(?P<range>(?::|#L)\d{1,9}(?:-L?\d{1,9})?)?|(?P<plain>[^\s\"'`@,;<>()\[\]{}|]+))"
+    rf"(?<![\w`@/.])@(?:\"(?P<quoted>{_QUOTED}+)\"(?P<range>(?::|#L)\d{{1,9}}(?:-L?\d{{1,9}})?)?|(?P<plain>[^\s\"'`@,;<>()\[\]{{}}|]+))"
 )
 _LINES = re.compile(r"(?::|#L)(\d{1,9})(?:-L?(\d{1,9}))?$")
-_OPEN = re.compile(r"(?:^|(?<=[\s(\[{,;]))@(?:\"(?P<quoted>[^\"\n]*)|(?P<plain>[^\s\"'`@,;<>()\[\]{}|]*))$")
+_OPEN = re.compile(rf"(?:^|(?<=[\s(\[{{,;]))@(?:\"(?P<quoted>{_QUOTED}*)|(?P<plain>[^\s\"'`@,;<>()\[\]{{}}|]*))$")
 _AFTER = ".,:;!?"
 """What ends a sentence, not a path."""
 
@@ -36,7 +39,7 @@ def mentions(text: str) -> Iterator[Mention]:
     """The mentions in a text, in order, each once."""
     seen: set[Mention] = set()
     for match in _MENTION.finditer(text):
-        whole = match["quoted"] or match["plain"].rstrip(_AFTER)
+        whole = _ESCAPED.sub(r"\1", match["quoted"]) if match["quoted"] else match["plain"].rstrip(_AFTER)
         lines = _LINES.search(match["range"] or "" if match["quoted"] else whole)
         path = whole[: lines.start()] if lines and not match["quoted"] else whole
         first = int(lines[1]) if lines else None
@@ -54,10 +57,13 @@ def open_mention(before: str) -> OpenMention | None:
     match = _OPEN.search(before[-1000:])
     if match is None:
         return None
-    query = match["quoted"] if match["quoted"] is not None else match["plain"]
+    query = _ESCAPED.sub(r"\1", match["quoted"]) if match["quoted"] is not None else match["plain"]
     return OpenMention(query, max(0, len(before) - 1000) + match.start())
 
 
 def written(path: str) -> str:
     """A mention of a path, quoted where it has to be."""
-    return f"@{path}" if next((one.path == path for one in mentions(f"@{path}")), False) else f'@"{path}"'
+    if next((one.path == path for one in mentions(f"@{path}")), False):
+        return f"@{path}"
+    quoted = path.replace("\\", "\\\\").replace('"', '\\"')
+    return f'@"{quoted}"'
