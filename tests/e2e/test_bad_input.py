@@ -196,10 +196,20 @@ def test_several_turns_from_stdin(project: Project) -> None:
 
 
 def test_an_answer_that_cannot_be_written_where_it_should_go_is_still_the_result(project: Project) -> None:
-    done = headless(project, "hi", args=("-o", "no/such/folder/x"))
+    (project.root / "out").mkdir()
+    steps = {"calls": [call("Bash", command="rmdir out")]}, "hi"
+    done = headless(project, *steps, args=("-o", "out/x", "--permission-mode", "auto"))
 
     assert (done.code, done.result["result"], done.result["is_error"]) == (1, "hi", True)
-    assert "no/such/folder/x" in done.err
+    assert "out/x" in done.err
+
+
+@pytest.mark.parametrize("place", ["no/such/folder/x", "AGENTS.md/x"])
+def test_where_the_answer_cannot_go_is_known_before_it_is_asked_for(project: Project, place: str) -> None:
+    done = headless(project, "hi", args=("-o", place))
+
+    assert (done.code, done.result["num_turns"]) == (2, 0)
+    assert f"The answer cannot be written to {place}" in done.err
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

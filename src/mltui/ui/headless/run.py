@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import signal
 import sys
 import time
@@ -91,6 +92,8 @@ class _Run:
 
     async def _work(self) -> results.Ending:
         schema = Schema(self._options.schema) if self._options.schema else None
+        if self._options.last_message is not None:
+            _check_room_for(self._options.last_message)
         session = self._session = await self._open(self._approver)
         head = session.transcript.head
         assert head is not None
@@ -202,6 +205,18 @@ class _Run:
         if end.error:
             tell(f"mltui: {end.error}")
         return end
+
+
+def _check_room_for(answer: Path) -> None:
+    """Raises: UsageError: the answer could not be written there, which is better known before it was paid for."""
+    there = answer if answer.exists() else answer.parent
+    if there is not answer and not there.is_dir():
+        why = f"there is no folder {there}"
+    elif not os.access(there, os.W_OK):
+        why = "permission denied"
+    else:
+        return
+    raise UsageError(f"The answer cannot be written to {answer}: {why}", hint="Name another file with -o")
 
 
 async def _decided_meanwhile(session: Session) -> str:
