@@ -195,6 +195,17 @@ def test_several_turns_from_stdin(project: Project) -> None:
         assert headless(project, "x", prompt="", args=("--input-format", "stream-json"), stdin=bad).code == 2
 
 
+@pytest.mark.slow
+def test_a_turn_that_fails_does_not_answer_with_the_one_before(project: Project) -> None:
+    headless(project, "The old answer.")
+    done = headless(project, {"error": "auth"}, args=("--continue", "-o", "answer.txt"))
+
+    assert (done.code, done.result["result"]) == (41, "")
+    assert project.read("answer.txt") == ""
+    text = project.mltui("-p", "go", "--continue", "--model", script(project, {"error": "auth"}))
+    assert (text.code, text.out) == (41, "")
+
+
 def test_an_answer_that_cannot_be_written_where_it_should_go_is_still_the_result(project: Project) -> None:
     (project.root / "out").mkdir()
     steps = {"calls": [call("Bash", command="rmdir out")]}, "hi"

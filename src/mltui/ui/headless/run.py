@@ -14,10 +14,19 @@ from pathlib import Path
 from typing import Any, Literal, Protocol
 
 from mltui.agent.session import Session
-from mltui.agent.transcript import last_answer
 from mltui.core.approval import Approver
 from mltui.core.errors import MltuiError, UsageError
-from mltui.core.events import ApprovalRequested, Event, ExperimentProposed, ModelChanged, ModelRetrying, Notice, ToolCompleted, ToolStarted
+from mltui.core.events import (
+    ApprovalRequested,
+    Event,
+    ExperimentProposed,
+    MessageCompleted,
+    ModelChanged,
+    ModelRetrying,
+    Notice,
+    ToolCompleted,
+    ToolStarted,
+)
 from mltui.core.messages import Image
 from mltui.ui.figures import model_change
 from mltui.ui.headless import result as results
@@ -68,6 +77,8 @@ class _Run:
         self._session: Session | None = None
         self._signal: int | None = None
         self._structured: Any = None
+        self._answer = ""
+        """Of the turn that runs: what an earlier one answered, or a session that is resumed, is not the result of this."""
         self._started = time.monotonic()
 
     async def main(self) -> int:
@@ -123,13 +134,15 @@ class _Run:
         """Runs all prompts; returns why no valid structured answer came, or an empty string."""
         failure = ""
         async for prompt in self._prompts(session):
+            self._answer = ""
             await session.prompt(prompt.text + (schema.instruction if schema else ""), self._show, images=prompt.images)
             for attempt in range(TRIES + 1):
                 if schema is None or self._tally.outcome != "completed":
                     break
-                self._structured, failure = schema.parse(last_answer(session.transcript))
+                self._structured, failure = schema.parse(self._answer)
                 if not failure or attempt == TRIES:
                     break
+                self._answer = ""
                 await session.prompt(f"That answer does not do: {failure}. Answer again with the JSON value only.", self._show)
             if self._tally.outcome != "completed":
                 break
@@ -149,6 +162,8 @@ class _Run:
 
     async def _show(self, event: Event) -> None:
         self._tally.take(event)
+        if isinstance(event, MessageCompleted) and event.message.text:
+            self._answer = event.message.text
         session = self._session
         if self._options.output == "stream-json" and session is not None:
             line = wire.line(event, session.id, self._options.partial)
@@ -174,7 +189,7 @@ class _Run:
     def _finish(self, end: results.Ending) -> results.Ending:
         """Writes the result. Returns how the run ended after all: the answer may not fit where it was to go."""
         session = self._session
-        answer = last_answer(session.transcript) if session else ""
+        answer = self._answer
         if self._options.last_message is not None and session is not None:
             try:
                 self._options.last_message.write_text(answer, encoding="utf-8")
