@@ -37,6 +37,17 @@ def test_two_files_of_one_name_are_told(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("hint", "shown"),
+    [("[ISSUE]", "[ISSUE]"), ("[issue] [priority]", "[issue] [priority]"), ("[a|b] <c: d>", "[a|b] <c: d>"), ("FILE", "[FILE]")],
+)
+def test_a_hint_of_several_arguments_is_text(tmp_path: Path, hint: str, shown: str) -> None:
+    (tmp_path / "fix.md").write_text(f"---\nargument-hint: {hint}\ndescription: Fix: an issue\n---\nFix $1 as $2")
+    commands, problems = load_commands([tmp_path])
+    assert not problems
+    assert (commands["fix"].argument, commands["fix"].description) == (shown, "Fix: an issue")
+
+
+@pytest.mark.parametrize(
     ("body", "argument", "expected"),
     [
         ("Fix $1 in $2.", "'a b' c", ["Fix a b in c."]),

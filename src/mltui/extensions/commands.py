@@ -110,7 +110,7 @@ def _command(path: Path) -> CustomCommand | None:
         hint = " ".join(str(item) for item in cast("list[object]", hint))
     described = " ".join(str(values.get("description") or first).split())[:100]
     hint = str(hint or ("ARGUMENTS" if _PLACEHOLDER.search(body) else ""))
-    return CustomCommand(path.stem, described, path, f"[{hint.strip('[]')}]" if hint else "")
+    return CustomCommand(path.stem, described, path, hint if not hint or hint.startswith("[") else f"[{hint}]")
 
 
 def pieces(body: str, argument: str) -> list[Piece]:

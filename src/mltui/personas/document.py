@@ -64,12 +64,15 @@ def parse_front_matter(front: str, path: Path, warn: Callable[[str], None]) -> d
     try:
         values = _yaml(front, path)
     except PersonaError:
-        # Descriptions with an unquoted colon are common in .claude/agents, where they are read as text.
-        quoted = re.sub(r"^description:[ \t]+(?![\"'|>&*!\[{])(.*:.*)$", _quote, front, count=1, flags=re.MULTILINE)
+        # Descriptions with an unquoted colon are common in .claude/agents, hints of several arguments (`[FILE] [LINE]`) in
+        # .claude/commands, where both are read as text.
+        hinted = re.sub(r"^(argument-hint):[ \t]+(\[.*)$", _quote, front, count=1, flags=re.MULTILINE)
+        quoted = re.sub(r"^(description):[ \t]+(?![\"'|>&*!\[{])(.*:.*)$", _quote, hinted, count=1, flags=re.MULTILINE)
         if quoted == front:
             raise
         values = _yaml(quoted, path)
-        warn("`description` has a colon and should stand in quotes")
+        if quoted != hinted:
+            warn("`description` has a colon and should stand in quotes")
     if values is None:
         return {}
     if not isinstance(values, dict):
@@ -123,7 +126,7 @@ def line_of_key(front: str, key: str) -> int:
 
 
 def _quote(match: re.Match[str]) -> str:
-    return f"description: {json.dumps(match[1].strip(), ensure_ascii=False)}"
+    return f"{match[1]}: {json.dumps(match[2].strip(), ensure_ascii=False)}"
 
 
 def _yaml(front: str, path: Path) -> Any:
