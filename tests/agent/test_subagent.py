@@ -20,6 +20,7 @@ from mltui.runtime import Options, open_session
 
 PERSONAS = {
     "reader": "---\nname: reader\ndescription: Reads files\ntools: Read, Grep, Glob, Task\n---\nYou read.\n",
+    "python-expert": "---\nname: python-expert\ndescription: Knows Python\ntools: Read\n---\nYou know Python.\n",
     "writer": "---\nname: writer\ndescription: Writes files\nmaxTurns: 2\n---\nYou write.\n",
     "planner": "---\nname: planner\ndescription: Plans\npermission-mode: plan\n---\nYou plan.\n",
 }
@@ -232,6 +233,12 @@ async def test_a_persona_that_is_not_there(tmp_path: Path, name: str, says: str)
     run = Run(tmp_path, {"calls": [task("x", name)]}, "Done.")
     await run.prompt()
     assert run.results[0].is_error and says in run.results[0].content
+
+
+async def test_a_persona_may_be_called_an_expert(tmp_path: Path) -> None:
+    run = Run(tmp_path, {"calls": [task("x", "python-expert")]}, {"expect": "x", "text": "Use a dict."}, "Done.")
+    await run.prompt()
+    assert run.results[0].content == "Use a dict."
 
 
 async def test_the_session_s_model_takes_over_where_the_persona_s_cannot_be_had(tmp_path: Path) -> None:

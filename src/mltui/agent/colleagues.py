@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -16,6 +17,7 @@ from mltui.tools.base import Tool, spec
 
 NOT_FOR_SUBAGENTS = frozenset({"Task", "ExitPlanMode"})
 """A subagent hands nothing on, and ends no plan that is not its own."""
+_PEOPLE = re.compile(r"domain|expert|human|person|user|stakeholder", re.IGNORECASE)
 _WORK = """\
 # You are a subagent
 
@@ -48,6 +50,8 @@ class Colleagues:
         known = self.personas()
         persona = known.get(name)
         if persona is None:
+            if _PEOPLE.search(name):
+                raise ToolError(f"No persona stands for a {name[:100]}", hint="The experts are people: ask them with AskUserQuestion")
             near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
             hint = f"Did you mean {near[0]}?" if near else f"There are {', '.join(sorted(known))}"
             raise ToolError(f"There is no persona {name[:100]!r}", hint=hint)

@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-import re
-
 from pydantic import Field
 
 from mltui.core.effects import Effect
-from mltui.core.errors import ToolError
 from mltui.core.messages import ToolResult
 from mltui.tools.arguments import LaxArgs
 from mltui.tools.base import ToolContext, Workspace
-
-_PEOPLE = re.compile(r"domain|expert|human|person|user|stakeholder", re.IGNORECASE)
 
 
 class TaskArgs(LaxArgs):
@@ -29,8 +24,4 @@ class Task:
         return (Effect(kind="delegate", target=args.subagent_type),)
 
     async def run(self, args: TaskArgs, ctx: ToolContext) -> ToolResult:
-        if _PEOPLE.search(args.subagent_type):
-            raise ToolError(
-                f"No persona stands for a {args.subagent_type[:100]}", hint="The experts are people: ask them with AskUserQuestion"
-            )
         return await ctx.agents.run(args.subagent_type, args.prompt)
