@@ -15,7 +15,7 @@ from mltui.core.messages import MAX_IMAGE
 from mltui.core.pictures import image_type, picture
 from mltui.ui.headless.said import said
 
-PNG = b"\x89PNG\r\n\x1a\n" + b"rest"
+PNG = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR" + (1).to_bytes(4, "big") * 2 + b"rest IEND"
 
 
 def line(content: Any) -> str:
@@ -56,6 +56,23 @@ def test_kinds_and_sizes() -> None:
     picture(PNG + bytes(MAX_IMAGE * 3 // 4 - 100), "a.png")
     with pytest.raises(UsageError, match=r"a\.png has 3\.8 MiB"):
         picture(PNG + bytes(MAX_IMAGE * 3 // 4), "a.png")
+
+
+@pytest.mark.parametrize(
+    ("data", "says"),
+    [
+        (PNG[:8], "broken"),
+        (PNG[:20], "broken"),
+        (PNG[:-4], "broken"),
+        (PNG.replace(b"\0\0\0\1", b"\0\0\0\0"), "broken"),
+        (b"GIF89a", "broken"),
+        (b"RIFF\xff\0\0\0WEBPVP8L" + bytes(30), "broken"),
+        (PNG.replace(b"\0\0\0\1", b"\0\0\x2e\xe0"), "12000×12000 pixels; at most 8000"),
+    ],
+)
+def test_a_picture_that_every_request_would_be_refused_for_is_not_sent(data: bytes, says: str) -> None:
+    with pytest.raises(UsageError, match=says):
+        picture(data, "a.png")
 
 
 @given(st.text() | st.recursive(st.none() | st.text(), lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner)).map(line))

@@ -180,7 +180,7 @@ async def test_the_path_of_a_picture_becomes_a_mention(form: str, tmp_path: Path
 
 async def test_a_picture_of_the_clipboard_goes_with_the_prompt(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     program = tmp_path / "wl-paste"
-    program.write_text("#!/bin/sh\nprintf '\\211PNG\\r\\n\\032\\n....'\n")
+    program.write_text("#!/bin/sh\nprintf '\\211PNG\\r\\n\\032\\n\\0\\0\\0\\015IHDR\\0\\0\\0\\1\\0\\0\\0\\1....IEND'\n")
     program.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
     monkeypatch.setenv("WAYLAND_DISPLAY", "wayland-0")
