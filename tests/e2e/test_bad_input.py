@@ -196,6 +196,15 @@ def test_several_turns_from_stdin(project: Project) -> None:
 
 
 @pytest.mark.slow
+def test_a_session_whose_experiment_still_waits_is_not_told_that_it_was_decided(project: Project) -> None:
+    proposal = call("ProposeExperiment", title="Larger steps", hypothesis="A larger rate raises accuracy by 0.01", changes={"lr": 0.02})
+    first = headless(project, {"calls": [proposal]}, "Proposed.")
+    assert first.code == 4
+    again = project.mltui("-p", "--continue", "--model", script(project, "Decided!"), "--output-format", "json")
+    assert (again.code, again.result["num_turns"], again.result["result"]) == (4, 0, "")
+
+
+@pytest.mark.slow
 def test_a_turn_that_fails_does_not_answer_with_the_one_before(project: Project) -> None:
     headless(project, "The old answer.")
     done = headless(project, {"error": "auth"}, args=("--continue", "-o", "answer.txt"))

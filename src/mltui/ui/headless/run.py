@@ -35,6 +35,9 @@ from mltui.ui.headless.output import Stdout, printable, tell
 from mltui.ui.headless.said import Said, said
 from mltui.ui.headless.structured import TRIES, Schema
 
+_WAITING = ("proposed", "held")
+"""States of an experiment that a person has to decide on."""
+
 OpenSession = Callable[[Approver], Awaitable[Session]]
 
 
@@ -150,7 +153,9 @@ class _Run:
 
     async def _prompts(self, session: Session) -> AsyncIterator[Said]:
         if self._options.input == "text":
-            yield Said(self._options.prompt or await _decided_meanwhile(session), self._options.images)
+            prompt = self._options.prompt or await _decided_meanwhile(session)
+            if prompt:
+                yield Said(prompt, self._options.images)
             return
         if self._options.prompt:
             yield Said(self._options.prompt, self._options.images)
@@ -184,7 +189,7 @@ class _Run:
     def _waiting(self, session: Session) -> list[str]:
         """Proposals of this session that are still open in the log."""
         own = [id_ for id_, state in session.transcript.experiments.items() if state in ("proposed", "hold")]
-        return [id_ for id_ in own if session.experiments.get(id_).state in ("proposed", "held")]
+        return [id_ for id_ in own if session.experiments.get(id_).state in _WAITING]
 
     def _finish(self, end: results.Ending) -> results.Ending:
         """Writes the result. Returns how the run ended after all: the answer may not fit where it was to go."""
@@ -235,11 +240,16 @@ def _check_room_for(answer: Path) -> None:
 
 
 async def _decided_meanwhile(session: Session) -> str:
-    """What a resumed session is told when it was given no prompt: what became of its experiments."""
+    """What a resumed session is told when it was given no prompt: what became of its experiments; nothing, where all still wait."""
     lines: list[str] = []
+    decided = False
     for id_ in session.transcript.experiments:
         experiment = await asyncio.to_thread(session.experiments.get, id_)
-        lines.append(f"{id_} is now: {experiment.state}.")
+        waits = experiment.state in _WAITING
+        decided |= not waits
+        lines.append(f"{id_} still waits for a decision." if waits else f"{id_} is now: {experiment.state}.")
+    if lines and not decided:
+        return ""
     if not lines:
         raise UsageError("There is nothing to do", hint="Give a prompt: mltui --headless 'what to do'")
     return "The experiments of this session were decided on meanwhile. " + " ".join(lines) + " Go on: look at them with ExperimentStatus."
