@@ -115,11 +115,19 @@ async def test_a_file_that_cannot_be_replaced_is_left_alone(root: Path) -> None:
         await SessionFiles().granted(both(root / "fixed")).write(root / "fixed", b"y")
 
 
+@pytest.mark.parametrize("staged", [False, True])
 @pytest.mark.parametrize("name", ["util.py/x.txt", "util.py/deep/x.txt"])
-async def test_a_write_below_a_file_names_the_file(root: Path, name: str) -> None:
+async def test_a_write_below_a_file_names_the_file(root: Path, draft: FolderDraft, name: str, staged: bool) -> None:
     (root / "util.py").write_text("")
     with pytest.raises(ToolError, match=r"util\.py is no folder"):
-        await SessionFiles().granted(both(root / name)).write(root / name, b"x")
+        await SessionFiles(draft).granted(both(root / name, staged=staged)).write(root / name, b"x")
+    assert not draft.paths()
+
+
+async def test_a_folder_may_take_the_place_of_a_file_that_the_draft_deletes(root: Path, draft: FolderDraft) -> None:
+    (root / "util.py").write_text("")
+    draft.delete(root / "util.py")
+    assert await SessionFiles(draft).granted(both(root / "util.py/x", staged=True)).write(root / "util.py/x", b"x") == "staged"
 
 
 async def test_too_much_is_not_written(root: Path) -> None:

@@ -140,6 +140,9 @@ class SessionFiles:
 
     def _write(self, path: Path, data: bytes, staged: bool) -> Literal["written", "staged"]:
         draft = self._draft
+        above = next((folder for folder in path.parents if os.path.lexists(folder)), path.parent)
+        if not above.is_dir() and not (draft is not None and draft.deleted(above)):
+            raise ToolError(f"{path} cannot be written: {above} is no folder", hint="Choose another name")
         if draft is not None and (staged or draft.read(path) is not None or draft.deleted(path)):
             draft.write(path, data)
             return "staged"
@@ -149,9 +152,6 @@ class SessionFiles:
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             write_atomically(path, data)
-        except (FileExistsError, NotADirectoryError):
-            above = next((folder for folder in path.parents if os.path.lexists(folder)), path.parent)
-            raise ToolError(f"{path} cannot be written: {above} is no folder", hint="Choose another name") from None
         except OSError as error:
             raise ToolError(f"{path} cannot be written: {_reason(error)}") from None
         return "written"
