@@ -18,6 +18,7 @@ ROWS = [
     {"title": "Other", "url": "https://other.org/b", "content": "c", "description": "c"},
     {"title": "Again", "url": "https://other.org/b", "content": "c", "description": "c"},
     {"title": "No page", "url": "javascript:alert(1)", "content": "", "description": ""},
+    {"title": "No host", "url": "https://[docs.example.org/", "content": "", "description": ""},
     {"title": "Fake", "url": "https://notexample.org/", "content": "", "description": ""},
 ]
 

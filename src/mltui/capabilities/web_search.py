@@ -134,7 +134,10 @@ def _chosen(rows: Iterable[WebHit], allowed: Sequence[str], blocked: Sequence[st
         if not row.url.startswith(("http://", "https://")) or row.url in seen:
             continue
         seen.add(row.url)
-        host = urlsplit(row.url).hostname or ""
+        try:
+            host = urlsplit(row.url).hostname or ""
+        except ValueError:
+            continue
         if (not allowed or _in(host, allowed)) and not _in(host, blocked):
             yield row
 
