@@ -95,6 +95,13 @@ async def test_a_parquet_file_comes_as_its_head(agent: Agent) -> None:
         await agent.call("Read", file_path="t.parquet")
 
 
+@pytest.mark.parametrize("rows", [20_000, 300_000])
+async def test_a_table_in_latin_1_shows_its_text(agent: Agent, rows: int) -> None:
+    (agent.root / "t.csv").write_text("größe,b\n" + "é,2\n" * rows, encoding="latin-1")
+    content = (await agent.call("Read", file_path="t.csv")).content
+    assert f"{rows:,} rows" in content and "größe: string" in content and "größe=é, b=2" in content
+
+
 async def test_a_large_csv_comes_as_its_head_and_a_small_one_as_lines(agent: Agent) -> None:
     path = agent.root / "t.csv"
     path.write_text('a,b\n1,"x\ny"\n')

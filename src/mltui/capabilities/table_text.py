@@ -5,6 +5,7 @@ Nothing is unpickled. pyarrow and numpy are loaded by name, in the process of `f
 
 from __future__ import annotations
 
+import codecs
 import importlib
 import json
 import math
@@ -47,15 +48,16 @@ def delimited(file: IO[bytes], delimiter: str) -> Iterator[str]:
     csv: Any = importlib.import_module("pyarrow.csv")
     size = os.fstat(file.fileno()).st_size
     head = _head(file, size)
+    reading = csv.ReadOptions(use_threads=False, encoding="utf8" if _is_utf8(head) else "latin-1")
     table = csv.read_csv(
         importlib.import_module("io").BytesIO(head),
-        read_options=csv.ReadOptions(use_threads=False),
+        read_options=reading,
         parse_options=csv.ParseOptions(delimiter=delimiter, newlines_in_values=True),
     )
     if len(head) == size:
         rows, about = int(table.num_rows), ""
     elif size <= _COUNTED:
-        rows, about = _counted_rows(csv, file, table.column_names[0], delimiter), ""
+        rows, about = _counted_rows(csv, file, table.column_names[0], delimiter, reading), ""
     else:
         rows, about = round(table.num_rows * size / len(head)), "about "
     yield f"Table: {about}{rows:,} rows, {table.num_columns} columns (types as the first {len(head):,} bytes have them)"
@@ -63,11 +65,20 @@ def delimited(file: IO[bytes], delimiter: str) -> Iterator[str]:
     yield from _rows(table.slice(0, ROWS).to_pylist(), rows)
 
 
-def _counted_rows(csv: Any, file: IO[bytes], first: str, delimiter: str) -> int:
+def _is_utf8(head: bytes) -> bool:
+    """Whether the beginning of a file is UTF-8, wherever it was cut."""
+    try:
+        codecs.getincrementaldecoder("utf-8")().decode(head)
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _counted_rows(csv: Any, file: IO[bytes], first: str, delimiter: str, reading: Any) -> int:
     file.seek(0)
     batches: Any = csv.open_csv(
         file,
-        read_options=csv.ReadOptions(use_threads=False),
+        read_options=reading,
         parse_options=csv.ParseOptions(delimiter=delimiter, newlines_in_values=True),
         convert_options=csv.ConvertOptions(include_columns=[first], column_types={first: "string"}, check_utf8=False),
     )
