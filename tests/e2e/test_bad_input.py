@@ -171,6 +171,14 @@ def test_what_is_no_session_id_is_wrong_usage(project: Project, name: str) -> No
     assert "is no session id" in done.err
 
 
+@pytest.mark.parametrize("args", [("--continue",), ("--resume", "x")])
+def test_a_session_that_goes_on_takes_no_other_id(project: Project, args: tuple[str, ...]) -> None:
+    done = project.mltui("-p", "go", "--session-id", "mine", *args)
+
+    assert done.code == 2
+    assert "--session-id names a new session" in done.err
+
+
 def test_piped_text_is_appended_to_the_prompt(project: Project) -> None:
     done = headless(project, {"text": "saw it", "expect": "<stdin>\nhello pipe"}, prompt="summarise", stdin="hello pipe")
 

@@ -101,6 +101,8 @@ def run(**flags: Any) -> int:
     """Work with the agent."""
     if flags["fork"] and flags["resume"] is None and not flags["continue_latest"]:
         raise UsageError("--fork-session copies a session, and none is named", hint="Add --resume ID or --continue")
+    if flags["session_id"] and not flags["fork"] and (flags["resume"] is not None or flags["continue_latest"]):
+        raise UsageError("--session-id names a new session, and this goes on with an old one", hint="Add --fork-session, or leave one out")
     if flags["headless"]:
         return _headless(flags)
     return _plain(flags) if flags["plain"] else _tui(flags)
