@@ -119,6 +119,12 @@ async def test_a_redirect_is_followed_on_the_same_host_and_told_for_another(page
             assert not page.text
 
 
+async def test_a_redirect_does_not_fill_the_conversation(pages: WebPages) -> None:
+    headers = {"Location": "https://other.example/" + "a" * 5000}
+    with Site({"/": Page(status=302, headers=headers)}) as site, pytest.raises(ToolError, match=r"an address of 5,022 characters"):
+        await pages.fetch(f"{site.url}/")
+
+
 async def test_redirects_end(pages: WebPages) -> None:
     with Site({"/": Page(status=302, headers={"Location": "/"})}) as site:
         with pytest.raises(ToolError, match="redirects more than"):

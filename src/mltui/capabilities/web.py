@@ -15,6 +15,7 @@ from mltui.capabilities.web_addresses import resolve
 from mltui.capabilities.web_text import LONGEST, page_text
 from mltui.core.errors import ToolError
 from mltui.tools.base import WebPage
+from mltui.tools.web_fetch import LONGEST_URL
 
 if TYPE_CHECKING:
     import httpx
@@ -93,6 +94,8 @@ class WebPages:
             if not got.location:
                 return await self._page(at, got)
             there = urljoin(at, got.location)
+            if len(there) > LONGEST_URL:
+                raise ToolError(f"{url} redirects to an address of {len(there):,} characters, which was not followed")
             if not same_place(at, there):
                 return WebPage(url=at, title="", text="", type=got.type, moved=there)
             at = there
