@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
+from textual import events
 from textual.pilot import Pilot
 
 from mltui.ui.tui.app import MltuiApp
@@ -46,6 +47,12 @@ async def idle(pilot: Pilot[int]) -> None:
     app: Any = pilot.app
     await until(pilot, lambda: app._turn is None)
     await pilot.pause(0.1)
+
+
+def at_once(app: Any, *keys: str) -> None:
+    """Presses keys faster than they are worked off."""
+    for key in keys:
+        app.post_message(events.Key(key, key if len(key) == 1 else None))
 
 
 def fake(app: MltuiApp) -> FakeSession:

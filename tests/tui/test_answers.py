@@ -11,7 +11,7 @@ from mltui.core.experiment import Exchange, ExperimentKind, ParameterChange, Pro
 from mltui.ui.tui.decision_pane import DecisionPane
 from mltui.ui.tui.edit_form import FieldError, fields_of, read_edits, read_seeds, seeds_text
 
-from .driving import app_with, running, screen_text, until
+from .driving import app_with, at_once, fake, running, screen_text, until
 from .samples import proposal, reviewed
 from .test_panes import CALL, EXPERIMENT, decided
 
@@ -54,6 +54,27 @@ async def test_the_form_says_what_is_wrong_and_goes_back() -> None:
         assert isinstance(app.screen, DecisionPane)
         await pilot.press("h")
         await until(pilot, lambda: not isinstance(app.screen, DecisionPane))
+
+
+@pytest.mark.usefixtures("quick_panes")
+async def test_keys_that_come_at_once_reach_the_field_they_are_meant_for() -> None:
+    app = app_with([REVIEWED], prompt="go")
+    async with running(app) as pilot:
+        await until(pilot, lambda: isinstance(app.screen, DecisionPane) and app.screen.armed)
+        at_once(app, *"e0-8", "tab", *"99", "shift+tab", "tab", *"30", "backspace", "down", *"0.025", "enter")
+        await until(pilot, lambda: not isinstance(app.screen, DecisionPane))
+        edits = ProposalEdits(seeds=tuple(range(9)), minutes=3.0, changes={"lr": 0.025})
+        assert fake(app).decisions[-1].edits == edits
+
+
+@pytest.mark.usefixtures("quick_panes")
+async def test_so_does_a_reason() -> None:
+    app = app_with([REVIEWED], prompt="go")
+    async with running(app) as pilot:
+        await until(pilot, lambda: isinstance(app.screen, DecisionPane) and app.screen.armed)
+        at_once(app, *"ntoo lot", "backspace", *"w", "left", "backspace", "end", "enter")
+        await until(pilot, lambda: not isinstance(app.screen, DecisionPane))
+        assert fake(app).decisions[-1].reason == "too lw"
 
 
 @pytest.mark.usefixtures("quick_panes")

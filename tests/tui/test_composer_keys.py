@@ -19,7 +19,7 @@ from mltui.core.events import TurnSteered
 from mltui.core.messages import Image
 from mltui.ui.history import PromptHistory, history_file
 
-from .driving import app_with, fake, idle, running, screen_text, until
+from .driving import app_with, at_once, fake, idle, running, screen_text, until
 from .fake_session import CWD, FakeFiles, FakeSession, said
 
 NAMES = ("train.py", "src/", "src/a b.py", "src/loader.py", "conf/train.yaml")
@@ -290,12 +290,6 @@ def test_history_is_bounded_and_survives_rubbish(tmp_path: Path) -> None:
     assert len(loaded) == 1_000 and loaded[-1] == "prompt 2000" and loaded.count("prompt 2000") == 1
     assert len((tmp_path / "h/x.jsonl").read_bytes().splitlines()) == 1_000
     assert stat.S_IMODE((tmp_path / "h/x.jsonl").stat().st_mode) == 0o600
-
-
-def at_once(app: Any, *keys: str) -> None:
-    """Presses keys faster than they are worked off."""
-    for key in keys:
-        app.post_message(events.Key(key, key if len(key) == 1 else None))
 
 
 async def test_keys_that_come_at_once_take_effect_in_their_order() -> None:

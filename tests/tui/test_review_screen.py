@@ -16,7 +16,7 @@ from mltui.ui.tui.decision_pane import DecisionPane
 from mltui.ui.tui.review_rows import heading, pending, review_row
 from mltui.ui.tui.review_screen import ReviewScreen
 
-from .driving import app_with, fake, idle, running, screen_text, until
+from .driving import app_with, at_once, fake, idle, running, screen_text, until
 from .fake_session import FakeExperiments
 from .samples import experiment, reviewed
 
@@ -209,3 +209,13 @@ async def test_the_log_leads_here_and_back() -> None:
         await until(pilot, lambda: isinstance(app.screen, ReviewScreen))
         await pilot.press("escape")
         await until(pilot, lambda: "3 in all" in screen_text(app))
+
+
+async def test_a_reason_that_is_typed_at_once_decides_nothing_by_its_letters() -> None:
+    experiments = FakeExperiments(waiting("P-0001"), waiting("P-0002"))
+    app = app_with(experiments=experiments)
+    async with running(app) as pilot:
+        await opened(pilot, app)
+        at_once(app, *"nhey why", "enter")
+        await until(pilot, lambda: "1 open" in screen_text(app))
+        assert decisions(experiments) == [("decide", "P-0001", "reject", "hey why")]

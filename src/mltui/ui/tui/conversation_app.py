@@ -72,7 +72,7 @@ class ConversationApp(TerminalApp):
         bar = self._bar
         if bar is not None:
             bar.input.value = text or bar.input.value
-            bar.input.focus()
+            bar.input.take_focus()
             return
         text = text or (self._finder.text if self._finder is not None else "")
         self.stop_finding()

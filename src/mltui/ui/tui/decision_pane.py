@@ -14,7 +14,7 @@ from mltui.ui.tui.choices import Choice, ChoiceBar
 from mltui.ui.tui.keys import names
 from mltui.ui.tui.keys.line import keys_of
 from mltui.ui.tui.once import once
-from mltui.ui.tui.still_input import StillInput
+from mltui.ui.tui.still_input import StillInput, hand_on
 
 if TYPE_CHECKING:
     import asyncio
@@ -114,8 +114,8 @@ class DecisionPane(ModalScreen[R]):
             self._timer = None
             self.bar.show(armed=True)
 
-    def on_key(self, event: events.Key) -> None:
-        if self.typing(event):
+    async def on_key(self, event: events.Key) -> None:
+        if await hand_on(self, event) or self.typing(event):
             return
         if self._reason_for is not None:
             if event.key == "escape":
@@ -195,7 +195,7 @@ class DecisionPane(ModalScreen[R]):
             self._reason_for = choice
             self.reason.placeholder = choice.prompt
             self.reason.display = True
-            self.reason.focus()
+            self.reason.take_focus()
             self.bar.show(typing=SENDS)
             return
         self.dismiss(self.result_of(choice, ""))

@@ -159,8 +159,11 @@ class FieldInput(StillInput):
     """
 
     def __init__(self, field: Field) -> None:
-        super().__init__(value=field.value, compact=True, select_on_focus=True)
+        super().__init__(field.value, compact=True)
         self.field = field
+
+    async def takes(self, event: events.Key) -> bool:
+        return self.query_ancestor(EditForm).move(event) or await super().takes(event)
 
 
 class EditForm(VerticalScroll):
@@ -190,7 +193,7 @@ class EditForm(VerticalScroll):
 
     def open(self) -> None:
         self.display = True
-        self._inputs[0].focus()
+        self._inputs[0].take_focus()
 
     def close(self) -> None:
         self.display = False
@@ -200,8 +203,9 @@ class EditForm(VerticalScroll):
         step = {"tab": 1, "down": 1, "shift+tab": -1, "up": -1}.get(event.key)
         if step is None:
             return False
-        at = next((index for index, box in enumerate(self._inputs) if box.has_focus), 0)
-        self._inputs[(at + step) % len(self._inputs)].focus()
+        focused = self.screen.focused  # `has_focus` says it a moment later
+        at = next((index for index, box in enumerate(self._inputs) if box is focused), 0)
+        self._inputs[(at + step) % len(self._inputs)].take_focus()
         return True
 
     def edits(self) -> ProposalEdits:
@@ -209,5 +213,5 @@ class EditForm(VerticalScroll):
         try:
             return read_edits(self._proposal, {box.field.key: box.value for box in self._inputs})
         except FieldError as error:
-            next(box for box in self._inputs if box.field.key == error.key).focus()
+            next(box for box in self._inputs if box.field.key == error.key).take_focus()
             raise

@@ -149,9 +149,6 @@ class ExperimentPane(SplitPane):
             self._form.close()
             self.set_focus(None)
             self.bar.show(note="", typing="")
-        elif self._form.move(event):
-            event.stop()
-            event.prevent_default()
         return True
 
     def submitted(self, text: str) -> None:

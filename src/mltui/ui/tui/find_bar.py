@@ -56,7 +56,7 @@ class FindBar(Horizontal):
         yield self._count
 
     def on_mount(self) -> None:
-        self.input.focus()
+        self.input.take_focus()
         if self.input.value:
             self._look()
 

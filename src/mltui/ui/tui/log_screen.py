@@ -362,7 +362,7 @@ class LogScreen(Screen[None]):
 
     def action_filter(self) -> None:
         self._input.display = True
-        self._input.focus()
+        self._input.take_focus()
 
     def on_input_changed(self, event: Input.Changed) -> None:
         event.stop()

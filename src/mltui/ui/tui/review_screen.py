@@ -251,7 +251,7 @@ class ReviewScreen(Screen[None]):
                 self._approve(targets)
             case "reject":
                 self._reason.display = True
-                self._reason.focus()
+                self._reason.take_focus()
                 self._say(f"Reject {', '.join(targets)}: say why, the agent is told", "warning")
             case _:
                 self._decide(targets, Decision(answer="hold", by=self._decider.by))

@@ -129,10 +129,10 @@ class SessionsScreen(ListScreen[tuple[str, str] | None]):
 
     def action_rename(self) -> None:
         if self.chosen is not None:
-            title = self.query_one("#title", Input)
+            title = self.query_one("#title", StillInput)
             title.value = self._rows[self.chosen].name
             title.display = True
-            title.focus()
+            title.take_focus()
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         if event.input.id == "title" and self.chosen is not None:
@@ -148,7 +148,7 @@ class SessionsScreen(ListScreen[tuple[str, str] | None]):
 
     def _close_title(self) -> None:
         self.query_one("#title", Input).display = False
-        self.query_one("#narrow", Input).focus()
+        self.query_one("#narrow", StillInput).take_focus()
 
     def action_delete(self) -> None:
         id_, now = self.chosen, self.clock()

@@ -17,9 +17,11 @@ from mltui.ui.terminal.profile import Latency, Profile
 from mltui.ui.tui.attention import Attention
 from mltui.ui.tui.look import Look
 from mltui.ui.tui.sight import Sight
+from mltui.ui.tui.still_input import hand_on
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
+    from textual import events
     from textual.screen import Screen
 
     from mltui.ui.terminal.replies import Reply
@@ -124,6 +126,12 @@ class TerminalApp(App[int]):
         super()._watch_theme(theme_name)
         if self._pacer is not None:
             self._pacer.writer.use_palette(self._palette())
+
+    async def _on_key(self, event: events.Key) -> None:
+        """A key that nothing on its way took: what it is bound to, unless a line of input has the focus by now and it is a text's."""
+        event.prevent_default()  # of the base class, which is called here
+        if not await hand_on(self.screen, event):
+            await super()._on_key(event)
 
     def action_redraw(self) -> None:
         """Writes the whole screen again, whatever another program left on it."""
