@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from mltui.agent.context import Window
 from mltui.agent.context_report import ContextReport, Share
@@ -36,6 +36,7 @@ class FakeFiles:
 class FakeManners:
     transcript: Any
     mode: PermissionMode = "default"
+    rules: ClassVar[dict[str, tuple[str, ...]]] = {}
     budget: float | None = None
     architect = False
     named = False

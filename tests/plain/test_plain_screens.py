@@ -8,9 +8,13 @@ from pathlib import Path
 import pytest
 
 from mltui.agent import library
+from mltui.agent.policy import Policy
 from mltui.agent.store import SessionFile
 from mltui.config import paths
+from mltui.config.schema import Permissions
 from mltui.core.events import SessionStarted, TurnStarted
+from mltui.tools.base import Workspace
+from tests.fake_manners import FakeManners
 
 from .test_plain_parts import command
 
@@ -56,6 +60,19 @@ async def test_what_is_set_is_listed_with_its_file(home: Path) -> None:
     assert f'permissions.deny = ["Bash(rm *)"]  ({home / "config.toml"})' in out
     _, out, _ = await command("/permissions")
     assert f"deny   Bash(rm *)  ({home / 'config.toml'})" in out
+
+
+async def test_what_was_always_allowed_counts_among_the_rules(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    home.mkdir()
+    (home / "config.toml").write_text('[permissions]\nallow = ["Bash(ls *)"]\n')
+    rules = Policy.build(Permissions(allow=("Bash(ls *)",)), Workspace(cwd=Path("/p"), roots=(Path("/p"),)))
+    rules.remember("Bash(pip *)")
+    monkeypatch.setattr(FakeManners, "rules", rules.rules)
+    _, out, _ = await command("/permissions")
+    assert f"allow  Bash(ls *)  ({home / 'config.toml'})" in out and out.count("Bash(ls *)") == 1
+    assert "allow  Bash(pip *)  (this session)" in out
+    _, out, _ = await command("/permissions Bash(pip install x)")
+    assert "allow  Bash(pip install x)" in out
 
 
 async def test_a_session_is_found_and_renamed() -> None:

@@ -95,6 +95,12 @@ class Policy:
             readable=tuple(path.resolve() for path in readable),
         )
 
+    @property
+    def rules(self) -> dict[str, tuple[str, ...]]:
+        """The rules in force by what they answer, with those of the command line and those that the person allowed for the session."""
+        kinds = {"deny": self.deny, "ask": self.ask, "allow": self.allow}
+        return {answer: tuple(rule.text for rule in rules) for answer, rules in kinds.items()}
+
     def remember(self, text: str) -> None:
         """Allows what the rule admits for the rest of the session."""
         self.allow.append(Rule.parse(text))

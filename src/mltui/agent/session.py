@@ -103,6 +103,10 @@ class Session:
         return self.parts.policy.mode
 
     @property
+    def rules(self) -> dict[str, tuple[str, ...]]:
+        return self.parts.policy.rules
+
+    @property
     def model_info(self) -> ModelInfo:
         """Of the model that answers now: the session's own, or for a turn another one."""
         return self.models.info

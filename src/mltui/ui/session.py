@@ -200,6 +200,11 @@ class AgentSession(Protocol):
     def mode(self) -> PermissionMode: ...
 
     @property
+    def rules(self) -> dict[str, tuple[str, ...]]:
+        """The permission rules in force, by what they answer."""
+        ...
+
+    @property
     def model_info(self) -> ModelInfo: ...
 
     @property
