@@ -112,3 +112,17 @@ async def test_between_two_cards_is_a_line() -> None:
         await idle(pilot)
         lines = screen_text(app).split("\n")
         assert not lines[next(at for at, line in enumerate(lines) if "◆ P-0002" in line) - 1].strip()
+
+
+async def test_what_another_takes_the_place_of_waits_no_longer() -> None:
+    made = experiment("proposed", id="P-0001").proposal
+    edited = experiment("proposed", id="P-0002").proposal.model_copy(update={"supersedes": "P-0001"})
+    events: list[Event] = [
+        ExperimentProposed(proposal=made),
+        ExperimentProposed(proposal=edited),
+        ExperimentDecided(proposal_id="P-0002", answer="approve", by="anna"),
+    ]
+    app = app_with(events, prompt="go")
+    async with running(app) as pilot:
+        await idle(pilot)
+        assert "superseded" in screen_text(app) and "waits for a decision" not in screen_text(app)

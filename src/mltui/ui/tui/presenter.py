@@ -215,6 +215,9 @@ class Presenter:
     def _experiment(self, event: Event) -> None:
         match event:
             case ExperimentProposed(proposal=proposal):
+                if (former := self.experiments.get(proposal.supersedes or "")) is not None:
+                    former.state.state = "superseded"
+                    former.changed()
                 card = self._card(proposal.id)
                 card.state.proposal = proposal
             case ExperimentDecided():
