@@ -68,6 +68,7 @@ def test_what_was_measured_otherwise_is_not_compared() -> None:
     ]
     nothing = measured("P-0005", 0.0, seeds=0)
     assert "no candidate run finished" in together([measured("P-0001", 0.0), nothing]).contrasts[1].note
+    assert together([measured("P-0001", 0.0), nothing], 1).contrasts[0].note == "no run of P-0005, the reference, finished"
 
 
 def test_a_sweep_is_not_compared_its_confirmation_is() -> None:

@@ -72,6 +72,8 @@ def _contrast(at: int, experiments: Sequence[Experiment], reference: int) -> Con
         return Contrast(one.id, one.comparison)
     other = experiments[reference]
     note = _sweep(one) or _sweep(other) or _unfinished(one, other) or _incomparable(one.proposal, other.proposal)
+    if not note and not any(run.status == "finished" for run in _last_runs(other)):
+        note = f"no run of {other.id}, the reference, finished"
     if note:
         return Contrast(one.id, note=note)
     before = [run.model_copy(update={"arm": "baseline"}) for run in _last_runs(other)]
