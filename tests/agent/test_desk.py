@@ -125,10 +125,19 @@ async def test_maintenance_is_kept_without_a_run(experiments: Experiments) -> No
 
 async def test_a_persons_slip_is_shown_and_asked_again(experiments: Experiments) -> None:
     wrong = ProposalEdits(changes={"lr": 99})
-    at, events = desk(experiments, Decision(answer="approve", by="me", edits=wrong), Decision(answer="hold", by="me"))
-    result = await at.propose(REQUEST)
+    at, events = desk(experiments)
+    requests: list[ApprovalRequest] = []
+
+    async def ask(request: ApprovalRequest) -> Decision:
+        requests.append(request)
+        return Decision(answer="hold", by="me") if requests[1:] else Decision(answer="approve", by="me", edits=wrong)
+
+    result = await dataclasses.replace(at, ask=ask).propose(REQUEST)
     assert not result.is_error and experiments.get("P-0001").state == "held"
     assert any(isinstance(event, Notice) and "out of range" in event.text for event in events)
+    first, second = requests
+    assert isinstance(first, ExperimentRequest) and isinstance(second, ExperimentRequest)
+    assert first.refused == "" and "out of range" in second.refused
 
 
 async def test_data_that_changes_under_the_open_question_is_shown_before_it_is_approved(experiments: Experiments) -> None:

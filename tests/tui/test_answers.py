@@ -182,3 +182,11 @@ def test_seeds_in_a_row_are_a_range(first: int, count: int) -> None:
     seeds = tuple(range(first, first + count))
     assert seeds_text(seeds) == f"{first}-{first + count - 1}"
     assert read_seeds(seeds_text(seeds)) == seeds
+
+
+@pytest.mark.usefixtures("quick_panes")
+async def test_why_it_is_asked_again_is_said_until_it_is_answered() -> None:
+    app = app_with([REVIEWED.model_copy(update={"refused": "lr = 30 is out of range. Choose between 0.001 and 0.5."})], prompt="go")
+    async with running(app, (80, 24)) as pilot:
+        await until(pilot, lambda: isinstance(app.screen, DecisionPane) and app.screen.armed)
+        assert "lr = 30 is out of range. Choose between 0.001 and 0.5." in screen_text(app)

@@ -92,9 +92,10 @@ class Desk:
 
     async def _decided(self, experiment: Experiment) -> ToolResult:
         """Asks until an answer can be carried out; a person's slip is shown to them and asked again."""
+        refused = ""
         for _ in range(TRIES):
             proposal = experiment.proposal
-            request = ExperimentRequest(id=uuid4().hex, call=self.call, proposal=proposal, exchanges=experiment.exchanges)
+            request = ExperimentRequest(id=uuid4().hex, call=self.call, proposal=proposal, exchanges=experiment.exchanges, refused=refused)
             decision = await self.ask(request)
             # The log screen or another terminal may have decided while this question was open.
             experiment = await asyncio.to_thread(self.experiments.get, proposal.id)
@@ -103,11 +104,13 @@ class Desk:
             try:
                 experiment = await self._carry_out(experiment, decision)
             except ApprovalVoidError as error:
-                await self.emit(Notice(level="warning", text=f"{error}"))
+                refused = str(error)
+                await self.emit(Notice(level="warning", text=refused))
                 experiment = await self._renewed(experiment)
                 continue
             except ExperimentError as error:
-                await self.emit(Notice(level="error", text=str(error)))
+                refused = str(error)
+                await self.emit(Notice(level="error", text=refused))
                 experiment = await asyncio.to_thread(self.experiments.get, experiment.id)
                 if experiment.state in OPEN:
                     continue

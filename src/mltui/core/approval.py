@@ -34,6 +34,7 @@ class ExperimentRequest(Data):
 
     Attributes:
         exchanges: what the person asked about it and what the agent answered.
+        refused: why the last answer to it could not be carried out, so that it is asked again; empty: it is asked for the first time.
     """
 
     kind: Literal["experiment"] = "experiment"
@@ -41,6 +42,7 @@ class ExperimentRequest(Data):
     call: ToolCall
     proposal: Proposal
     exchanges: tuple[Exchange, ...] = ()
+    refused: str = ""
 
 
 class KeepRequest(Data):

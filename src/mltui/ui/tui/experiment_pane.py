@@ -14,6 +14,7 @@ from mltui.ui.tui.edit_form import EditForm, FieldError
 from mltui.ui.tui.proposal_view import change_section, proposal_sections, title_line
 from mltui.ui.tui.result_pane import ResultPane
 from mltui.ui.tui.split_pane import SplitPane
+from mltui.ui.tui.text import one_line
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -83,6 +84,10 @@ class ExperimentPane(SplitPane):
         self._form = EditForm(proposal)
         self._editor = DiffEditor(proposal.patch)
         self._editing: Choice | None = None
+
+    def on_mount(self) -> None:
+        if self._request.refused:
+            self.bar.show(note=one_line(self._request.refused))
 
     def case(self) -> list[RenderableType]:
         return list(proposal_sections(self._request.proposal, self._request.exchanges))
