@@ -20,6 +20,11 @@ class Console(Protocol):
     @property
     def session(self) -> AgentSession: ...
 
+    @property
+    def size(self) -> tuple[int, int]:
+        """Columns and lines of the terminal."""
+        ...
+
     def tell(self, level: Level, text: str, hint: str = "") -> None:
         """Shows lines that are no part of the conversation; control characters are shown, not obeyed."""
         ...

@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import sys
 
 from mltui.core.errors import MltuiError
 from mltui.ui.commands.base import Console
 
 _SECONDS = 60.0
+_MARGIN = 6
+"""Columns beside what is told."""
 
 
 async def doctor(console: Console, _argument: str) -> None:
     """Runs it in a process of its own: it looks at everything anew, as the next start would."""
+    columns, lines = console.size
+    where = ("--cd", str(console.session.workspace.cwd), "--width", str(max(1, columns - _MARGIN)))
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-P", "-m", "mltui", "doctor", "--cd", str(console.session.workspace.cwd)),
+        *(sys.executable, "-P", "-m", "mltui", "doctor", *where),
+        env={**os.environ, "COLUMNS": str(columns), "LINES": str(lines)},  # it has no terminal of its own to ask
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,

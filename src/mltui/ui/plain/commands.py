@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 import sys
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
@@ -54,6 +55,10 @@ class PlainConsole:
         self._reader = reader
         self._send = send
         self._open_other = open_other
+
+    @property
+    def size(self) -> tuple[int, int]:
+        return shutil.get_terminal_size((100, 24))
 
     def tell(self, level: Level, text: str, hint: str = "") -> None:
         self._printer.line(text if level == "info" else f"{level}: {text}")

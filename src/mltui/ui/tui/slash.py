@@ -22,6 +22,10 @@ class AppConsole:
         self._app = app
         self.session = session
 
+    @property
+    def size(self) -> tuple[int, int]:
+        return self._app.size.width, self._app.size.height
+
     def tell(self, level: Level, text: str, hint: str = "") -> None:
         self._app.tell(level, text, hint)
 
