@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from textual.containers import VerticalScroll
 from textual.fuzzy import FuzzySearch
 from textual.widgets import OptionList
 
@@ -18,6 +19,7 @@ from mltui.core.events import SessionStarted, TurnCompleted, TurnStarted
 from mltui.core.messages import Usage
 from mltui.experiments.gpu import Gpu, GpuProcess
 from mltui.ui import jobs as jobs_module
+from mltui.ui.commands.theme import THEMES
 from mltui.ui.tui.app import MltuiApp
 from mltui.ui.tui.chooser import Chooser
 from mltui.ui.tui.diff_screen import DiffScreen
@@ -358,3 +360,23 @@ async def test_a_diff_is_scrolled_sideways_by_keys() -> None:
         await until(pilot, lambda: screen_text(app) != before)
         await pilot.press("less_than_sign")
         await until(pilot, lambda: screen_text(app) == before)
+
+
+async def test_the_help_page_is_paged_by_what_is_seen() -> None:
+    app = app_with()
+    async with running(app, (80, 24)) as pilot:
+        await pilot.press("f1")
+        await until(pilot, lambda: isinstance(app.screen, HelpScreen) and "Experiment log" in screen_text(app))
+        page = app.screen.query_one(VerticalScroll)
+        end = page.max_scroll_y
+        step = page.scrollable_content_region.height - 2
+        assert step > 10
+        for key, at in (("pagedown", step), ("space", 2 * step), ("pageup", step), ("end", end), ("home", 0), ("G", end), ("g", 0)):
+            await pilot.press(key)
+            await until(pilot, lambda at=at: page.scroll_y == at)
+
+
+def test_what_options_mean_stands_below_each_other() -> None:
+    rows = [row.plain for _, row in Chooser("Theme", list(THEMES.items())).rows("")]
+    assert len({row.index(words) for row, words in zip(rows, THEMES.values(), strict=True)}) == 1
+    assert [row.plain for _, row in Chooser("Which?", [("x" * 40, "long"), ("y", "short")]).rows("")] == [f"{'x' * 40}  long", "y  short"]

@@ -6,12 +6,16 @@ import asyncio
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 
+from rich.cells import cell_len, set_cell_size
 from textual.content import Content
 from textual.widget import Widget
 from textual.widgets import Static
 
 from mltui.ui.tui.list_screen import ListScreen, Row
 from mltui.ui.tui.text import one_line
+
+WIDEST = 24
+"""Columns of labels whose descriptions stand below each other."""
 
 
 class Chooser(ListScreen[int | None]):
@@ -23,6 +27,8 @@ class Chooser(ListScreen[int | None]):
         self.heading = title
         self._preview = preview
         self._choices = [(one_line(label), one_line(description)) for label, description in options]
+        longest = max((cell_len(label) for label, description in self._choices if description), default=0)
+        self._column = longest if longest <= WIDEST else 0
 
     def more(self) -> Iterable[Widget]:
         if self._preview is not None:
@@ -33,7 +39,10 @@ class Chooser(ListScreen[int | None]):
         words = narrow.casefold().split()
         for index, (label, description) in enumerate(self._choices):
             if all(word in f"{label} {description}".casefold() for word in words):
-                yield str(index), Content.assemble(label, "  ", (description, "$foreground 62%"))
+                yield (
+                    str(index),
+                    Content.assemble(set_cell_size(label, max(self._column, cell_len(label))), "  ", (description, "$foreground 62%")),
+                )
 
     def picked(self, id_: str) -> None:
         self.dismiss(int(id_))

@@ -29,8 +29,10 @@ class HelpScreen(ModalScreen[None]):
         Binding("escape,q,f1,question_mark", "close", "Close", show=False, priority=True, id="help.close"),
         Binding("up,k", "scroll(-1)", "Line up", show=False, id="help.up"),
         Binding("down,j", "scroll(1)", "Line down", show=False, id="help.down"),
-        Binding("pageup", "scroll(-10)", "Page up", show=False, id="help.page-up"),
-        Binding("pagedown,space", "scroll(10)", "Page down", show=False, id="help.page-down"),
+        Binding("pageup", "page(-1)", "Page up", show=False, priority=True, id="help.page-up"),
+        Binding("pagedown,space", "page(1)", "Page down", show=False, priority=True, id="help.page-down"),
+        Binding("home,g", "end(False)", "Top", show=False, id="help.top"),
+        Binding("end,G", "end(True)", "End", show=False, id="help.end"),
     ]
     AUTO_FOCUS = ""
     DEFAULT_CSS = """
@@ -71,6 +73,13 @@ class HelpScreen(ModalScreen[None]):
 
     def action_scroll(self, lines: int) -> None:
         self.query_one(VerticalScroll).scroll_relative(y=lines, animate=False)
+
+    def action_page(self, pages: int) -> None:
+        self.action_scroll(pages * max(1, self.query_one(VerticalScroll).scrollable_content_region.height - 2))
+
+    def action_end(self, last: bool) -> None:
+        page = self.query_one(VerticalScroll)
+        page.scroll_to(y=page.max_scroll_y if last else 0, animate=False)
 
 
 def _rows(pairs: Iterable[tuple[str, str]]) -> Table:
