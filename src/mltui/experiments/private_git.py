@@ -10,13 +10,14 @@ import hashlib
 import os
 import shutil
 import subprocess
+import threading
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from mltui.core.errors import ExperimentError
 from mltui.experiments.signature import Signature
-from mltui.experiments.storage import write_atomically
+from mltui.experiments.storage import is_spare, write_atomically
 
 FOLDER = "snapshots.git"
 CHECKPOINTS = "refs/mltui/checkpoints"
@@ -56,6 +57,9 @@ _SURROUNDINGS: Mapping[str, str] = {
     "GIT_TERMINAL_PROMPT": "0",
     "LC_ALL": "C",
 }
+
+
+_mending = threading.Lock()
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +127,10 @@ class PrivateGit:
 
     def mend(self) -> None:
         """Makes the git directory what it should be. Raises: OSError, GitFailedError: it lies in another place now."""
+        with _mending:
+            self._mend()
+
+    def _mend(self) -> None:
         real = all(os.path.isdir(place) and not os.path.islink(place) for place in self._folders)  # noqa: PTH112, PTH114  at each use
         sound = self._written and all(Signature.of(self.folder / name) == known for name, known in self._written.items())
         if real and sound and not self._foreign():
@@ -131,7 +139,7 @@ class PrivateGit:
         for place in self._folders:
             if os.path.islink(place) or not os.path.isdir(place):  # noqa: PTH112, PTH114
                 _remove(Path(place))
-                Path(place).mkdir(parents=True)
+                Path(place).mkdir(parents=True, exist_ok=True)
         if os.path.realpath(self.folder) != self._place:
             raise GitFailedError(f"{self.folder} leads elsewhere since this session began")
         for path in self._foreign():
@@ -255,9 +263,11 @@ def _sound_objects(raw: bytes) -> Iterable[tuple[str, str, bytes]]:
 
 def _unexpected(folder: Path, expected: set[str], prefix: str = "\0") -> list[Path]:
     try:
-        return [folder / name for name in os.listdir(folder) if name not in expected and not name.startswith(prefix)]  # noqa: PTH208  half the time of iterdir
+        names = os.listdir(folder)  # noqa: PTH208  half the time of iterdir
     except OSError:
         return []
+    # Another process may be writing one of them at this moment; git obeys nothing that is named like that.
+    return [folder / name for name in names if name not in expected and not name.startswith(prefix) and not is_spare(name)]
 
 
 def _remove(path: Path) -> None:

@@ -93,7 +93,7 @@ class ListScreen(ModalScreen[R]):
 
     def on_mount(self) -> None:
         self.fill()
-        self.query_one("#narrow", StillInput).take_focus()
+        self.query_one("#narrow", StillInput).take_focus(replace=False)
         self.call_after_refresh(self.draw_keys)
 
     def draw_keys(self) -> None:

@@ -148,7 +148,7 @@ class SessionsScreen(ListScreen[tuple[str, str] | None]):
 
     def _close_title(self) -> None:
         self.query_one("#title", Input).display = False
-        self.query_one("#narrow", StillInput).take_focus()
+        self.query_one("#narrow", StillInput).take_focus(replace=False)
 
     def action_delete(self) -> None:
         id_, now = self.chosen, self.clock()

@@ -23,10 +23,14 @@ class StillInput(Input):
     def on_mount(self) -> None:
         self.cursor_blink = False
 
-    def take_focus(self) -> None:
-        """Has the keys from now on, where `focus` has them a moment later; what is typed replaces what stands there."""
+    def take_focus(self, *, replace: bool = True) -> None:
+        """Has the keys from now on, where `focus` has them a moment later.
+
+        Args: replace: what is typed replaces what stands there.
+        """
         self.screen.set_focus(self)
-        self.select_all()
+        if replace:
+            self.select_all()
 
     async def takes(self, event: events.Key) -> bool:
         """Carries a key out. Returns: whether it was one of the line's own. Enter is that of the screen around it."""
