@@ -277,6 +277,18 @@ async def test_vi_in_the_composer() -> None:
         assert area.text == "i"
 
 
+async def test_esc_and_a_letter_typed_fast_are_both_vis() -> None:
+    app = app_with([said("x")])
+    async with running(app) as pilot:
+        area = app.composer.area
+        area.vim.on = True
+        await pilot.press(*"one two", "alt+b", "D")  # what a terminal makes of Esc and b
+        await pilot.pause()
+        assert area.text == "one " and "N one" in screen_text(app)
+        await pilot.press("i", "x")
+        assert area.text == "onex "
+
+
 def test_history_is_bounded_and_survives_rubbish(tmp_path: Path) -> None:
     history = PromptHistory(tmp_path / "h" / "x.jsonl")
     assert history.load() == []

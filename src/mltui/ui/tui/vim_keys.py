@@ -54,6 +54,9 @@ class VimKeys:
         vim = self._vim
         if vim is None:
             return False
+        if key.startswith("alt+") and len(key) == len("alt+x"):
+            # A terminal sends the same for Esc and a letter, typed fast; and vi has no Alt.
+            return self.takes("escape", None) and self.takes(key[-1], key[-1])
         text = self._area.text
         cursor = self.offset(text, self._area.cursor_location)
         if key == "escape":
