@@ -25,6 +25,7 @@ from mltui.agent.session import Parts, Session
 from mltui.agent.toolset import fitting, granted, named
 from mltui.agent.transcript import Transcript
 from mltui.agent.turn_border import TurnBorder
+from mltui.agent.turn_models import changed
 from mltui.agent.world import file_index
 from mltui.config import loader, paths, trust
 from mltui.config.instructions import load_instructions
@@ -224,6 +225,11 @@ class _Assembly:
             head, transcript = forked, Transcript.fold([forked, *loaded.events[1:]])
         else:
             file = store.SessionFile(path) if self.options.persist else None
+        if model.info.id != (transcript.model or head.model):
+            chosen = changed(model.info, "chosen")  # who goes on with the session next goes on with this model
+            transcript.apply(chosen)
+            if file is not None:
+                file.append(chosen)
         parts = self._parts(head.session_id, persona, model, tools, loaded.problems)
         if head.forked_from and self.options.fork:
             parts.experiments.draft(head.session_id).take_over(parts.experiments.draft(head.forked_from))

@@ -9,6 +9,7 @@ import os
 import shutil
 import subprocess
 import tempfile
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -360,3 +361,19 @@ async def test_a_turn_that_is_cut_at_any_event_is_closed(template: Path, tmp_pat
     assert sorted(made) == sorted(answered)
     assert session.transcript.pending == ()
     assert not list((tmp_path / "top/project/.mltui").glob("tmp/copies-*"))
+
+
+async def test_what_a_person_takes_to_decide_is_no_part_of_a_calls_time(make: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    bench, waited = make("approve", mode="default"), 0.0
+    decide = bench.approver.decide
+
+    async def decide_slowly(request: ApprovalRequest | TrustRequest) -> Decision:
+        nonlocal waited
+        waited += 100.0
+        return await decide(request)
+
+    monkeypatch.setattr(bench.approver, "decide", decide_slowly)
+    monkeypatch.setattr("mltui.agent.call_clock.monotonic", lambda: time.monotonic() + waited)
+    done = await bench.call("Bash", command="touch made")
+    assert waited == 100.0 and not done.denied
+    assert done.seconds < 100.0

@@ -191,6 +191,22 @@ async def test_the_effort_comes_back_with_the_session(tmp_path: Path, options: d
     await again.close()
 
 
+async def test_a_model_that_a_session_is_resumed_with_is_its_own_from_then_on(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, own=["a"], other=["b", "c"])
+    session = await bench.open()
+    assert await bench.ask("One.") == "own"
+    await session.close()
+    again = await bench.open(resume=session.id, model=bench.ids["other"])
+    assert await bench.ask("Two.") == "other"
+    await again.close()
+    last = await bench.open(resume=session.id)
+    assert await bench.ask("Three.") == "other"
+    path = last.path
+    await last.close()
+    assert path is not None
+    assert [event.model for event in load(path).events if isinstance(event, ModelChanged)] == [bench.ids["other"]]
+
+
 def test_an_effort_that_is_none_changes_nothing() -> None:
     transcript = Transcript.fold([ModelChanged(model="m", effort="low"), ModelChanged(model="m", effort="high", temporary=True)])
     assert transcript.effort == "low"

@@ -11,7 +11,6 @@ import contextlib
 import copy
 import difflib
 import os
-import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
@@ -20,6 +19,7 @@ from uuid import uuid4
 
 from mltui.agent.answers import whole_object
 from mltui.agent.before_call import BeforeCalls
+from mltui.agent.call_clock import CallClock
 from mltui.agent.desk import Desk
 from mltui.agent.guards import Guards
 from mltui.agent.hooking import CallHooks
@@ -198,11 +198,11 @@ class Gate:
         Raises:
             TurnStopped: the person or a hook ended the turn here.
         """
-        started = time.monotonic()
+        clock = CallClock(emit)
         denied, stop = False, ""
         result = ToolResult(content="Interrupted by the person before it came back.", is_error=True)
         try:
-            result, stop = await self._decide_and_run(call, emit)
+            result, stop = await self._decide_and_run(call, clock)
         except Refused as refusal:
             result, denied, stop = ToolResult(content=str(refusal), is_error=True), True, refusal.stop
         except DeniedError as error:
@@ -227,7 +227,7 @@ class Gate:
                         denied=denied,
                         details=whole_object(result.details),
                         images=result.images,
-                        seconds=time.monotonic() - started,
+                        seconds=clock.seconds,
                     )
                 )
         if stop:
