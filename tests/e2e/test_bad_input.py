@@ -223,6 +223,20 @@ def test_a_turn_that_fails_does_not_answer_with_the_one_before(project: Project)
     assert (text.code, text.out) == (41, "")
 
 
+@pytest.mark.slow
+def test_a_command_of_the_project_becomes_its_text(project: Project) -> None:
+    (project.root / ".mltui" / "commands").mkdir(parents=True)
+    (project.root / ".mltui" / "commands" / "fix.md").write_text("Fix $1 in @src/util.py please.")
+    (project.root / ".mltui" / "commands" / "empty.md").write_text("---\ndescription: x\n---\n")
+    for prompt, sent in (("/fix  it now", "Fix it in "), ("/fixes it", "/fixes it"), ("/", "/")):
+        done = headless(project, "Done.", prompt=prompt)
+        exported = project.mltui("sessions", "export", done.result["session_id"], "--format", "json")
+        said = json.loads(exported.out)["events"]
+        assert [event["text"][: len(sent)] for event in said if event["type"] == "turn.started"] == [sent], exported.out
+    empty = headless(project, "Done.", prompt="/empty")
+    assert empty.code == 2 and "/empty has no text" in empty.err
+
+
 def test_an_answer_that_cannot_be_written_where_it_should_go_is_still_the_result(project: Project) -> None:
     (project.root / "out").mkdir()
     steps = {"calls": [call("Bash", command="rmdir out")]}, "hi"

@@ -138,7 +138,8 @@ class _Run:
         failure = ""
         async for prompt in self._prompts(session):
             self._answer = ""
-            await session.prompt(prompt.text + (schema.instruction if schema else ""), self._show, images=prompt.images)
+            text = await self._text(session, prompt.text)
+            await session.prompt(text + (schema.instruction if schema else ""), self._show, images=prompt.images)
             for attempt in range(TRIES + 1):
                 if schema is None or self._tally.outcome != "completed":
                     break
@@ -150,6 +151,16 @@ class _Run:
             if self._tally.outcome != "completed":
                 break
         return failure
+
+    async def _text(self, session: Session, said: str) -> str:
+        """Returns: what a command that people or servers added becomes, where one is named (`/NAME WORDS`); else what was said."""
+        name, *words = said[1:].split(maxsplit=1) or [""]
+        if not said.startswith("/") or name not in {known.name for known in session.commands.list()}:
+            return said
+        text = await session.commands.text(name, words[0].strip() if words else "", self._show)
+        if not text:
+            raise UsageError(f"/{name} has no text", hint="Write one into its file")
+        return text
 
     async def _prompts(self, session: Session) -> AsyncIterator[Said]:
         if self._options.input == "text":
