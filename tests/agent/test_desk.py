@@ -138,6 +138,7 @@ async def test_a_persons_slip_is_shown_and_asked_again(experiments: Experiments)
     first, second = requests
     assert isinstance(first, ExperimentRequest) and isinstance(second, ExperimentRequest)
     assert first.refused == "" and "out of range" in second.refused
+    assert first.edits is None and second.edits == wrong
 
 
 async def test_data_that_changes_under_the_open_question_is_shown_before_it_is_approved(experiments: Experiments) -> None:

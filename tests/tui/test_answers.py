@@ -190,3 +190,14 @@ async def test_why_it_is_asked_again_is_said_until_it_is_answered() -> None:
     async with running(app, (80, 24)) as pilot:
         await until(pilot, lambda: isinstance(app.screen, DecisionPane) and app.screen.armed)
         assert "lr = 30 is out of range. Choose between 0.001 and 0.5." in screen_text(app)
+
+
+@pytest.mark.usefixtures("quick_panes")
+async def test_what_was_typed_into_an_answer_that_is_refused_is_still_there() -> None:
+    patch = REVIEWED.proposal.patch.replace("+", "+ ", 1)
+    edits = ProposalEdits(seeds=(3, 5), minutes=7.5, changes={"lr": 30}, patch=patch)
+    again = REVIEWED.model_copy(update={"refused": "lr = 30 is out of range.", "edits": edits})
+    decision = await decided(again, "e", "enter", size=(120, 40))
+    assert decision is not None and decision.edits is not None and decision.edits.patch is not None
+    assert decision.edits.model_copy(update={"patch": patch}) == edits
+    assert decision.edits.patch.rstrip("\n") == patch.rstrip("\n") != REVIEWED.proposal.patch.rstrip("\n")

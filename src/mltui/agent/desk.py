@@ -92,11 +92,14 @@ class Desk:
 
     async def _decided(self, experiment: Experiment) -> ToolResult:
         """Asks until an answer can be carried out; a person's slip is shown to them and asked again."""
-        refused = ""
+        refused, edits = "", None
         for _ in range(TRIES):
             proposal = experiment.proposal
-            request = ExperimentRequest(id=uuid4().hex, call=self.call, proposal=proposal, exchanges=experiment.exchanges, refused=refused)
+            request = ExperimentRequest(
+                id=uuid4().hex, call=self.call, proposal=proposal, exchanges=experiment.exchanges, refused=refused, edits=edits
+            )
             decision = await self.ask(request)
+            edits = decision.edits
             # The log screen or another terminal may have decided while this question was open.
             experiment = await asyncio.to_thread(self.experiments.get, proposal.id)
             if experiment.state not in OPEN:
@@ -107,6 +110,7 @@ class Desk:
                 refused = str(error)
                 await self.emit(Notice(level="warning", text=refused))
                 experiment = await self._renewed(experiment)
+                edits = edits and edits.model_copy(update={"patch": None})  # it was of another diff
                 continue
             except ExperimentError as error:
                 refused = str(error)

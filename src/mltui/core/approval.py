@@ -35,6 +35,7 @@ class ExperimentRequest(Data):
     Attributes:
         exchanges: what the person asked about it and what the agent answered.
         refused: why the last answer to it could not be carried out, so that it is asked again; empty: it is asked for the first time.
+        edits: what that answer would have changed, to go on from.
     """
 
     kind: Literal["experiment"] = "experiment"
@@ -43,6 +44,7 @@ class ExperimentRequest(Data):
     proposal: Proposal
     exchanges: tuple[Exchange, ...] = ()
     refused: str = ""
+    edits: ProposalEdits | None = None
 
 
 class KeepRequest(Data):

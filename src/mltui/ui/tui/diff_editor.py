@@ -21,8 +21,9 @@ class DiffEditor(TextArea):
     }
     """
 
-    def __init__(self, patch: str) -> None:
-        super().__init__(patch, soft_wrap=False, show_line_numbers=False, compact=True)
+    def __init__(self, patch: str, edited: str | None = None) -> None:
+        """Args: patch: as proposed; edited: what stands in its place already."""
+        super().__init__(patch if edited is None else edited, soft_wrap=False, show_line_numbers=False, compact=True)
         self.cursor_blink = False
         self._proposed = patch
 

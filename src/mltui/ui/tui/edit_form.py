@@ -133,6 +133,16 @@ def read_edits(proposal: Proposal, values: dict[str, str]) -> ProposalEdits:
     return edits.model_copy(update={"changes": changes})
 
 
+def typed_of(edits: ProposalEdits) -> dict[str, str]:
+    """Returns: the edits as they are typed, by the keys of their fields."""
+    found = {name: _typed(value) for name, value in edits.changes.items()}
+    if edits.seeds is not None:
+        found["seeds"] = seeds_text(edits.seeds)
+    if edits.minutes is not None:
+        found["minutes"] = f"{edits.minutes:g}"
+    return found
+
+
 class FieldError(ValueError):
     """What is wrong, and in which field."""
 
@@ -158,8 +168,8 @@ class FieldInput(StillInput):
         &:focus { border: none; background: $primary 25%; } }
     """
 
-    def __init__(self, field: Field) -> None:
-        super().__init__(field.value, compact=True)
+    def __init__(self, field: Field, typed: str) -> None:
+        super().__init__(typed, compact=True)
         self.field = field
 
     async def takes(self, event: events.Key) -> bool:
@@ -178,10 +188,12 @@ class EditForm(VerticalScroll):
     }
     """
 
-    def __init__(self, proposal: Proposal) -> None:
+    def __init__(self, proposal: Proposal, edits: ProposalEdits | None = None) -> None:
+        """Args: edits: what stands in the fields already."""
         super().__init__(can_focus=False)
         self._proposal = proposal
-        self._inputs = [FieldInput(field) for field in fields_of(proposal)]
+        typed = typed_of(edits) if edits is not None else {}
+        self._inputs = [FieldInput(field, typed.get(field.key, field.value)) for field in fields_of(proposal)]
 
     def compose(self) -> ComposeResult:
         yield RichView(Text.assemble(("Approve with edits", "success.bold"), ("  Enter approves · Tab next · Esc back", "muted")))

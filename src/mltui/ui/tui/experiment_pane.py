@@ -81,8 +81,8 @@ class ExperimentPane(SplitPane):
         self.choices = choices_for(proposal)
         marked = len(self.choices) - 1 if proposal.kind in HELD_KINDS else None
         super().__init__(title_line(proposal), "May this experiment run?", marked=marked)
-        self._form = EditForm(proposal)
-        self._editor = DiffEditor(proposal.patch)
+        self._form = EditForm(proposal, request.edits)
+        self._editor = DiffEditor(proposal.patch, request.edits.patch if request.edits else None)
         self._editing: Choice | None = None
 
     def on_mount(self) -> None:
@@ -93,7 +93,7 @@ class ExperimentPane(SplitPane):
         return list(proposal_sections(self._request.proposal, self._request.exchanges))
 
     def patch(self) -> str:
-        return self._request.proposal.patch
+        return self._editor.edited or self._request.proposal.patch
 
     def inputs(self) -> ComposeResult:
         yield self._form
@@ -135,7 +135,7 @@ class ExperimentPane(SplitPane):
         self.remove_class("-editing")
         self.set_focus(None)
         edited = self._editor.edited
-        self.show_patch(self.patch() if edited is None else edited)
+        self.show_patch(self.patch())
         on, back = self.key_for("pane.edit-diff"), self.key_for("pane.reset-diff")
         note = "" if edited is None else f"The diff is edited: y approves it so. {on} edits on, {back} takes it back."
         self.bar.show(note=note, typing="")
