@@ -15,7 +15,8 @@ from textual.color import Color
 from mltui.core.approval import PermissionRequest
 from mltui.core.events import ToolCompleted, ToolStarted, TurnStarted
 from mltui.core.messages import Image
-from mltui.core.pictures import picture, pixels
+from mltui.core.pictures import picture
+from mltui.core.pixels import pixels
 from mltui.ui.pictures import described
 from mltui.ui.terminal.colors import contrast
 from mltui.ui.tui.diff_lines import DiffLines

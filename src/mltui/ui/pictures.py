@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 from typing import TYPE_CHECKING
 
-from mltui.core.pictures import pixels
+from mltui.core.pixels import pixels
 from mltui.ui.figures import size
 
 if TYPE_CHECKING:
