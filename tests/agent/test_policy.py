@@ -100,7 +100,8 @@ def test_everything_else_asks(command: str) -> None:
     "command",
     [
         'find . "-delete"', "find . -del''ete", "find . \\-delete", 'sort "-o" a b', "sort --outp=a b", "sort --compress-prog=./x b",
-        'rg "--pre=./x" y', 'git log "--output=x"', "tree -ao x", "file -mC x", "uniq - x", "uniq -- a -b", "date --se=x", "hostname x",
+        'rg "--pre=./x" y', 'git log "--output=x"', "tree -ao x", "tree -LR 1", "file -mC x", "date -us x",
+        "uniq - x", "uniq -- a -b", "date --se=x", "hostname x",
         "nvidia-smi -r", "nvidia-smi -pm 1", "nvidia-smi mig -cgi 9", "nvidia-smi --filename=x",
     ],
 )  # fmt: skip
@@ -113,6 +114,7 @@ def test_no_spelling_of_an_option_makes_what_acts_look(command: str) -> None:
     [
         "cat {/etc/passwd,}", "cat {,/}etc/passwd", "cat .{.,x}/.{.,x}/etc/passwd", "cat \\/etc/passwd", "cat .''./.''./etc/passwd",
         'cat ".""./x"', "cat .?/.?/etc/passwd", "file -f/etc/passwd", "file -f../x", "date -f/etc/passwd", "grep -vf/etc/passwd x",
+        "wc --files0-from=list", "sort --files0=list", "du --files0-from list", "find -files0-from list",
         "cat ~nobody-of-that-name/x", "cat < /etc/passwd", "cat 0< ../x", "wc -l < $HOME/x", "cat < {/etc,}/x", "(cat) < /etc/passwd",
         "{ ls; cat; } < /etc/passwd", "echo x | cat - < /etc/passwd",
     ],

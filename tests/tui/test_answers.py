@@ -197,6 +197,10 @@ async def test_what_was_typed_into_an_answer_that_is_refused_is_still_there() ->
     patch = REVIEWED.proposal.patch.replace("+", "+ ", 1)
     edits = ProposalEdits(seeds=(3, 5), minutes=7.5, changes={"lr": 30}, patch=patch)
     again = REVIEWED.model_copy(update={"refused": "lr = 30 is out of range.", "edits": edits})
+    app = app_with([again], prompt="go")
+    async with running(app, (120, 40)) as pilot:
+        await until(pilot, lambda: isinstance(app.screen, DecisionPane) and app.screen.armed)
+        assert "lr = 30 is out of range." in screen_text(app) and "The diff is edited: y approves it so." in screen_text(app)
     decision = await decided(again, "e", "enter", size=(120, 40))
     assert decision is not None and decision.edits is not None and decision.edits.patch is not None
     assert decision.edits.model_copy(update={"patch": patch}) == edits

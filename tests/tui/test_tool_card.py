@@ -128,6 +128,12 @@ def test_a_picture_is_a_line(kind: str) -> None:
     assert shown.endswith((" B", " kB"))
 
 
+def test_a_jpeg_with_filled_up_markers_is_whole() -> None:
+    data = base64.b64decode(_image("JPEG", (640, 480)).data)
+    filled = data[:2] + b"\xff\xff\xff" + data[2:]
+    assert pixels(filled) == (640, 480) and picture(filled, "x").media_type == "image/jpeg"
+
+
 @given(
     st.binary(max_size=60), st.sampled_from([b"", b"\xff\xd8", b"RIFF0000WEBPVP8 ", b"RIFF0000WEBPVP8X", b"\x89PNG\r\n\x1a\n", b"GIF89a"])
 )

@@ -14,7 +14,7 @@ from mltui.core.effects import Effect
 from mltui.tools.base import Workspace
 from mltui.tools.shell_syntax import simple_commands
 
-# Those with an option that writes or runs something are named with it below.
+# Those with an option that writes or runs something, or reads files that a file names, are named with it below.
 _LOOKING = frozenset([
     "basename", "cat", "cut", "date", "df", "diff", "dirname", "du", "echo", "egrep", "false", "fgrep", "file", "find", "grep", "head",
     "hostname", "id", "ls", "nl", "nproc", "nvidia-smi", "printf", "ps", "pwd", "readlink", "realpath", "rg", "seq", "sort", "stat", "tail",
@@ -22,12 +22,14 @@ _LOOKING = frozenset([
 ])  # fmt: skip
 _LOOKING_GIT = frozenset(["status", "log", "diff", "show", "rev-parse", "ls-files", "blame", "describe", "shortlog"])
 _ACTING_OPTIONS = {
-    "find": ("-exec", "-execdir", "-ok", "-okdir", "-delete", "-fprint", "-fprintf", "-fls", "-fprint0"),
+    "find": ("-exec", "-execdir", "-ok", "-okdir", "-delete", "-fprint", "-fprintf", "-fls", "-fprint0", "-files0-from"),
     "rg": ("--pre", "--hostname-bin"),
-    "sort": ("-o", "--output", "--compress-program"),
-    "tree": ("-o",),
+    "sort": ("-o", "--output", "--compress-program", "--files0-from"),
+    "wc": ("--files0-from",),
+    "du": ("--files0-from",),
+    "tree": ("-o", "-R"),
     "git": ("--output", "--ext-diff", "--textconv", "-c", "--exec-path", "--git-dir", "--work-tree", "-O", "--open-files-in-pager"),
-    "date": ("-s", "--set"),
+    "date": ("--set",),
     "diff": ("--to-file",),
     "file": ("-C", "--compile"),
 }
@@ -37,6 +39,7 @@ _CLUSTERS = frozenset(["sort", "tree", "file"])
 _GPU_OPTION = re.compile(
     r"-(L|q|x|i|d|l|lms|u|h|B|-list-gpus|-query|-query-[\w-]+|-xml-format|-id|-display|-loop|-loop-ms|-unit|-format|-help|-version)(=.*)?"
 )
+_SETS_DATE = re.compile(r"-[uR]*s")
 
 _ATTACHED = re.compile(r"^-\w*(?=/.|~)|(?=\.\.)")
 """What stands before the path that is the value of a short option."""
@@ -97,6 +100,8 @@ def _acts(name: str, arguments: Sequence[str]) -> bool:
         return True
     operands = [word for word in arguments if word == "-" or not word.startswith("-")]
     match name:
+        case "date":
+            return any(_SETS_DATE.match(word) for word in arguments)
         case "uniq":
             return len(operands) > 1 or "--" in arguments  # its second file is written
         case "hostname":

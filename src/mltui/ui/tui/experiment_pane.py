@@ -87,7 +87,7 @@ class ExperimentPane(SplitPane):
 
     def on_mount(self) -> None:
         if self._request.refused:
-            self.bar.show(note=one_line(self._request.refused))
+            self.bar.show(note=" ".join(filter(None, (one_line(self._request.refused), self._edited_note()))))
 
     def case(self) -> list[RenderableType]:
         return list(proposal_sections(self._request.proposal, self._request.exchanges))
@@ -134,11 +134,13 @@ class ExperimentPane(SplitPane):
         self._editor.display = False
         self.remove_class("-editing")
         self.set_focus(None)
-        edited = self._editor.edited
         self.show_patch(self.patch())
+        self.bar.show(note=self._edited_note(), typing="")
+
+    def _edited_note(self) -> str:
         on, back = self.key_for("pane.edit-diff"), self.key_for("pane.reset-diff")
-        note = "" if edited is None else f"The diff is edited: y approves it so. {on} edits on, {back} takes it back."
-        self.bar.show(note=note, typing="")
+        edited = self._editor.edited is not None
+        return f"The diff is edited: y approves it so. {on} edits on, {back} takes it back." if edited else ""
 
     def typing(self, event: events.Key) -> bool:
         if self.has_class("-editing"):
