@@ -1,4 +1,4 @@
-"""How long a call took, without what a person took to decide on it."""
+"""How long a call took, without what a person took to permit it."""
 
 from __future__ import annotations
 
